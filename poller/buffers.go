@@ -1,0 +1,56 @@
+package poller
+
+import "math/bits"
+
+const (
+	minClass = 9  // 512 B
+	maxClass = 24 // 16 MiB
+
+	// keepBytes is what a class keeps for reuse; beyond it, and above 64 KiB
+	// apiece, buffers go to the garbage collector, so that a burst leaves
+	// little behind.
+	keepBytes   = 64 << 10
+	keepLargest = 16 // class of 64 KiB
+)
+
+// Buffers lends byte slices of power-of-two capacity for what a connection
+// holds for a while: input cut in the middle of a message, output that the
+// socket did not take. It belongs to one loop and is not safe for concurrent
+// use.
+type Buffers struct {
+	free [maxClass + 1][][]byte
+	lent int
+}
+
+// class returns the exponent of the smallest capacity that holds n bytes.
+func class(n int) int { return max(minClass, bits.Len(uint(max(n, 1)-1))) }
+
+// Get returns an empty slice with room for at least n bytes.
+func (p *Buffers) Get(n int) []byte {
+	p.lent++
+	c := class(n)
+	if c > maxClass {
+		return make([]byte, 0, n)
+	}
+	if k := len(p.free[c]); k > 0 {
+		b := p.free[c][k-1]
+		p.free[c][k-1] = nil
+		p.free[c] = p.free[c][:k-1]
+		return b[:0]
+	}
+	return make([]byte, 0, 1<<c)
+}
+
+// Put takes back a slice that came from Get, which must not be used afterwards.
+func (p *Buffers) Put(b []byte) {
+	p.lent--
+	c := class(cap(b))
+	if c > keepLargest || cap(b) != 1<<c || (len(p.free[c])+1)<<c > keepBytes {
+		return
+	}
+	p.free[c] = append(p.free[c], b[:0])
+}
+
+// Lent returns the number of slices that were lent and not given back: 0 when
+// every connection is at rest.
+func (p *Buffers) Lent() int { return p.lent }

@@ -1,0 +1,333 @@
+package poller
+
+import (
+	"fmt"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// tickLength is the resolution of deadlines.
+const tickLength = 125 * time.Millisecond
+
+// Handler gets what happens on the connections of one loop. Every call is made
+// on that loop and must not block; none is made for a connection after its
+// Closed, nor from inside another call.
+type Handler interface {
+	// Open says that a connection was accepted, or that one from Dial is up.
+	Open(c Conn)
+	// Data offers input and returns how many bytes were consumed. The rest is
+	// kept and offered again in front of what follows; b itself is valid, and
+	// may be changed, until Data returns.
+	Data(c Conn, b []byte) (consumed int)
+	// Drained says that output which had to wait is out.
+	Drained(c Conn)
+	// Timeout says that the deadline set by SetDeadline has passed.
+	Timeout(c Conn)
+	// Closed says, once, that the connection is over and why: io.EOF when the
+	// peer ended it, an error of the kernel or of this package, or what was
+	// given to Close or Finish. A dialled connection that failed gets Closed
+	// without Open.
+	Closed(c Conn, why error)
+}
+
+// doomed is a connection to be released at the end of the turn.
+type doomed struct {
+	slot uint32
+	why  error
+}
+
+// Loop is one event loop: a goroutine, an epoll, and the connections that only
+// this goroutine touches. Its methods are for that goroutine (Handler calls and
+// Tasks), Post excepted.
+type Loop struct {
+	// Static after construction.
+	p     *Poller
+	index int
+	h     Handler
+	re    *reactor
+	timer int // timerfd
+
+	// Shared with other goroutines; see taskQueue.
+	tasks taskQueue
+	n     counters // written here, read anywhere
+
+	// Owned by the loop goroutine: connections.
+	conns   Slab[conn]
+	slots   uint32   // slots ever used
+	free    []uint32 // released slots
+	used    int
+	doomed  []doomed
+	endings map[uint32]error // reasons given to Finish
+	resumed []Handle
+
+	// Owned by the loop goroutine: input and output.
+	rbuf      []byte
+	ins       [][]byte // input that waits for its rest
+	freeIns   []uint32
+	outs      []*outQueue // output that waits for the socket
+	spareOuts []*outQueue
+	buffers   Buffers
+	iov       [maxIovec]unix.Iovec
+	gathered  int
+
+	// Owned by the loop goroutine: casts.
+	jobs    []*castJob
+	targets [sliceTargets]target
+	ring    *uring // nil: sendto
+
+	// Owned by the loop goroutine: accepting.
+	listener int // -1 when closed or none
+	reserve  int // spare descriptor
+	acceptAt int64
+
+	// Owned by the loop goroutine: time.
+	wheel    wheel
+	now      int64 // ns since the Poller began, read once a turn
+	armed    int64 // when the timerfd will fire; 0 is never
+	secondAt int64 // next look at blocked connections
+	stopping bool
+}
+
+// newLoop makes a loop with its descriptors; on an error none is left open.
+func newLoop(p *Poller, index, listener int) (l *Loop, err error) {
+	l = &Loop{p: p, index: index, listener: listener, reserve: -1, timer: -1,
+		rbuf: make([]byte, readSize), endings: map[uint32]error{}}
+	l.tasks.fd = -1
+	l.re, err = openReactor(l.turn)
+	if err != nil {
+		l.closeDescriptors()
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			l.re.close()
+			l.re.wait()
+			l.closeDescriptors()
+		}
+	}()
+	if l.tasks.fd, err = unix.Eventfd(0, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC); err != nil {
+		return nil, fmt.Errorf("poller: eventfd: %w", err)
+	}
+	if l.timer, err = unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_NONBLOCK|unix.TFD_CLOEXEC); err != nil {
+		return nil, fmt.Errorf("poller: timerfd: %w", err)
+	}
+	for kind, fd := range map[int]int{kindWake: l.tasks.fd, kindTimer: l.timer} {
+		if err = l.re.control(unix.EPOLL_CTL_ADD, fd, unix.EPOLLIN, makeToken(kind, 0, 0)); err != nil {
+			return nil, fmt.Errorf("poller: register: %w", err)
+		}
+	}
+	if listener >= 0 {
+		l.openReserve()
+		if err = l.re.control(unix.EPOLL_CTL_ADD, listener, unix.EPOLLIN, makeToken(kindListener, 0, 0)); err != nil {
+			return nil, fmt.Errorf("poller: register listener: %w", err)
+		}
+	}
+	if p.opt.IOUring == IOUringAuto && p.probe.OK {
+		if l.ring, err = newUring(); err != nil {
+			return nil, err
+		}
+	}
+	l.h = p.opt.NewHandler(l)
+	return l, nil
+}
+
+// Index returns the loop's number, from 0.
+func (l *Loop) Index() int { return l.index }
+
+// Conn returns the connection that h names. It may be gone: see Conn.Alive.
+func (l *Loop) Conn(h Handle) Conn { return Conn{l, h} }
+
+// Conns returns how many connections the loop has.
+func (l *Loop) Conns() int { return l.used }
+
+// Buffers returns the loop's buffers for the handler's own use.
+func (l *Loop) Buffers() *Buffers { return &l.buffers }
+
+// Now returns the time since the Poller began, as read at the start of the
+// turn.
+func (l *Loop) Now() time.Duration { return time.Duration(l.now) }
+
+// Post has the loop run t soon. It may be called from any goroutine and
+// reports false when the loop has ended or too many tasks wait.
+func (l *Loop) Post(t Task) bool { return l.tasks.post(t) }
+
+// run is the loop's goroutine.
+func (l *Loop) run() error {
+	err := l.re.wait()
+	l.tasks.close(l)
+	l.closeDescriptors()
+	return err
+}
+
+// turn deals with one batch of events, and then with what they brought up.
+func (l *Loop) turn(events []unix.EpollEvent) {
+	l.now = l.p.clock()
+	woken := false
+	for i := range events {
+		kind, slot, gen := splitToken(tokenOf(&events[i]))
+		switch kind {
+		case kindConn:
+			l.connEvent(slot, gen, events[i].Events)
+		case kindListener:
+			if l.listener >= 0 {
+				l.accept()
+			}
+		case kindWake:
+			woken = true
+		case kindTimer:
+			var expirations uint64
+			unix.RawSyscall(unix.SYS_READ, uintptr(l.timer), uintptr(unsafe.Pointer(&expirations)), 8)
+			l.armed = 0
+		}
+	}
+	if woken {
+		l.wake()
+	}
+	l.expire()
+	l.settle()
+	l.arm()
+}
+
+// wake runs posted tasks and one slice of the cast under way. While casts are
+// left the eventfd stays readable, so that the next epoll_wait returns at once,
+// with whatever else is ready.
+func (l *Loop) wake() {
+	l.tasks.run(l)
+	if l.castSlice() {
+		return
+	}
+	l.tasks.acknowledge()
+	l.tasks.run(l) // posted before the eventfd was read
+	if len(l.jobs) > 0 {
+		l.tasks.signal()
+	}
+}
+
+// expire fires the deadlines that have passed.
+func (l *Loop) expire() {
+	l.wheel.advance(uint32(l.now/int64(tickLength)), l.timeout)
+	if len(l.outs) > 0 && l.now >= l.secondAt {
+		l.secondAt = l.now + int64(time.Second)
+		l.closeSlow()
+	}
+	l.wakeListener()
+}
+
+// timeout deals with the passed deadline of one slot.
+func (l *Loop) timeout(slot uint32) {
+	s := l.conns.At(slot)
+	switch {
+	case s.flags&flagUsed == 0 || s.flags&flagDying != 0:
+	case s.flags&flagClosing != 0:
+		l.doom(slot, s, ErrSlow)
+	default:
+		l.h.Timeout(Conn{l, makeHandle(l.index, slot, s.gen)})
+	}
+}
+
+// settle redelivers resumed input and releases what is doomed, until neither
+// brings up more.
+func (l *Loop) settle() {
+	for len(l.resumed)+len(l.doomed) > 0 {
+		for i := 0; i < len(l.resumed); i++ {
+			l.redeliver(l.resumed[i])
+		}
+		l.resumed = l.resumed[:0]
+		for i := 0; i < len(l.doomed); i++ {
+			l.bury(l.doomed[i])
+		}
+		clear(l.doomed)
+		l.doomed = l.doomed[:0]
+	}
+}
+
+// bury tells the handler and releases the slot.
+func (l *Loop) bury(d doomed) {
+	s := l.conns.At(d.slot)
+	if why, ok := l.endings[d.slot]; ok {
+		d.why = why
+		delete(l.endings, d.slot)
+	}
+	c := Conn{l, makeHandle(l.index, d.slot, s.gen)}
+	l.h.Closed(c, d.why)
+	l.release(d.slot, s)
+	l.p.conns.Add(-1)
+	l.n.closed.Add(1)
+}
+
+// tickAfter returns the first tick that is at least d from now.
+func (l *Loop) tickAfter(d time.Duration) uint32 {
+	return uint32((l.now + int64(d) + int64(tickLength) - 1) / int64(tickLength))
+}
+
+// arm sets the timerfd to the earliest thing there is to do, if that is before
+// what it is set to. A loop without deadlines sleeps.
+func (l *Loop) arm() {
+	at := int64(0)
+	if tick, ok := l.wheel.next(); ok {
+		at = int64(tick) * int64(tickLength)
+	}
+	for _, t := range [...]int64{l.acceptAt, l.secondIfBlocked()} {
+		if t != 0 && (at == 0 || t < at) {
+			at = t
+		}
+	}
+	if at == 0 || l.armed != 0 && l.armed <= at {
+		return
+	}
+	l.armed = at
+	spec := unix.ItimerSpec{Value: unix.NsecToTimespec(max(at-l.p.clock(), 1))}
+	unix.RawSyscall6(unix.SYS_TIMERFD_SETTIME, uintptr(l.timer), 0, uintptr(unsafe.Pointer(&spec)), 0, 0, 0)
+}
+
+// secondIfBlocked returns when to look at blocked connections, 0 without any.
+func (l *Loop) secondIfBlocked() int64 {
+	if len(l.outs) == 0 {
+		return 0
+	}
+	return max(l.secondAt, 1)
+}
+
+// stopListening closes the listener; established connections stay.
+func (l *Loop) stopListening() {
+	if l.listener >= 0 {
+		sysClose(l.listener)
+		l.listener, l.acceptAt = -1, 0
+	}
+	if l.reserve >= 0 {
+		sysClose(l.reserve)
+		l.reserve = -1
+	}
+}
+
+// stop closes every connection and ends the loop after this turn.
+func (l *Loop) stop(why error) {
+	if l.stopping {
+		return
+	}
+	l.stopping = true
+	l.stopListening()
+	for slot := range l.slots {
+		if s := l.conns.At(slot); s.flags&flagUsed != 0 {
+			l.doom(slot, s, why)
+		}
+	}
+	l.settle()
+	l.failJobs()
+	l.re.close() // ends wait; run refuses and runs out the tasks
+}
+
+func (l *Loop) closeDescriptors() {
+	l.stopListening()
+	if l.ring != nil {
+		l.ring.close()
+		l.ring = nil
+	}
+	for _, fd := range []int{l.tasks.fd, l.timer} {
+		if fd >= 0 {
+			sysClose(fd)
+		}
+	}
+}

@@ -1,0 +1,189 @@
+package poller
+
+// Class says what may become of a write that the socket does not take at once.
+type Class uint8
+
+const (
+	// Reliable output is refused (Full) when the queue is at its bound, and
+	// never dropped once it is queued.
+	Reliable Class = iota
+	// Droppable output pushes out the oldest Droppable output when the queue is
+	// at its bound.
+	Droppable
+	// Control output has a small bound of its own, so that a full queue does
+	// not keep a pong or a close from going out.
+	Control
+)
+
+// Result is what became of a write.
+type Result uint8
+
+const (
+	// Written means the kernel took all of it.
+	Written Result = iota
+	// Queued means that some of it waits for the socket.
+	Queued
+	// Full means that nothing of it was taken: the queue is at its bound.
+	Full
+	// Gone means that the connection is closed or closing.
+	Gone
+)
+
+// Limits bounds the output queue of a connection. A frame counts until the last
+// byte of it is out; the rest of a frame that has begun is kept whatever the
+// bounds say.
+type Limits struct {
+	Messages     int // frames of class Reliable and Droppable
+	Bytes        int // their bytes
+	Control      int // frames of class Control
+	ControlBytes int // their bytes
+}
+
+// DefaultLimits are those of a device: 64 messages and 64 KiB, and 16 control
+// frames of together 4 KiB beside them.
+var DefaultLimits = Limits{Messages: 64, Bytes: 64 << 10, Control: 16, ControlBytes: 4 << 10}
+
+// outItem is one write that waits.
+type outItem struct {
+	b      []byte
+	frames uint16 // messages in b, for counting drops
+	class  Class
+	owned  bool // b came from Loop.buffers
+}
+
+// outQueue is the output of a connection whose socket is full. It exists only
+// as long as that lasts.
+type outQueue struct {
+	slot     uint32
+	index    uint32 // own index in Loop.outs
+	items    []outItem
+	off      int   // bytes of items[0] that the kernel has taken
+	bytes    int   // all bytes that wait
+	progress int64 // Loop.now when the kernel last took something
+
+	messages, msgBytes int
+	control, ctlBytes  int
+}
+
+// count adds (sign 1) or takes away (sign -1) an item in the bounds' terms.
+func (q *outQueue) count(it *outItem, sign int) {
+	q.bytes += sign * len(it.b)
+	if it.class == Control {
+		q.control += sign
+		q.ctlBytes += sign * len(it.b)
+		return
+	}
+	q.messages += sign * int(it.frames)
+	q.msgBytes += sign * len(it.b)
+}
+
+// room reports whether an item of n bytes fits within the limits.
+func (q *outQueue) room(lim *Limits, class Class, frames, n int) bool {
+	if class == Control {
+		return q.control < lim.Control && q.ctlBytes+n <= lim.ControlBytes
+	}
+	return q.messages+frames <= lim.Messages && q.msgBytes+n <= lim.Bytes
+}
+
+// oldestDroppable returns the index of the oldest item that may be dropped, or
+// -1. The first item is left alone once it has begun.
+func (q *outQueue) oldestDroppable() int {
+	for i := range q.items {
+		if q.items[i].class == Droppable && (i > 0 || q.off == 0) {
+			return i
+		}
+	}
+	return -1
+}
+
+// enqueue puts b, or what is left of it after the kernel took some, behind what
+// waits. begun says that the frame has begun and must stay whole on the wire.
+// b is copied unless it is shared.
+func (l *Loop) enqueue(slot uint32, s *conn, b []byte, class Class, frames int, shared, begun bool) Result {
+	q := l.queueOf(slot, s)
+	lim := &l.p.opt.Limits[s.limit]
+	if !begun && !q.room(lim, class, frames, len(b)) {
+		if class != Droppable || !l.makeRoom(q, lim, frames, len(b)) {
+			l.n.overflow.Add(uint64(frames))
+			return Full
+		}
+	}
+	it := outItem{b: b, frames: uint16(frames), class: class}
+	if !shared {
+		it.b = append(l.buffers.Get(len(b)), b...)
+		it.owned = true
+	}
+	q.items = append(q.items, it)
+	q.count(&it, 1)
+	return Queued
+}
+
+// makeRoom drops the oldest droppable items until n bytes fit.
+func (l *Loop) makeRoom(q *outQueue, lim *Limits, frames, n int) bool {
+	if n > lim.Bytes || frames > lim.Messages {
+		return false
+	}
+	for !q.room(lim, Droppable, frames, n) {
+		i := q.oldestDroppable()
+		if i < 0 {
+			return false
+		}
+		it := q.items[i]
+		q.count(&it, -1)
+		l.n.dropped.Add(uint64(it.frames))
+		if it.owned {
+			l.buffers.Put(it.b)
+		}
+		q.items = append(q.items[:i], q.items[i+1:]...)
+	}
+	return true
+}
+
+// queueOf returns the connection's output queue, starting one, with
+// write-readiness armed, if there is none.
+func (l *Loop) queueOf(slot uint32, s *conn) *outQueue {
+	if s.out != 0 {
+		return l.outs[s.out-1]
+	}
+	var q *outQueue
+	if n := len(l.spareOuts); n > 0 {
+		q = l.spareOuts[n-1]
+		l.spareOuts = l.spareOuts[:n-1]
+	} else {
+		q = &outQueue{}
+	}
+	q.slot, q.index, q.progress = slot, uint32(len(l.outs)), l.now
+	l.outs = append(l.outs, q)
+	s.out = q.index + 1
+	l.register(slot, s)
+	return q
+}
+
+// dropOutput gives the queue and what is in it back.
+func (l *Loop) dropOutput(s *conn) {
+	if s.out == 0 {
+		return
+	}
+	q := l.outs[s.out-1]
+	s.out = 0
+	for i := range q.items {
+		if q.items[i].owned {
+			l.buffers.Put(q.items[i].b)
+		}
+	}
+	last := len(l.outs) - 1
+	if moved := l.outs[last]; moved != q {
+		l.outs[q.index], moved.index = moved, q.index
+		l.conns.At(moved.slot).out = q.index + 1
+	}
+	l.outs[last] = nil
+	l.outs = l.outs[:last]
+	clear(q.items)
+	*q = outQueue{items: q.items[:0]}
+	if cap(q.items) <= 64 && len(l.spareOuts) < 64 {
+		l.spareOuts = append(l.spareOuts, q)
+	}
+	if last == 0 {
+		l.outs = nil // after a burst
+	}
+}

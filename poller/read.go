@@ -1,0 +1,196 @@
+package poller
+
+import (
+	"errors"
+	"io"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// readSize is the one read buffer of a loop. Larger ones gain nothing: the
+	// kernel copies out at most this much at a time from a socket's queue in
+	// practice, and it should stay in the cache.
+	readSize = 64 << 10
+
+	// readBudget is how many buffers one connection may fill in one turn before
+	// the others are looked at. Level-triggered epoll brings it back.
+	readBudget = 4
+)
+
+// ErrPartial closes a connection whose handler left more than
+// Options.MaxPartial bytes unconsumed.
+var ErrPartial = errors.New("poller: too much input left unconsumed")
+
+// readable reads until the socket is empty, the stream ends, the budget is
+// spent or the handler pauses. A read that does not fill the buffer has emptied
+// the socket: the read that would say EAGAIN is spared, and what arrives in
+// between makes the next epoll_wait report it. ended says that epoll has seen
+// the peer's FIN; then the read that returns 0 is made in the same turn.
+func (l *Loop) readable(slot uint32, s *conn, ended bool) {
+	for range readBudget {
+		kept, buf := l.inputBuffer(s)
+		n, errno := sysRead(int(s.fd), buf)
+		l.n.reads.Add(1)
+		if errno != 0 {
+			if !temporary(errno) {
+				l.doom(slot, s, errno)
+			}
+			return
+		}
+		if n == 0 {
+			l.eof(slot, s)
+			return
+		}
+		l.n.bytesIn.Add(uint64(n))
+		if s.flags&noData == 0 {
+			data := buf[:n]
+			if kept != nil {
+				data = kept[:len(kept)+n]
+			}
+			l.deliver(slot, s, data)
+		}
+		if s.flags&(flagPaused|flagDying) != 0 || n < len(buf) && !ended {
+			return
+		}
+	}
+}
+
+// inputBuffer returns where to read to: the loop's buffer, or, when input is
+// waiting for its rest, the room behind that input.
+func (l *Loop) inputBuffer(s *conn) (kept, buf []byte) {
+	if s.in == 0 {
+		return nil, l.rbuf
+	}
+	kept = l.ins[s.in-1]
+	if cap(kept)-len(kept) < cap(kept)/2 {
+		grown := append(l.buffers.Get(2*cap(kept)), kept...)
+		l.buffers.Put(kept)
+		l.ins[s.in-1] = grown
+		kept = grown
+	}
+	return kept, kept[len(kept):cap(kept)]
+}
+
+// deliver hands data to the handler and keeps what it leaves.
+func (l *Loop) deliver(slot uint32, s *conn, data []byte) {
+	used := l.h.Data(Conn{l, makeHandle(l.index, slot, s.gen)}, data)
+	if s.flags&noData != 0 || used >= len(data) {
+		l.dropInput(s)
+		return
+	}
+	rest := data[used:]
+	if len(rest) > l.p.opt.MaxPartial && s.flags&flagPaused == 0 {
+		l.doom(slot, s, ErrPartial)
+		return
+	}
+	if s.in != 0 {
+		kept := l.ins[s.in-1]
+		l.ins[s.in-1] = kept[:copy(kept[:cap(kept)], rest)]
+		return
+	}
+	l.keepInput(s, rest)
+}
+
+// keepInput copies rest into a pooled buffer of the connection.
+func (l *Loop) keepInput(s *conn, rest []byte) {
+	b := append(l.buffers.Get(len(rest)), rest...)
+	if n := len(l.freeIns); n > 0 {
+		i := l.freeIns[n-1]
+		l.freeIns = l.freeIns[:n-1]
+		l.ins[i] = b
+		s.in = i + 1
+		return
+	}
+	l.ins = append(l.ins, b)
+	s.in = uint32(len(l.ins))
+}
+
+// dropInput gives the buffer of waiting input back.
+func (l *Loop) dropInput(s *conn) {
+	if s.in == 0 {
+		return
+	}
+	i := s.in - 1
+	s.in = 0
+	l.buffers.Put(l.ins[i])
+	l.ins[i] = nil
+	l.freeIns = append(l.freeIns, i)
+	if len(l.freeIns) == len(l.ins) {
+		l.ins, l.freeIns = nil, nil // after a burst
+	}
+}
+
+// redeliver offers waiting input again after Resume.
+func (l *Loop) redeliver(h Handle) {
+	s := l.lookup(h)
+	if s == nil {
+		return
+	}
+	s.flags &^= flagResumed
+	if s.in == 0 || s.flags&(noData|flagPaused) != 0 {
+		return
+	}
+	l.deliver(h.Slot(), s, l.ins[s.in-1])
+}
+
+// eof deals with the peer's FIN: what waits for it is still sent.
+func (l *Loop) eof(slot uint32, s *conn) {
+	if s.out != 0 && s.flags&(flagClosing|flagDying) == 0 {
+		l.finish(slot, s, io.EOF)
+	}
+	if s.out != 0 {
+		// Nothing more to read: take the registration for input away, or
+		// level-triggered epoll reports the FIN for ever.
+		s.flags |= flagPaused | flagEnded
+		l.register(slot, s)
+		return
+	}
+	l.doom(slot, s, io.EOF)
+}
+
+// connEvent deals with one event of a connection.
+func (l *Loop) connEvent(slot, gen uint32, events uint32) {
+	s := l.conns.At(slot)
+	if s.gen != gen || s.flags&flagUsed == 0 || s.flags&flagDying != 0 {
+		l.n.stale.Add(1)
+		return
+	}
+	if s.flags&flagConnecting != 0 {
+		l.dialed(slot, s)
+		return
+	}
+	if events&unix.EPOLLERR != 0 {
+		l.doom(slot, s, socketError(int(s.fd)))
+		return
+	}
+	if events&unix.EPOLLOUT != 0 {
+		l.writable(slot, s)
+	}
+	if s.flags&flagDying != 0 {
+		return
+	}
+	if s.flags&flagPaused != 0 {
+		// Only a hang-up can have brought us here with input unread: both
+		// sides are closed and no answer can be sent.
+		if events&unix.EPOLLHUP != 0 {
+			l.doom(slot, s, io.EOF)
+		}
+		return
+	}
+	if events&(unix.EPOLLIN|unix.EPOLLRDHUP|unix.EPOLLHUP) != 0 {
+		l.readable(slot, s, events&(unix.EPOLLRDHUP|unix.EPOLLHUP) != 0)
+	}
+}
+
+// socketError takes the pending error off a socket.
+func socketError(fd int) error {
+	e, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR)
+	if err != nil {
+		return err
+	}
+	if e == 0 {
+		return io.EOF
+	}
+	return unix.Errno(e)
+}

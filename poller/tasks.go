@@ -1,0 +1,104 @@
+package poller
+
+import (
+	"sync"
+	"sync/atomic"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// maxTasks bounds what other goroutines may have waiting for one loop.
+const maxTasks = 64 << 10
+
+// A Task is work for a loop, posted from any goroutine. Run is called on the
+// loop and must not block.
+type Task interface{ Run(l *Loop) }
+
+// TaskFunc makes a function a Task.
+type TaskFunc func(l *Loop)
+
+// Run calls f.
+func (f TaskFunc) Run(l *Loop) { f(l) }
+
+// taskQueue carries tasks from any goroutine to one loop and wakes it, at most
+// once until it has looked.
+//
+//	post:  append (locked); signalled 0 -> 1? write the eventfd
+//	loop:  read the eventfd; signalled = 0; take all (locked)
+//
+// The order of the loop's three steps matters: a post that still finds
+// signalled set has appended before the take.
+type taskQueue struct {
+	// Static after construction.
+	fd int // eventfd
+
+	signalled atomic.Uint32
+
+	// mu covers the following.
+	mu     sync.Mutex
+	queue  []Task
+	closed bool
+
+	// Owned by the loop.
+	taken []Task
+}
+
+// post appends t and wakes the loop. It reports false when the queue is full or
+// the loop has ended: then t will not run.
+func (q *taskQueue) post(t Task) bool {
+	q.mu.Lock()
+	if q.closed || len(q.queue) >= maxTasks {
+		q.mu.Unlock()
+		return false
+	}
+	q.queue = append(q.queue, t)
+	q.mu.Unlock()
+	q.signal()
+	return true
+}
+
+// signal makes the eventfd readable unless it already is.
+func (q *taskQueue) signal() {
+	if q.signalled.CompareAndSwap(0, 1) {
+		one := uint64(1)
+		unix.RawSyscall(unix.SYS_WRITE, uintptr(q.fd), uintptr(unsafe.Pointer(&one)), 8)
+	}
+}
+
+// acknowledge makes the eventfd unreadable again.
+func (q *taskQueue) acknowledge() {
+	var count uint64
+	unix.RawSyscall(unix.SYS_READ, uintptr(q.fd), uintptr(unsafe.Pointer(&count)), 8)
+	q.signalled.Store(0)
+}
+
+// run runs what was posted before the call.
+func (q *taskQueue) run(l *Loop) {
+	q.mu.Lock()
+	taken := q.queue
+	q.queue, q.taken = q.taken[:0], nil
+	q.mu.Unlock()
+	for i, t := range taken {
+		taken[i] = nil
+		t.Run(l) // may run the queue again: see close
+	}
+	if cap(taken) <= 1024 {
+		q.taken = taken[:0]
+	} // else: after a burst
+}
+
+// close refuses further posts and runs what is left, so that whoever waits for
+// an answer gets one.
+func (q *taskQueue) close(l *Loop) {
+	q.mu.Lock()
+	q.closed = true
+	q.mu.Unlock()
+	q.run(l)
+}
+
+func (q *taskQueue) isClosed() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.closed
+}
