@@ -1,0 +1,142 @@
+package wire
+
+// Format is the form of the messages of one connection, agreed as the WebSocket
+// subprotocol.
+type Format uint8
+
+const (
+	// JSON is subprotocol roost.v1.json: text messages.
+	JSON Format = iota
+	// Binary is subprotocol roost.v1.bin: binary messages.
+	Binary
+	// Formats is the number of formats.
+	Formats
+)
+
+// Names of the subprotocols, by Format.
+var names = [Formats]string{"roost.v1.json", "roost.v1.bin"}
+
+// String returns the name of the subprotocol.
+func (f Format) String() string {
+	if f < Formats {
+		return names[f]
+	}
+	return "unknown"
+}
+
+// ParseFormat returns the Format of a subprotocol's name.
+func ParseFormat[T string | []byte](name T) (Format, bool) {
+	for f, n := range names {
+		if string(name) == n {
+			return Format(f), true
+		}
+	}
+	return 0, false
+}
+
+// Op is the kind of a message. Its value is the low five bits of the first byte
+// in the binary form.
+type Op uint8
+
+// The operations. S: sent by the server, D: by the device.
+const (
+	OpHeartbeat   Op = 0  // S D
+	OpWelcome     Op = 1  // S
+	OpMessage     Op = 2  // S
+	OpAck         Op = 3  // D
+	OpSubscribe   Op = 4  // D
+	OpUnsubscribe Op = 5  // D
+	OpResult      Op = 6  // S
+	OpUp          Op = 7  // D
+	OpError       Op = 8  // S
+	ops              = 9  // number of operations
+	opMask           = 31 // in the first byte
+)
+
+// opNames are the values of "t" in the JSON form, by Op.
+var opNames = [ops]string{"hb", "welcome", "msg", "ack", "sub", "unsub", "res", "up", "err"}
+
+// String returns the operation's name in the JSON form.
+func (o Op) String() string {
+	if int(o) < len(opNames) {
+		return opNames[o]
+	}
+	return "unknown"
+}
+
+// Flags of a binary OpMessage's first byte.
+const (
+	flagChannel = 0x20 // channel: uvarint length and bytes
+	flagID      = 0x40 // id: uvarint length and bytes
+	flagKept    = 0x80 // uvarint seq and uvarint ttl in seconds
+)
+
+// Flags of other binary messages' first byte.
+const (
+	flagSeq = 0x20 // OpHeartbeat of a device: uvarint seq follows
+	flagOK  = 0x20 // OpResult: it was done
+)
+
+// MaxChannel is the longest name of a channel in bytes.
+const MaxChannel = 128
+
+// ValidChannel reports whether ch can name a channel: 1 to MaxChannel printable
+// ASCII characters without spaces.
+func ValidChannel[T string | []byte](ch T) bool {
+	if len(ch) == 0 || len(ch) > MaxChannel {
+		return false
+	}
+	for i := range len(ch) {
+		if ch[i] <= ' ' || ch[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+// Welcome is the server's first message.
+type Welcome struct {
+	SID       string `json:"sid"`     // session: give it back when you come again
+	Resumed   bool   `json:"resumed"` // the session is the one that was given
+	Heartbeat int    `json:"hb"`      // ms between heartbeats of the device
+	Spread    int    `json:"spread"`  // ms over which to come back after a cut
+	Node      string `json:"node"`    // name of this node
+	Max       int    `json:"max"`     // largest message of the device, bytes
+	Back      Back   `json:"back"`    // backoff of reconnects
+}
+
+// Back bounds the backoff with full jitter, in ms.
+type Back struct {
+	Base int `json:"base"`
+	Max  int `json:"max"`
+}
+
+// Message is a message to a device.
+type Message struct {
+	Seq     uint64 // of a kept message; 0 for a live one
+	TTL     uint64 // seconds; kept messages only
+	ID      []byte // idempotency key; empty for none
+	Channel []byte // empty for none
+	Payload []byte // JSON, or bytes if Raw
+	Raw     bool   // Payload is not JSON: the JSON form carries it as "p64", base64
+}
+
+// Up is what a device says.
+type Up struct {
+	Op      Op
+	Seq     uint64 // OpHeartbeat, OpAck: all up to here has arrived
+	HasSeq  bool
+	Request uint64 // number that the OpResult repeats
+	Channel []byte
+	Payload []byte // OpUp: JSON, or bytes in the binary form
+}
+
+// Error is a message that cannot be understood: it is answered with OpError,
+// and the connection goes on.
+type Error struct {
+	Code string // for programs: "malformed", "unknown", "channel"
+	Text string // for people: what was wrong, and where
+}
+
+// Error returns Text.
+func (e *Error) Error() string { return e.Text }
