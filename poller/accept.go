@@ -29,7 +29,11 @@ func (l *Loop) accept() {
 			return
 		case unix.EMFILE, unix.ENFILE:
 			l.n.acceptErrors.Add(1)
-			if !l.refuseWithReserve() {
+			switch l.refuseWithReserve() {
+			case 0:
+			case unix.EAGAIN: // the kernel wants a descriptor before it looks: nobody is there
+				return
+			default:
 				l.restListener()
 				return
 			}
@@ -87,12 +91,12 @@ func (l *Loop) refuse(fd int) {
 
 // refuseWithReserve gives the spare descriptor up for a moment so that a
 // connection past the limit hears a refusal instead of waiting in the backlog.
-func (l *Loop) refuseWithReserve() bool {
+func (l *Loop) refuseWithReserve() unix.Errno {
 	if l.reserve < 0 {
 		l.openReserve()
 	}
 	if l.reserve < 0 {
-		return false
+		return unix.EMFILE
 	}
 	sysClose(l.reserve)
 	l.reserve = -1
@@ -101,7 +105,7 @@ func (l *Loop) refuseWithReserve() bool {
 		l.refuse(fd)
 	}
 	l.openReserve()
-	return errno == 0 && l.reserve >= 0
+	return errno
 }
 
 // openReserve takes a descriptor that stands for nothing.

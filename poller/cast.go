@@ -1,11 +1,15 @@
 package poller
 
-import "golang.org/x/sys/unix"
+import (
+	"slices"
+
+	"golang.org/x/sys/unix"
+)
 
 const (
 	// MaxVariants is how many forms of a message one Cast can carry, the
 	// unused 0 included.
-	MaxVariants = 16
+	MaxVariants = 32
 
 	// sliceTargets is how many connections one slice of a cast sends to before
 	// the loop looks at other events: 256 sends are about 1.3 ms.
@@ -48,21 +52,23 @@ type CastResult struct {
 	Dropped int // refused by a full queue, or the connection broke
 }
 
-// castJob is a cast under way, or several joined ones.
+// castJob is a cast under way, at the head of those that go out with it.
 type castJob struct {
 	Cast
-	frames  int // messages joined
 	started bool
-	cursor  uint32 // next slot, or next member of the group
-	result  CastResult
-	also    []func(CastResult) // Done of the joined ones
+	cursor  uint32              // next slot, or next member of the group
+	also    []*castJob          // the casts joined behind this one
+	joined  [MaxVariants][]byte // what is sent: Frames of all of them in order
+	whole   [MaxVariants]int    // receivers by variant whose socket took all of it
+	result  CastResult          // of this cast alone, whole apart
 }
 
 // target is one send of the slice that is being put together.
 type target struct {
-	slot, gen uint32
-	fd        int32
-	b         []byte
+	slot    uint32
+	fd      int32
+	variant uint8
+	b       []byte
 }
 
 // Cast queues a message to many. Casts of one loop go out in the order of the
@@ -72,29 +78,35 @@ func (l *Loop) Cast(c Cast) bool {
 	if len(l.jobs) >= maxCasts || l.stopping {
 		return false
 	}
-	l.jobs = append(l.jobs, &castJob{Cast: c, frames: 1})
+	c.Frames[0] = nil // variant 0 is nobody's
+	l.jobs = append(l.jobs, &castJob{Cast: c})
 	l.tasks.signal()
 	return true
 }
 
-// castSlice sends one slice of the first cast and reports whether there is more
-// to do.
+// castSlice sends one slice of the first cast, or of several that have few
+// receivers, and reports whether there is more to do.
 func (l *Loop) castSlice() bool {
-	if len(l.jobs) == 0 {
-		return false
-	}
-	j := l.jobs[0]
-	if !j.started {
-		l.startJob(j)
-	}
-	n := l.collect(j)
-	if l.ring != nil && n >= fewTargets {
-		l.sendRing(j, l.targets[:n])
-	} else {
-		l.sendEach(j, l.targets[:n])
-	}
-	if j.cursor >= l.end(j) {
-		l.endJob(j)
+	for budget := sliceTargets; budget > 0 && len(l.jobs) > 0; {
+		j := l.jobs[0]
+		if !j.started {
+			l.startJob(j)
+		}
+		n, scanned := l.collect(j, budget)
+		budget -= max(n, scanned/(sliceScan/sliceTargets), 8)
+		if l.ring != nil && n >= fewTargets {
+			l.sendRing(j, l.targets[:n])
+		} else {
+			l.sendEach(j, l.targets[:n])
+		}
+		if j.Group != nil {
+			for i := range n {
+				l.conns.At(l.targets[i].slot).flags &^= flagTarget
+			}
+		}
+		if j.cursor >= l.end(j) {
+			l.endJob(j)
+		}
 	}
 	return len(l.jobs) > 0
 }
@@ -107,7 +119,9 @@ func (l *Loop) end(j *castJob) uint32 {
 	return l.slots
 }
 
-// startJob joins the casts behind j that go to the same receivers.
+// startJob joins the casts behind j that go to the same receivers. They share
+// the sends and nothing else: where a socket does not take all of them, each
+// frame is queued, dropped and counted by itself.
 func (l *Loop) startJob(j *castJob) {
 	j.started = true
 	if j.Group != nil {
@@ -123,20 +137,26 @@ func (l *Loop) startJob(j *castJob) {
 		size += next.largest()
 		n++
 	}
+	j.joined = j.Frames
 	if n == 1 {
 		return
 	}
-	var joined [MaxVariants][]byte
-	for _, k := range l.jobs[:n] {
-		for v, b := range k.Frames {
-			joined[v] = append(joined[v], b...)
+	j.also = slices.Clone(l.jobs[1:n])
+	l.jobs = slices.Delete(l.jobs, 1, n)
+	for v := range j.joined {
+		together := 0
+		for _, k := range j.also {
+			together += len(k.Frames[v])
 		}
-		if k != j && k.Done != nil {
-			j.also = append(j.also, k.Done)
+		if together == 0 {
+			continue
 		}
+		b := append(make([]byte, 0, len(j.Frames[v])+together), j.Frames[v]...)
+		for _, k := range j.also {
+			b = append(b, k.Frames[v]...)
+		}
+		j.joined[v] = b
 	}
-	j.Frames, j.frames = joined, n
-	l.jobs = append(l.jobs[:1], l.jobs[n:]...)
 }
 
 // largest returns the size of the cast's largest frame.
@@ -151,73 +171,105 @@ func (j *castJob) largest() int {
 // collect fills targets with the next receivers whose sockets are free, in slot
 // order (which is close to the order in which the kernel allocated them: a
 // random order costs 7-15 % more), and queues for those whose are not.
-func (l *Loop) collect(j *castJob) (n int) {
+func (l *Loop) collect(j *castJob, atMost int) (n, scanned int) {
 	end := l.end(j)
-	for scanned := 0; j.cursor < end && n < sliceTargets && scanned < sliceScan; scanned++ {
+	for ; j.cursor < end && n < atMost && scanned < sliceScan; scanned++ {
 		slot := j.cursor
 		if j.Group != nil {
 			slot = j.Group.members[j.cursor]
 		}
 		j.cursor++
 		s := l.conns.At(slot)
-		b := j.Frames[s.variant]
-		if len(b) == 0 || s.flags&noData != 0 {
+		b := j.joined[s.variant]
+		if len(b) == 0 || s.flags&flagUsed == 0 || s.flags&noData != 0 {
 			continue
 		}
 		if s.out != 0 {
-			j.tally(l.enqueue(slot, s, b, j.Class, j.frames, true, false))
+			l.queueFrames(j, slot, s, 0)
 			continue
 		}
-		l.targets[n] = target{slot: slot, gen: s.gen, fd: s.fd, b: b}
+		if j.Group != nil {
+			if s.flags&flagTarget != 0 { // a member twice: a short send must not be followed by another
+				j.cursor--
+				break
+			}
+			s.flags |= flagTarget
+		}
+		l.targets[n] = target{slot: slot, fd: s.fd, variant: s.variant, b: b}
 		n++
 	}
-	return n
+	return n, scanned
 }
 
-// tally counts what became of one receiver's frame.
-func (j *castJob) tally(r Result) {
-	switch r {
-	case Written:
-		j.result.Written++
-	case Queued:
-		j.result.Queued++
-	default:
-		j.result.Dropped++
+// queueFrames queues, for one receiver, the frames behind the first sent bytes,
+// one by one; of a frame that has begun, the rest.
+func (l *Loop) queueFrames(j *castJob, slot uint32, s *conn, sent int) {
+	variant := s.variant
+	for i := -1; i < len(j.also); i++ {
+		k := j
+		if i >= 0 {
+			k = j.also[i]
+		}
+		b := k.Frames[variant]
+		if len(b) == 0 {
+			continue
+		}
+		if sent >= len(b) {
+			sent -= len(b)
+			k.result.Written++
+			continue
+		}
+		switch l.enqueue(slot, s, b[sent:], j.Class, 1, true, sent > 0) {
+		case Queued:
+			k.result.Queued++
+		default:
+			k.result.Dropped++
+		}
+		sent = 0
+	}
+}
+
+// dropFrames counts, for one receiver, the frames of a connection that broke.
+func (j *castJob) dropFrames(variant uint8) {
+	for i := -1; i < len(j.also); i++ {
+		k := j
+		if i >= 0 {
+			k = j.also[i]
+		}
+		if len(k.Frames[variant]) > 0 {
+			k.result.Dropped++
+		}
 	}
 }
 
 // sendEach sends to the targets one by one.
 func (l *Loop) sendEach(j *castJob, targets []target) {
-	written, bytes := 0, 0
+	bytes := 0
 	for i := range targets {
 		t := &targets[i]
 		n, errno := sysSend(int(t.fd), t.b)
 		bytes += n
-		if n == len(t.b) && errno == 0 {
-			written++
+		if n == len(t.b) {
+			j.whole[t.variant]++
 		} else {
 			l.notWhole(j, t, n, errno)
 		}
 		t.b = nil
 	}
-	j.result.Written += written
 	l.n.sends.Add(uint64(len(targets)))
 	l.n.bytesOut.Add(uint64(bytes))
 }
 
-// notWhole deals with a send that was short or failed.
+// notWhole deals with a send that was short or failed. Between collect and here
+// nothing runs that could change or free the receiver.
 func (l *Loop) notWhole(j *castJob, t *target, n int, errno unix.Errno) {
 	s := l.conns.At(t.slot)
-	if s.gen != t.gen || s.flags&noData != 0 {
-		j.result.Dropped++
-		return
-	}
 	if errno != 0 && !temporary(errno) {
 		l.doom(t.slot, s, errno)
-		j.result.Dropped++
+		j.dropFrames(t.variant)
 		return
 	}
-	j.tally(l.enqueue(t.slot, s, t.b[n:], j.Class, j.frames, true, n > 0))
+	l.queueFrames(j, t.slot, s, n)
 }
 
 // endJob takes the finished cast off and reports.
@@ -225,20 +277,28 @@ func (l *Loop) endJob(j *castJob) {
 	if j.Group != nil {
 		j.Group.active = nil
 	}
-	copy(l.jobs, l.jobs[1:])
-	l.jobs[len(l.jobs)-1] = nil
-	l.jobs = l.jobs[:len(l.jobs)-1]
+	l.jobs = slices.Delete(l.jobs, 0, 1)
 	if len(l.jobs) == 0 {
 		l.jobs = nil
 	}
-	l.n.castWritten.Add(uint64(j.result.Written * j.frames))
-	l.n.castQueued.Add(uint64(j.result.Queued * j.frames))
-	l.n.castDropped.Add(uint64(j.result.Dropped * j.frames))
+	l.report(j, &j.whole)
+	for _, k := range j.also {
+		l.report(k, &j.whole)
+	}
+}
+
+// report counts one cast and says how it went.
+func (l *Loop) report(j *castJob, whole *[MaxVariants]int) {
+	for v, n := range whole {
+		if len(j.Frames[v]) > 0 {
+			j.result.Written += n
+		}
+	}
+	l.n.castWritten.Add(uint64(j.result.Written))
+	l.n.castQueued.Add(uint64(j.result.Queued))
+	l.n.castDropped.Add(uint64(j.result.Dropped))
 	if j.Done != nil {
 		j.Done(j.result)
-	}
-	for _, done := range j.also {
-		done(j.result)
 	}
 }
 

@@ -38,6 +38,7 @@ const (
 	flagInMask                 // registered for input
 	flagOutMask                // registered for output
 	flagDialed                 // we called
+	flagTarget                 // in the slice of a cast that is being sent
 )
 
 // noData reports a state in which the handler gets no input.
@@ -127,17 +128,18 @@ func (c Conn) SetDeadline(d time.Duration) {
 // Pause stops reading: the kernel's buffer fills, and the peer has to wait.
 // Handler.Data may call it and leave bytes unconsumed.
 func (c Conn) Pause() {
-	if s := c.get(); s != nil && s.flags&flagPaused == 0 {
+	if s := c.get(); s != nil && s.flags&(flagPaused|flagClosing|flagDying) == 0 {
 		s.flags |= flagPaused
 		c.l.register(c.h.Slot(), s)
 	}
 }
 
 // Resume reads again; bytes that Handler.Data left come first, before the end
-// of the loop's turn.
+// of the loop's turn (of the next, when called in a Data that such bytes
+// brought, or in Closed).
 func (c Conn) Resume() {
 	s := c.get()
-	if s == nil || s.flags&flagPaused == 0 {
+	if s == nil || s.flags&flagPaused == 0 || s.flags&(flagClosing|flagDying) != 0 {
 		return
 	}
 	s.flags &^= flagPaused
@@ -247,12 +249,14 @@ func (l *Loop) finish(slot uint32, s *conn, why error) {
 	s.flags |= flagClosing
 	s.flags &^= flagPaused
 	l.endings[slot] = why
-	l.dropInput(s)
+	if l.delivering != slot+1 { // else the handler still looks at it
+		l.dropInput(s)
+	}
 	s.variant = 0
 	if s.out == 0 {
 		l.shut(slot, s)
 	} else {
-		l.wheel.set(slot, l.tickAfter(l.p.opt.WriteTimeout))
+		l.wheel.clear(slot) // closeSlow watches it
 	}
 	l.register(slot, s)
 }

@@ -13,6 +13,9 @@ import (
 // AddrPort leaves both to the kernel. Handler.Open is called when the
 // connection is up, or Handler.Closed with the reason why it is not.
 func (l *Loop) Dial(remote, local netip.AddrPort) (Conn, error) {
+	if l.stopping { // or nobody would close it
+		return Conn{}, fmt.Errorf("poller: dial %s: %w", remote, ErrStopped)
+	}
 	if l.p.conns.Add(1) > int64(l.p.opt.MaxConns) {
 		l.p.conns.Add(-1)
 		return Conn{}, fmt.Errorf("poller: dial %s: at the cap of %d connections", remote, l.p.opt.MaxConns)

@@ -34,5 +34,6 @@
 //
 // # Lock order
 //
-// There is one lock, taskQueue.mu; nothing is called while it is held.
+// There is one lock, taskQueue.mu; nothing but the write that wakes the loop is
+// called while it is held.
 package poller

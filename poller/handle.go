@@ -30,8 +30,7 @@ func makeHandle(loop int, slot, gen uint32) Handle {
 func (h Handle) Loop() int { return int(h >> 56) }
 
 // Slot returns the index of the connection among those of its loop. Slots are
-// reused, lowest free first after a release, so they stay dense enough to index
-// a Slab.
+// reused, the last released first, so they stay dense enough to index a Slab.
 func (h Handle) Slot() uint32 { return uint32(h>>32) & (MaxSlots - 1) }
 
 func (h Handle) gen() uint32 { return uint32(h) }

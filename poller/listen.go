@@ -100,10 +100,16 @@ func (ls *listeners) close() {
 	for _, fd := range ls.fds {
 		sysClose(fd)
 	}
+	ls.fds = nil
+	ls.releaseGuard()
+}
+
+// releaseGuard lets another process have the address.
+func (ls *listeners) releaseGuard() {
 	if ls.guard >= 0 {
 		sysClose(ls.guard)
+		ls.guard = -1
 	}
-	ls.fds, ls.guard = nil, -1
 }
 
 // listenOne opens one SO_REUSEPORT listener. What is set here is inherited by
@@ -165,8 +171,8 @@ func boundSocket(ap netip.AddrPort, reusePort bool) (int, error) {
 	return fd, nil
 }
 
-// resolve turns host:port into an address. An empty host is every IPv4 and IPv6
-// address.
+// resolve turns host:port into an address. An empty host is every address, IPv4
+// and, where the kernel has it, IPv6.
 func resolve(addr string) (netip.AddrPort, error) {
 	ta, err := net.ResolveTCPAddr("tcp", addr)
 	if err != nil {
@@ -174,7 +180,13 @@ func resolve(addr string) (netip.AddrPort, error) {
 	}
 	ap := ta.AddrPort()
 	if !ap.Addr().IsValid() {
-		return netip.AddrPortFrom(netip.IPv6Unspecified(), ap.Port()), nil
+		any := netip.IPv6Unspecified()
+		if fd, err := unix.Socket(unix.AF_INET6, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0); err == nil {
+			sysClose(fd)
+		} else if err == unix.EAFNOSUPPORT { // a kernel without IPv6
+			any = netip.IPv4Unspecified()
+		}
+		return netip.AddrPortFrom(any, ap.Port()), nil
 	}
 	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port()), nil
 }

@@ -63,14 +63,15 @@ type Loop struct {
 	resumed []Handle
 
 	// Owned by the loop goroutine: input and output.
-	rbuf      []byte
-	ins       [][]byte // input that waits for its rest
-	freeIns   []uint32
-	outs      []*outQueue // output that waits for the socket
-	spareOuts []*outQueue
-	buffers   Buffers
-	iov       [maxIovec]unix.Iovec
-	gathered  int
+	rbuf       []byte
+	ins        [][]byte // input that waits for its rest
+	freeIns    []uint32
+	delivering uint32      // slot + 1 whose handler is in Data
+	outs       []*outQueue // output that waits for the socket
+	spareOuts  []*outQueue
+	buffers    Buffers
+	iov        [maxIovec]unix.Iovec
+	gathered   int
 
 	// Owned by the loop goroutine: casts.
 	jobs    []*castJob
@@ -90,43 +91,41 @@ type Loop struct {
 	stopping bool
 }
 
-// newLoop makes a loop with its descriptors; on an error none is left open.
+// newLoop makes a loop with its descriptors; after an error none is left open
+// and the loop is not to be used.
 func newLoop(p *Poller, index, listener int) (l *Loop, err error) {
 	l = &Loop{p: p, index: index, listener: listener, reserve: -1, timer: -1,
 		rbuf: make([]byte, readSize), endings: map[uint32]error{}}
 	l.tasks.fd = -1
-	l.re, err = openReactor(l.turn)
-	if err != nil {
-		l.closeDescriptors()
-		return nil, err
-	}
 	defer func() {
 		if err != nil {
-			l.re.close()
-			l.re.wait()
-			l.closeDescriptors()
+			l.abandon()
 		}
 	}()
+	if l.re, err = openReactor(l.turn); err != nil {
+		return l, err
+	}
 	if l.tasks.fd, err = unix.Eventfd(0, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC); err != nil {
-		return nil, fmt.Errorf("poller: eventfd: %w", err)
+		return l, fmt.Errorf("poller: eventfd: %w", err)
 	}
 	if l.timer, err = unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_NONBLOCK|unix.TFD_CLOEXEC); err != nil {
-		return nil, fmt.Errorf("poller: timerfd: %w", err)
+		return l, fmt.Errorf("poller: timerfd: %w", err)
 	}
-	for kind, fd := range map[int]int{kindWake: l.tasks.fd, kindTimer: l.timer} {
+	for kind, fd := range [...]int{kindListener: listener, kindWake: l.tasks.fd, kindTimer: l.timer} {
+		if kind == kindConn || fd < 0 {
+			continue
+		}
 		if err = l.re.control(unix.EPOLL_CTL_ADD, fd, unix.EPOLLIN, makeToken(kind, 0, 0)); err != nil {
-			return nil, fmt.Errorf("poller: register: %w", err)
+			return l, fmt.Errorf("poller: register: %w", err)
 		}
 	}
 	if listener >= 0 {
 		l.openReserve()
-		if err = l.re.control(unix.EPOLL_CTL_ADD, listener, unix.EPOLLIN, makeToken(kindListener, 0, 0)); err != nil {
-			return nil, fmt.Errorf("poller: register listener: %w", err)
-		}
 	}
 	if p.opt.IOUring == IOUringAuto && p.probe.OK {
-		if l.ring, err = newUring(); err != nil {
-			return nil, err
+		var why error
+		if l.ring, why = newUring(); why != nil { // the probe's could be made: not worth failing for
+			p.probe = UringProbe{Why: fmt.Sprintf("loop %d: %v", index, why)}
 		}
 	}
 	l.h = p.opt.NewHandler(l)
@@ -149,20 +148,38 @@ func (l *Loop) Buffers() *Buffers { return &l.buffers }
 // turn.
 func (l *Loop) Now() time.Duration { return time.Duration(l.now) }
 
-// Post has the loop run t soon. It may be called from any goroutine and
-// reports false when the loop has ended or too many tasks wait.
+// Post has the loop run t soon, in the order of one poster's calls. It may be
+// called from any goroutine and reports false when the loop has ended or too
+// many tasks wait.
 func (l *Loop) Post(t Task) bool { return l.tasks.post(t) }
 
 // run is the loop's goroutine.
 func (l *Loop) run() error {
 	err := l.re.wait()
+	if !l.stopping { // epoll itself has failed
+		l.bringDown(fmt.Errorf("poller: loop %d: epoll_wait: %w", l.index, err))
+	}
 	l.tasks.close(l)
 	l.closeDescriptors()
 	return err
 }
 
+// abandon gives back the descriptors of a loop that never ran.
+func (l *Loop) abandon() {
+	l.stopping = true // whatever is ready: no call of the handler
+	if l.re != nil {
+		l.re.close()
+		l.re.wait()
+	}
+	l.closeDescriptors()
+}
+
 // turn deals with one batch of events, and then with what they brought up.
 func (l *Loop) turn(events []unix.EpollEvent) {
+	if l.stopping {
+		return
+	}
+	l.n.turns.Add(1)
 	l.now = l.p.clock()
 	woken := false
 	for i := range events {
@@ -196,12 +213,25 @@ func (l *Loop) turn(events []unix.EpollEvent) {
 func (l *Loop) wake() {
 	l.tasks.run(l)
 	if l.castSlice() {
+		l.obey()
 		return
 	}
 	l.tasks.acknowledge()
 	l.tasks.run(l) // posted before the eventfd was read
+	l.obey()       // ordered before it was read
 	if len(l.jobs) > 0 {
 		l.tasks.signal()
+	}
+}
+
+// obey does what the Poller has ordered; doing it again does nothing.
+func (l *Loop) obey() {
+	orders := l.p.orders.Load()
+	if orders&orderStopListening != 0 {
+		l.stopListening()
+	}
+	if orders&orderStop != 0 {
+		l.stop(ErrStopped)
 	}
 }
 
@@ -227,19 +257,22 @@ func (l *Loop) timeout(slot uint32) {
 	}
 }
 
-// settle redelivers resumed input and releases what is doomed, until neither
-// brings up more.
+// settle redelivers resumed input, and then releases what is doomed and what
+// that dooms. Connections resumed meanwhile have to wait for the next turn, or
+// two that resume each other would never let it end.
 func (l *Loop) settle() {
-	for len(l.resumed)+len(l.doomed) > 0 {
-		for i := 0; i < len(l.resumed); i++ {
-			l.redeliver(l.resumed[i])
-		}
-		l.resumed = l.resumed[:0]
-		for i := 0; i < len(l.doomed); i++ {
-			l.bury(l.doomed[i])
-		}
-		clear(l.doomed)
-		l.doomed = l.doomed[:0]
+	n := len(l.resumed)
+	for i := range n {
+		l.redeliver(l.resumed[i])
+	}
+	for i := 0; i < len(l.doomed); i++ {
+		l.bury(l.doomed[i])
+	}
+	clear(l.doomed)
+	l.doomed = l.doomed[:0]
+	l.resumed = l.resumed[:copy(l.resumed, l.resumed[n:])]
+	if len(l.resumed) > 0 {
+		l.tasks.signal()
 	}
 }
 
@@ -257,9 +290,13 @@ func (l *Loop) bury(d doomed) {
 	l.n.closed.Add(1)
 }
 
+// maxDeadline is as far as deadlines reach: 9 years, which fit a tick's 32 bits
+// as long as the process is younger than 7.
+const maxDeadline = time.Duration(1) << 58
+
 // tickAfter returns the first tick that is at least d from now.
 func (l *Loop) tickAfter(d time.Duration) uint32 {
-	return uint32((l.now + int64(d) + int64(tickLength) - 1) / int64(tickLength))
+	return uint32((l.now + int64(min(d, maxDeadline)) + int64(tickLength) - 1) / int64(tickLength))
 }
 
 // arm sets the timerfd to the earliest thing there is to do, if that is before
@@ -295,6 +332,7 @@ func (l *Loop) stopListening() {
 	if l.listener >= 0 {
 		sysClose(l.listener)
 		l.listener, l.acceptAt = -1, 0
+		l.p.listenerClosed()
 	}
 	if l.reserve >= 0 {
 		sysClose(l.reserve)
@@ -307,6 +345,12 @@ func (l *Loop) stop(why error) {
 	if l.stopping {
 		return
 	}
+	l.bringDown(why)
+	l.re.close() // ends wait; run refuses and runs out the tasks
+}
+
+// bringDown closes everything that the handler knows of.
+func (l *Loop) bringDown(why error) {
 	l.stopping = true
 	l.stopListening()
 	for slot := range l.slots {
@@ -316,7 +360,6 @@ func (l *Loop) stop(why error) {
 	}
 	l.settle()
 	l.failJobs()
-	l.re.close() // ends wait; run refuses and runs out the tasks
 }
 
 func (l *Loop) closeDescriptors() {

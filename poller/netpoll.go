@@ -78,6 +78,12 @@ func (r *reactor) hook(handle func(events []unix.EpollEvent)) error {
 	}
 	r.epfd = int(fd.Int())
 
+	// netpoll opens its two descriptors without close-on-exec.
+	unix.CloseOnExec(r.epfd)
+	if wop := v.FieldByName("wop"); wop.IsValid() && wop.Type() == reflect.TypeFor[*netpoll.FDOperator]() && !wop.IsNil() {
+		unix.CloseOnExec(int(wop.Elem().FieldByName("FD").Int()))
+	}
+
 	// The element type of Handler's slice is unexported but has the layout of
 	// unix.EpollEvent (isHandler checked its size), so the two func types are
 	// called alike.

@@ -76,7 +76,7 @@ func (o Options) withDefaults() (Options, error) {
 		return o, fmt.Errorf("poller: Options.NewHandler is not set")
 	}
 	if o.Loops == 0 {
-		o.Loops = runtime.NumCPU()
+		o.Loops = min(runtime.NumCPU(), MaxLoops)
 	}
 	if o.Loops < 1 || o.Loops > MaxLoops {
 		return o, fmt.Errorf("poller: Options.Loops is %d: want 1 to %d", o.Loops, MaxLoops)
@@ -90,8 +90,26 @@ func (o Options) withDefaults() (Options, error) {
 	setDefault(&o.Linger, 2*time.Second)
 	setDefault(&o.SendBuffer, 64<<10)
 	setDefault(&o.NotSentLowat, 32<<10)
+	if o.MaxPartial < 0 || o.WriteTimeout < 0 || o.Linger < 0 {
+		return o, fmt.Errorf("poller: Options.MaxPartial, WriteTimeout or Linger is negative: %d, %s, %s",
+			o.MaxPartial, o.WriteTimeout, o.Linger)
+	}
+	if len(o.Limits) > 256 {
+		return o, fmt.Errorf("poller: Options.Limits has %d entries: want at most 256", len(o.Limits))
+	}
+	o.Limits = append([]Limits(nil), o.Limits...)
 	if len(o.Limits) == 0 {
 		o.Limits = []Limits{DefaultLimits}
+	}
+	for i := range o.Limits {
+		lim := &o.Limits[i]
+		if lim.Messages < 0 || lim.Bytes < 0 || lim.Control < 0 || lim.ControlBytes < 0 {
+			return o, fmt.Errorf("poller: Options.Limits[%d] has a negative bound: %+v", i, *lim)
+		}
+		setDefault(&lim.Messages, DefaultLimits.Messages)
+		setDefault(&lim.Bytes, DefaultLimits.Bytes)
+		setDefault(&lim.Control, DefaultLimits.Control)
+		setDefault(&lim.ControlBytes, DefaultLimits.ControlBytes)
 	}
 	return o, nil
 }

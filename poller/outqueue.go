@@ -29,7 +29,8 @@ const (
 	Gone
 )
 
-// Limits bounds the output queue of a connection. A frame counts until the last
+// Limits bounds the output queue of a connection; a zero field means that of
+// DefaultLimits. A frame counts until the last
 // byte of it is out; the rest of a frame that has begun is kept whatever the
 // bounds say.
 type Limits struct {
@@ -46,9 +47,10 @@ var DefaultLimits = Limits{Messages: 64, Bytes: 64 << 10, Control: 16, ControlBy
 // outItem is one write that waits.
 type outItem struct {
 	b      []byte
-	frames uint16 // messages in b, for counting drops
+	frames uint32 // messages in b, for counting drops
 	class  Class
 	owned  bool // b came from Loop.buffers
+	begun  bool // the kernel has taken bytes of this frame that are not in b
 }
 
 // outQueue is the output of a connection whose socket is full. It exists only
@@ -85,15 +87,11 @@ func (q *outQueue) room(lim *Limits, class Class, frames, n int) bool {
 	return q.messages+frames <= lim.Messages && q.msgBytes+n <= lim.Bytes
 }
 
-// oldestDroppable returns the index of the oldest item that may be dropped, or
-// -1. The first item is left alone once it has begun.
-func (q *outQueue) oldestDroppable() int {
-	for i := range q.items {
-		if q.items[i].class == Droppable && (i > 0 || q.off == 0) {
-			return i
-		}
-	}
-	return -1
+// droppable reports whether item i may be dropped. The first item is left alone
+// once bytes of it are on the wire: dropping the rest would tear its frame.
+func (q *outQueue) droppable(i int) bool {
+	it := &q.items[i]
+	return it.class == Droppable && !it.begun && (i > 0 || q.off == 0)
 }
 
 // enqueue puts b, or what is left of it after the kernel took some, behind what
@@ -108,7 +106,7 @@ func (l *Loop) enqueue(slot uint32, s *conn, b []byte, class Class, frames int, 
 			return Full
 		}
 	}
-	it := outItem{b: b, frames: uint16(frames), class: class}
+	it := outItem{b: b, frames: uint32(frames), class: class, begun: begun}
 	if !shared {
 		it.b = append(l.buffers.Get(len(b)), b...)
 		it.owned = true
@@ -118,24 +116,36 @@ func (l *Loop) enqueue(slot uint32, s *conn, b []byte, class Class, frames int, 
 	return Queued
 }
 
-// makeRoom drops the oldest droppable items until n bytes fit.
+// makeRoom drops the oldest droppable items until n bytes fit. It drops nothing
+// when even all of them would not make room.
 func (l *Loop) makeRoom(q *outQueue, lim *Limits, frames, n int) bool {
-	if n > lim.Bytes || frames > lim.Messages {
+	messages, bytes := q.messages+frames-lim.Messages, q.msgBytes+n-lim.Bytes // too many
+	last := -1
+	for i := 0; i < len(q.items) && (messages > 0 || bytes > 0); i++ {
+		if q.droppable(i) {
+			messages -= int(q.items[i].frames)
+			bytes -= len(q.items[i].b)
+			last = i
+		}
+	}
+	if messages > 0 || bytes > 0 {
 		return false
 	}
-	for !q.room(lim, Droppable, frames, n) {
-		i := q.oldestDroppable()
-		if i < 0 {
-			return false
-		}
+	kept := q.items[:0]
+	for i := range q.items {
 		it := q.items[i]
+		if i > last || !q.droppable(i) {
+			kept = append(kept, it)
+			continue
+		}
 		q.count(&it, -1)
 		l.n.dropped.Add(uint64(it.frames))
 		if it.owned {
 			l.buffers.Put(it.b)
 		}
-		q.items = append(q.items[:i], q.items[i+1:]...)
 	}
+	clear(q.items[len(kept):])
+	q.items = kept
 	return true
 }
 

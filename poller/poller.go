@@ -23,8 +23,16 @@ type Poller struct {
 	conns   atomic.Int64
 	running sync.WaitGroup
 	once    sync.Once
+	orders  atomic.Uint32         // order bits, seen by the loops when they wake
+	open    atomic.Int32          // listeners not closed yet
 	failure atomic.Pointer[error] // first error that ended a loop
 }
+
+// Orders to all loops. They are not tasks, so that a full queue cannot lose them.
+const (
+	orderStopListening = 1 << iota
+	orderStop
+)
 
 // New opens the listeners and starts the loops. The Poller accepts when New
 // returns.
@@ -43,6 +51,7 @@ func New(opt Options) (*Poller, error) {
 		if p.ls, err = listen(opt.Listen, opt.Loops, &opt); err != nil {
 			return nil, err
 		}
+		p.open.Store(int32(opt.Loops))
 	}
 	for i := range opt.Loops {
 		listener := -1
@@ -71,9 +80,7 @@ func New(opt Options) (*Poller, error) {
 // abandon undoes a New that failed while making loop i.
 func (p *Poller) abandon(i int) {
 	for _, l := range p.loops {
-		l.re.close()
-		l.re.wait()
-		l.closeDescriptors()
+		l.abandon()
 	}
 	if p.ls != nil {
 		p.ls.fds = p.ls.fds[min(i+1, len(p.ls.fds)):] // the loops closed theirs
@@ -107,30 +114,38 @@ func (p *Poller) Post(h Handle, t Task) bool {
 	return h.Loop() < len(p.loops) && p.loops[h.Loop()].Post(t)
 }
 
-// StopListening closes the listeners; established connections go on.
-func (p *Poller) StopListening() {
-	if p.ls == nil {
-		return
-	}
+// StopListening closes the listeners; established connections go on. When the
+// last loop has closed its listener the address is free for another process.
+func (p *Poller) StopListening() { p.order(orderStopListening) }
+
+// Stop begins what Close waits for, and returns at once: it may be called from
+// anywhere, handlers and tasks included.
+func (p *Poller) Stop() { p.order(orderStop) }
+
+// order gives all loops an order.
+func (p *Poller) order(bit uint32) {
+	p.orders.Or(bit)
 	for _, l := range p.loops {
-		l.Post(TaskFunc((*Loop).stopListening))
+		l.tasks.nudge()
+	}
+}
+
+// listenerClosed is called by each loop that has closed its listener; the last
+// one gives the address up.
+func (p *Poller) listenerClosed() {
+	if p.open.Add(-1) == 0 {
+		p.ls.releaseGuard()
 	}
 }
 
 // Close closes every connection with ErrStopped, ends the loops and waits for
-// them. It returns the first error that ended a loop before its time.
+// them. Tasks posted before it run first. It returns the first error that ended
+// a loop before its time. A handler or task that calls it would wait for itself:
+// there, call Stop.
 func (p *Poller) Close() error {
 	p.once.Do(func() {
-		for _, l := range p.loops {
-			for !l.Post(TaskFunc(func(l *Loop) { l.stop(ErrStopped) })) && !l.tasks.isClosed() {
-				time.Sleep(time.Millisecond) // the queue is full: the loop will get to it
-			}
-		}
+		p.Stop()
 		p.running.Wait()
-		if p.ls != nil {
-			p.ls.fds = nil // closed by the loops
-			p.ls.close()
-		}
 	})
 	if err := p.failure.Load(); err != nil {
 		return *err

@@ -3,6 +3,7 @@ package poller
 import (
 	"errors"
 	"io"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -29,8 +30,7 @@ var ErrPartial = errors.New("poller: too much input left unconsumed")
 // the peer's FIN; then the read that returns 0 is made in the same turn.
 func (l *Loop) readable(slot uint32, s *conn, ended bool) {
 	for range readBudget {
-		kept, buf := l.inputBuffer(s)
-		n, errno := sysRead(int(s.fd), buf)
+		data, n, room, errno := l.read(s)
 		l.n.reads.Add(1)
 		if errno != 0 {
 			if !temporary(errno) {
@@ -44,37 +44,50 @@ func (l *Loop) readable(slot uint32, s *conn, ended bool) {
 		}
 		l.n.bytesIn.Add(uint64(n))
 		if s.flags&noData == 0 {
-			data := buf[:n]
-			if kept != nil {
-				data = kept[:len(kept)+n]
-			}
 			l.deliver(slot, s, data)
 		}
-		if s.flags&(flagPaused|flagDying) != 0 || n < len(buf) && !ended {
+		if s.flags&(flagPaused|flagResumed|flagDying) != 0 || n < room && !ended {
 			return
 		}
 	}
 }
 
-// inputBuffer returns where to read to: the loop's buffer, or, when input is
-// waiting for its rest, the room behind that input.
-func (l *Loop) inputBuffer(s *conn) (kept, buf []byte) {
+// read makes one read: n bytes of room possible ones. data is what the handler
+// is to see: they, behind the input that waits for its rest, if there is any.
+// They are read to behind that input as far as its buffer has room and to the
+// loop's buffer beyond, so that a message that was cut makes no read smaller.
+func (l *Loop) read(s *conn) (data []byte, n, room int, errno unix.Errno) {
 	if s.in == 0 {
-		return nil, l.rbuf
+		n, errno = sysRead(int(s.fd), l.rbuf)
+		return l.rbuf[:n], n, len(l.rbuf), errno
 	}
-	kept = l.ins[s.in-1]
-	if cap(kept)-len(kept) < cap(kept)/2 {
-		grown := append(l.buffers.Get(2*cap(kept)), kept...)
-		l.buffers.Put(kept)
-		l.ins[s.in-1] = grown
-		kept = grown
+	kept := l.ins[s.in-1]
+	behind := kept[len(kept):cap(kept)]
+	if len(behind) == 0 {
+		n, errno = sysRead(int(s.fd), l.rbuf)
+	} else {
+		l.iov[0].Base, l.iov[1].Base = unsafe.SliceData(behind), unsafe.SliceData(l.rbuf)
+		l.iov[0].SetLen(len(behind))
+		l.iov[1].SetLen(len(l.rbuf))
+		n, errno = sysReadv(int(s.fd), l.iov[:2])
+		clear(l.iov[:2])
 	}
-	return kept, kept[len(kept):cap(kept)]
+	room = len(behind) + len(l.rbuf)
+	if n <= len(behind) {
+		return kept[:len(kept)+n], n, room, errno
+	}
+	grown := append(l.buffers.Get(max(2*cap(kept), len(kept)+n)), kept[:cap(kept)]...)
+	data = append(grown, l.rbuf[:n-len(behind)]...)
+	l.ins[s.in-1] = data[:len(kept)]
+	l.buffers.Put(kept)
+	return data, n, room, errno
 }
 
 // deliver hands data to the handler and keeps what it leaves.
 func (l *Loop) deliver(slot uint32, s *conn, data []byte) {
+	l.delivering = slot + 1
 	used := l.h.Data(Conn{l, makeHandle(l.index, slot, s.gen)}, data)
+	l.delivering = 0
 	if s.flags&noData != 0 || used >= len(data) {
 		l.dropInput(s)
 		return
@@ -84,12 +97,17 @@ func (l *Loop) deliver(slot uint32, s *conn, data []byte) {
 		l.doom(slot, s, ErrPartial)
 		return
 	}
-	if s.in != 0 {
-		kept := l.ins[s.in-1]
-		l.ins[s.in-1] = kept[:copy(kept[:cap(kept)], rest)]
+	if s.in == 0 {
+		l.keepInput(s, rest)
 		return
 	}
-	l.keepInput(s, rest)
+	kept := l.ins[s.in-1]
+	if cap(kept) > 4<<10 && len(rest) <= cap(kept)/4 { // do not sit on a buffer grown for more
+		l.ins[s.in-1] = append(l.buffers.Get(len(rest)), rest...)
+		l.buffers.Put(kept)
+		return
+	}
+	l.ins[s.in-1] = kept[:copy(kept[:cap(kept)], rest)]
 }
 
 // keepInput copies rest into a pooled buffer of the connection.
@@ -177,6 +195,9 @@ func (l *Loop) connEvent(slot, gen uint32, events uint32) {
 			l.doom(slot, s, io.EOF)
 		}
 		return
+	}
+	if s.flags&flagResumed != 0 {
+		return // what waits is offered alone first, or it could grow without bound
 	}
 	if events&(unix.EPOLLIN|unix.EPOLLRDHUP|unix.EPOLLHUP) != 0 {
 		l.readable(slot, s, events&(unix.EPOLLRDHUP|unix.EPOLLHUP) != 0)

@@ -8,6 +8,7 @@ type counters struct {
 	reads, sends, bytesIn, bytesOut                 atomic.Uint64
 	overflow, dropped, slow, stale                  atomic.Uint64
 	castWritten, castQueued, castDropped            atomic.Uint64
+	turns, ringsLost                                atomic.Uint64
 	_                                               [64]byte // keep other loops' lines apart
 }
 
@@ -32,6 +33,9 @@ type Stats struct {
 	CastWritten uint64 // cast frames that the kernel took whole
 	CastQueued  uint64 // cast frames that wait for a socket
 	CastDropped uint64 // cast frames refused by a full queue or a closed connection
+
+	Turns     uint64 // times that a loop woke up
+	RingsLost uint64 // loops whose io_uring failed and that cast by sendto since
 }
 
 // Stats reads the counters. It may be called from any goroutine.
@@ -55,6 +59,8 @@ func (p *Poller) Stats() Stats {
 		t.CastWritten += n.castWritten.Load()
 		t.CastQueued += n.castQueued.Load()
 		t.CastDropped += n.castDropped.Load()
+		t.Turns += n.turns.Load()
+		t.RingsLost += n.ringsLost.Load()
 	}
 	return t
 }

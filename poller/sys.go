@@ -21,6 +21,15 @@ func sysRead(fd int, b []byte) (n int, errno unix.Errno) {
 	return int(r), 0
 }
 
+// sysReadv reads into the buffers in order.
+func sysReadv(fd int, iov []unix.Iovec) (n int, errno unix.Errno) {
+	r, _, e := unix.RawSyscall(unix.SYS_READV, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(iov))), uintptr(len(iov)))
+	if e != 0 {
+		return 0, e
+	}
+	return int(r), 0
+}
+
 // sysSend sends b as far as the socket takes it.
 func sysSend(fd int, b []byte) (n int, errno unix.Errno) {
 	r, _, e := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)),

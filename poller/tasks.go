@@ -24,11 +24,13 @@ func (f TaskFunc) Run(l *Loop) { f(l) }
 // taskQueue carries tasks from any goroutine to one loop and wakes it, at most
 // once until it has looked.
 //
-//	post:  append (locked); signalled 0 -> 1? write the eventfd
-//	loop:  read the eventfd; signalled = 0; take all (locked)
+//	post:  locked: append; signalled 0 -> 1? write the eventfd
+//	loop:  read the eventfd; signalled = 0; locked: take all
 //
 // The order of the loop's three steps matters: a post that still finds
-// signalled set has appended before the take.
+// signalled set has appended before the take. A post signals before it unlocks,
+// and close locks before the eventfd is closed: so no post writes to a
+// descriptor that has become somebody else's.
 type taskQueue struct {
 	// Static after construction.
 	fd int // eventfd
@@ -53,12 +55,22 @@ func (q *taskQueue) post(t Task) bool {
 		return false
 	}
 	q.queue = append(q.queue, t)
-	q.mu.Unlock()
 	q.signal()
+	q.mu.Unlock()
 	return true
 }
 
-// signal makes the eventfd readable unless it already is.
+// nudge wakes the loop without a task, from any goroutine.
+func (q *taskQueue) nudge() {
+	q.mu.Lock()
+	if !q.closed {
+		q.signal()
+	}
+	q.mu.Unlock()
+}
+
+// signal makes the eventfd readable unless it already is. Only the loop may call
+// it without the lock.
 func (q *taskQueue) signal() {
 	if q.signalled.CompareAndSwap(0, 1) {
 		one := uint64(1)
@@ -81,7 +93,7 @@ func (q *taskQueue) run(l *Loop) {
 	q.mu.Unlock()
 	for i, t := range taken {
 		taken[i] = nil
-		t.Run(l) // may run the queue again: see close
+		t.Run(l)
 	}
 	if cap(taken) <= 1024 {
 		q.taken = taken[:0]
@@ -95,10 +107,4 @@ func (q *taskQueue) close(l *Loop) {
 	q.closed = true
 	q.mu.Unlock()
 	q.run(l)
-}
-
-func (q *taskQueue) isClosed() bool {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return q.closed
 }

@@ -43,7 +43,8 @@ func probeShortSend(u *uring) error {
 
 	report := map[int]int32{}
 	failed := func(i int, res int32) { report[i] = res }
-	small, big := make([]byte, 16), make([]byte, 8<<20)
+	big := make([]byte, 8<<20)
+	small := big[:16] // a buffer of its own could be on the stack, which moves
 	if _, err := u.send([]target{{fd: int32(a), b: small}}, failed); err != nil {
 		return fmt.Errorf("probe: io_uring_enter: %w", err)
 	}
@@ -82,7 +83,12 @@ func tcpPair() (a, b int, err error) {
 		return -1, -1, err
 	}
 	fds := []unix.PollFd{{Fd: int32(ln), Events: unix.POLLIN}}
-	if _, err = unix.Poll(fds, 1000); err == nil {
+	for {
+		if _, err = unix.Poll(fds, 1000); err != unix.EINTR { // the scheduler's signals
+			break
+		}
+	}
+	if err == nil {
 		var errno unix.Errno
 		if b, errno = sysAccept(ln); errno != 0 {
 			err = errno

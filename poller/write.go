@@ -31,7 +31,7 @@ func (c Conn) WriteShared(b []byte, class Class) Result {
 // WriteJoined is Write for several frames joined in b, which count as frames
 // messages in the bounds.
 func (c Conn) WriteJoined(b []byte, class Class, frames int) Result {
-	return c.l.write(c.h, b, class, frames, false)
+	return c.l.write(c.h, b, class, min(max(frames, 1), 1<<20), false)
 }
 
 func (l *Loop) write(h Handle, b []byte, class Class, frames int, shared bool) Result {
