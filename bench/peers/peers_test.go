@@ -29,6 +29,7 @@ var variants = []struct {
 	{name: "coder", bin: "coder"},
 	{name: "gobwas", bin: "gobwas"},
 	{name: "netpoll", bin: "netpoll"},
+	{name: "netpoll-default", bin: "netpoll", args: []string{"--default-buffers"}},
 	{name: "centrifuge", bin: "centrifuge"},
 }
 

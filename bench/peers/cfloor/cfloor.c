@@ -146,9 +146,8 @@ static int conn_send(int fd, const uint8_t *p, size_t n, size_t limit)
 		return 1;
 	if (w < 0 && errno != EAGAIN && errno != EINTR)
 		return conn_close(fd);
-	if (w < 0)
-		w = 0;
-	return conn_queue(fd, p + w, n - (size_t)w, limit);
+	size_t done = w < 0 ? 0 : (size_t)w;
+	return conn_queue(fd, p + done, n - done, limit);
 }
 
 static void conn_flush(int fd)

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"flag"
 	"net"
 	"sync"
 	"time"
@@ -16,13 +17,11 @@ import (
 	"roost/bench/peers/internal/registry"
 )
 
-// init shrinks netpoll's buffers. BufferSize alone saves nothing, since a node
-// is rounded up to LinkBufferCap.
-func init() {
+// shrink makes netpoll's buffers small; it must run before the first connection.
+// BufferSize alone saves nothing, since a node is rounded up to LinkBufferCap.
+func shrink() error {
 	netpoll.LinkBufferCap = 512
-	if err := netpoll.Configure(netpoll.Config{BufferSize: 512}); err != nil {
-		control.Fatal(err)
-	}
+	return netpoll.Configure(netpoll.Config{BufferSize: 512})
 }
 
 // peekMax is how much is looked at before the size of the frame is known: all
@@ -180,14 +179,21 @@ func start(addr string) (control.Peer, error) {
 }
 
 func main() {
+	stock := flag.Bool("default-buffers", false, "leave netpoll's 8 KiB buffers as they are")
 	o := control.ParseFlags()
 	info := control.Info{
 		Name:      "netpoll",
 		Version:   control.Version("github.com/cloudwego/netpoll"),
 		Echo:      true,
 		Broadcast: true,
-		Note: "public API with gobwas/ws " + control.Version("github.com/gobwas/ws") +
-			"; LinkBufferCap=512 and BufferSize=512; broadcast by Write in accept order",
+		Note:      "LinkBufferCap=512 and BufferSize=512",
 	}
+	if *stock {
+		info.Name, info.Note = "netpoll-default", "default buffers"
+	} else if err := shrink(); err != nil {
+		control.Fatal(err)
+	}
+	info.Note = "public API with gobwas/ws " + control.Version("github.com/gobwas/ws") + "; " + info.Note +
+		"; broadcast by Write in accept order"
 	control.Run(o, info, start)
 }
