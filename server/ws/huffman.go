@@ -1,5 +1,10 @@
 package ws
 
+import (
+	"encoding/binary"
+	"math/bits"
+)
+
 const (
 	maxCodeLen = 15 // bits of the longest DEFLATE code (RFC 1951, 3.2.7)
 	fastBits   = 9  // codes up to this length take one table look-up
@@ -9,52 +14,78 @@ const (
 
 // huffman decodes one canonical code (RFC 1951, 3.2.2). Codes of up to
 // fastBits bits, all that matter for speed, are one look-up; longer ones are
-// walked bit by bit, so that a table is 1.6 KiB and cheap to build for the
-// short messages that we see.
+// walked bit by bit. The look-up table has 2^bits entries, no more than the
+// longest code needs: for the short messages that we see, building tables
+// costs more than using them.
 type huffman struct {
 	fast  [1 << fastBits]uint16 // symbol<<4 | code length; 0: longer, or no code
+	bits  uint8
 	count [maxCodeLen + 1]uint16
 	syms  [288]uint16 // by code, that is by length and then by symbol
+	used  [288]uint16 // for build: the symbols that have a code
 }
 
 // build makes the code of the given lengths (0: symbol not used). It refuses
 // over-subscribed codes and incomplete ones but for the two that encoders
 // make: no symbol at all, and one symbol of one bit.
 func (h *huffman) build(lens []uint8) bool {
-	h.count = [maxCodeLen + 1]uint16{}
-	for _, n := range lens {
-		h.count[n]++
-	}
-	used := len(lens) - int(h.count[0])
-	h.count[0] = 0
+	used := h.countUsed(lens)
 	var code, offset [maxCodeLen + 2]uint16
-	left := 1
+	left, longest := 1, uint8(1)
 	for n := 1; n <= maxCodeLen; n++ {
 		left = left<<1 - int(h.count[n])
 		if left < 0 {
 			return false
 		}
+		if h.count[n] > 0 {
+			longest = uint8(n)
+		}
 		code[n+1] = (code[n] + h.count[n]) << 1
 		offset[n+1] = offset[n] + h.count[n]
 	}
-	if left > 0 && used != 0 && (used != 1 || h.count[1] != 1) {
+	if left > 0 && len(used) != 0 && (len(used) != 1 || h.count[1] != 1) {
 		return false
 	}
-	clear(h.fast[:])
-	for sym, n := range lens {
-		if n == 0 {
-			continue
-		}
-		h.syms[offset[n]] = uint16(sym)
+	h.bits = min(longest, fastBits)
+	table := h.fast[:1<<h.bits]
+	if left > 0 || longest > fastBits {
+		clear(table)
+	}
+	for _, sym := range used {
+		n := lens[sym] & maxCodeLen
+		c := code[n]
+		code[n]++
+		h.syms[offset[n]] = sym
 		offset[n]++
 		if n <= fastBits {
-			for i := reverse(code[n], n); i < 1<<fastBits; i += 1 << n {
-				h.fast[i] = uint16(sym)<<4 | uint16(n)
+			// Codes are packed from their top bit on, everything else from
+			// the low bit (RFC 1951, 3.1.1).
+			for i := int(bits.Reverse16(c) >> (16 - n)); i < len(table); i += 1 << n {
+				table[i] = sym<<4 | uint16(n)
 			}
 		}
-		code[n]++
 	}
 	return true
+}
+
+// countUsed counts the lengths and lists the symbols that have one. Most have
+// none in a short message: those go by eight at a time.
+func (h *huffman) countUsed(lens []uint8) []uint16 {
+	h.count = [maxCodeLen + 1]uint16{}
+	used := h.used[:0]
+	for i := 0; i < len(lens); {
+		if i+8 <= len(lens) && binary.LittleEndian.Uint64(lens[i:]) == 0 {
+			i += 8
+			continue
+		}
+		for end := min(i+8, len(lens)); i < end; i++ {
+			if n := lens[i]; n != 0 {
+				h.count[n&maxCodeLen]++
+				used = append(used, uint16(i))
+			}
+		}
+	}
+	return used
 }
 
 // walk decodes one symbol bit by bit from the low end of acc, of which n bits
@@ -73,17 +104,6 @@ func (h *huffman) walk(acc uint64, n uint) (sym uint16, used uint, ok bool) {
 		}
 	}
 	return 0, 0, false
-}
-
-// reverse returns the n low bits of code in reverse order: codes are packed
-// from their top bit on, everything else from the low bit (RFC 1951, 3.1.1).
-func reverse(code uint16, n uint8) int {
-	r := 0
-	for ; n > 0; n-- {
-		r = r<<1 | int(code&1)
-		code >>= 1
-	}
-	return r
 }
 
 // The fixed code (RFC 1951, 3.2.6) and the length and distance symbols

@@ -204,6 +204,7 @@ func (z *Inflater) room(n int) []byte {
 // most 15+5+15+13 = 48 bits: one refill covers it.
 func (z *Inflater) codes(lit, dist *huffman) *ProtocolError {
 	for {
+		z.literals(lit)
 		if z.bits < 48 {
 			z.refill()
 		}
@@ -215,10 +216,7 @@ func (z *Inflater) codes(lit, dist *huffman) *ProtocolError {
 			if len(z.out) >= z.limit {
 				return ErrInflatedTooBig
 			}
-			if len(z.out) == cap(z.out) {
-				z.out = z.room(1)
-			}
-			z.out = append(z.out, byte(sym))
+			z.out = append(z.room(1), byte(sym))
 			continue
 		}
 		if sym == 256 {
@@ -230,9 +228,34 @@ func (z *Inflater) codes(lit, dist *huffman) *ProtocolError {
 	}
 }
 
+// literals takes the plain literals that come next, as long as nothing special
+// can happen: bits and room are there and the code is short.
+func (z *Inflater) literals(lit *huffman) {
+	acc, bits, out := z.acc, z.bits, z.out
+	room := min(cap(out), z.limit) - len(out)
+	mask := uint64(1)<<lit.bits - 1
+	for bits >= fastBits && room > 0 {
+		e := lit.fast[acc&mask&(1<<fastBits-1)]
+		if e == 0 || e >= 256<<4 {
+			break
+		}
+		acc >>= e & 15
+		bits -= uint(e & 15)
+		out = append(out, byte(e>>4))
+		room--
+		if bits < fastBits && z.pos+8 <= len(z.src) {
+			acc |= binary.LittleEndian.Uint64(z.src[z.pos:]) << bits
+			n := (63 - bits) >> 3
+			z.pos += int(n)
+			bits += n << 3
+		}
+	}
+	z.acc, z.bits, z.out = acc, bits, out
+}
+
 // symbol decodes one symbol from at least 15 bits, or what is left.
 func (z *Inflater) symbol(h *huffman) (uint16, bool) {
-	if e := h.fast[z.acc&(1<<fastBits-1)]; e != 0 {
+	if e := h.fast[z.acc&(1<<h.bits-1)&(1<<fastBits-1)]; e != 0 {
 		n := uint(e & 15)
 		if n > z.bits {
 			return 0, false
@@ -304,7 +327,9 @@ func (z *Inflater) readCodes() bool {
 	}
 	var codeLens [19]uint8
 	for i := range ncode {
-		z.refill()
+		if z.bits < 3 {
+			z.refill()
+		}
 		n, ok := z.extra(3)
 		if !ok {
 			return false
@@ -321,7 +346,9 @@ func (z *Inflater) readCodes() bool {
 // readLengths reads code lengths, which are themselves coded by z.lit.
 func (z *Inflater) readLengths(lens []uint8) bool {
 	for i := 0; i < len(lens); {
-		z.refill()
+		if z.bits < maxCodeLen+7 {
+			z.refill()
+		}
 		sym, ok := z.symbol(&z.lit)
 		if !ok {
 			return false

@@ -1,10 +1,6 @@
 package ws
 
-import (
-	"unicode/utf8"
-
-	gobwas "github.com/gobwas/ws"
-)
+import "unicode/utf8"
 
 // Parser turns the bytes of one direction of a connection into events. It
 // keeps partial headers, control frames and messages itself, so the caller
@@ -121,7 +117,7 @@ func (p *Parser) Next(in []byte) (ev Event, n int, err error) {
 // takePayload takes the next piece of the current frame's payload.
 func (p *Parser) takePayload(piece []byte, ev *Event) {
 	if p.cfg.Role == Server {
-		unmask(piece, p.mask, int(p.phase))
+		xorMask(piece, p.mask, int(p.phase))
 		p.phase = uint8(int(p.phase)+len(piece)) & 3
 	}
 	p.remain -= len(piece)
@@ -250,7 +246,3 @@ func (p *Parser) buffers() Buffers {
 	}
 	return p.cfg.Buffers
 }
-
-// unmask undoes the client's mask in place (RFC 6455, 5.3). at is the position
-// of b[0] in the frame's payload.
-func unmask(b []byte, mask [4]byte, at int) { gobwas.Cipher(b, mask, at) }

@@ -18,6 +18,9 @@ func checkMethod(b []byte) *HandshakeError {
 
 // cutRequestLine splits "GET target HTTP/1.minor" (RFC 9112, 3).
 func cutRequestLine(line []byte) (target []byte, minor uint8, e *HandshakeError) {
+	if len(line) == 0 {
+		return nil, 0, ErrNotHTTP
+	}
 	if e := checkMethod(line); e != nil {
 		return nil, 0, e
 	}

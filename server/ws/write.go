@@ -1,10 +1,6 @@
 package ws
 
-import (
-	"encoding/binary"
-
-	gobwas "github.com/gobwas/ws"
-)
+import "encoding/binary"
 
 // MaxHeader is the largest frame header in bytes.
 const MaxHeader = 14
@@ -87,7 +83,7 @@ func AppendMaskedFrame(dst []byte, h Header, payload []byte) []byte {
 	dst = AppendHeader(dst, h)
 	start := len(dst)
 	dst = append(dst, payload...)
-	gobwas.Cipher(dst[start:], h.Mask, 0)
+	xorMask(dst[start:], h.Mask, 0)
 	return dst
 }
 
