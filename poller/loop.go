@@ -141,6 +141,17 @@ func (l *Loop) Conn(h Handle) Conn { return Conn{l, h} }
 // Conns returns how many connections the loop has.
 func (l *Loop) Conns() int { return l.used }
 
+// Each calls f for the loop's connections in slot order, until f says false.
+// Those that are closed already are passed over.
+func (l *Loop) Each(f func(c Conn) bool) {
+	for slot := range l.slots {
+		s := l.conns.At(slot)
+		if s.flags&flagUsed != 0 && s.flags&flagDying == 0 && !f(Conn{l, makeHandle(l.index, slot, s.gen)}) {
+			return
+		}
+	}
+}
+
 // Buffers returns the loop's buffers for the handler's own use.
 func (l *Loop) Buffers() *Buffers { return &l.buffers }
 
