@@ -132,6 +132,10 @@ func newLoop(p *Poller, index, listener int) (l *Loop, err error) {
 	return l, nil
 }
 
+// Poller returns the Poller that the loop belongs to. In Options.NewHandler it
+// listens already and its loops do not run yet.
+func (l *Loop) Poller() *Poller { return l.p }
+
 // Index returns the loop's number, from 0.
 func (l *Loop) Index() int { return l.index }
 

@@ -1,0 +1,73 @@
+# roost: `make run` starts a node, `make test` passes the tests.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+GO        ?= go
+PKGS      := ./...
+RUN_FLAGS ?= --listen 127.0.0.1:8080 --api 127.0.0.1:8081 --auth none --data-dir var --echo
+FUZZTIME  ?= 5s
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: build ## build and start a node on loopback; prints where to go
+	@exec bin/roostd $(RUN_FLAGS) --guide
+
+.PHONY: build
+build: bin/roostd bin/loadgen bin/bench ## build bin/roostd, bin/loadgen and bin/bench
+
+# The Go tool knows best what is out of date.
+.PHONY: bin/roostd bin/loadgen bin/bench
+bin/roostd bin/loadgen bin/bench: bin/%: need-go
+	@$(GO) build -trimpath -o $@ ./cmd/$*
+
+.PHONY: test
+test: need-go need-gcc ## all tests: format, vet, staticcheck, race, allocation gates, fuzz smoke
+	@$(MAKE) --no-print-directory lint
+	$(GO) test -race -shuffle=on -timeout 10m $(PKGS)
+	@# Allocation gates are built without the race detector, which allocates.
+	$(GO) test -shuffle=on -timeout 10m -run 'Alloc' $(PKGS)
+	@$(MAKE) --no-print-directory fuzz
+	@$(MAKE) --no-print-directory bench-once
+	cd bench/peers && $(GO) vet ./...
+
+.PHONY: check
+check: need-go lint ## before each commit: format, vet, staticcheck, short tests; under 2 minutes
+	$(GO) test -short -shuffle=on -timeout 2m $(PKGS)
+
+.PHONY: lint
+lint: need-go
+	@out=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$out" ] || { echo "not formatted (gofmt -w): $$out"; exit 1; }
+	$(GO) vet $(PKGS)
+	$(GO) tool -modfile=tools/go.mod staticcheck $(PKGS)
+
+.PHONY: fuzz
+fuzz: need-go ## each fuzz target for FUZZTIME (5s)
+	@set -e; for pkg in $$(grep -rl --include='*_test.go' '^func Fuzz' poller ring decay server loadgen bench 2>/dev/null | xargs -n1 dirname | sort -u); do \
+	  for f in $$(grep -ho '^func Fuzz[A-Za-z0-9_]*' $$pkg/*_test.go | cut -c6-); do \
+	    echo "fuzz ./$$pkg $$f"; \
+	    $(GO) test ./$$pkg -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) >/tmp/fuzz.$$$$ 2>&1 || { cat /tmp/fuzz.$$$$; rm -f /tmp/fuzz.$$$$; exit 1; }; \
+	    rm -f /tmp/fuzz.$$$$; \
+	  done; done
+
+.PHONY: bench-once
+bench-once: need-go ## every benchmark once, so that they stay alive
+	@$(GO) test -run '^$$' -bench . -benchtime 1x $(PKGS) >/dev/null && echo "benchmarks run"
+
+.PHONY: bench-peers
+bench-peers: build need-gcc ## roostd beside its peers, interleaved, 3 rounds; writes bench/results (about 40 minutes)
+	bench/peers/build.sh
+	bin/bench peers $(BENCH_FLAGS)
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf bin var bench/peers/bin
+
+# What a fresh machine may lack is installed, and said.
+.PHONY: need-go need-gcc
+need-go:
+	@command -v $(GO) >/dev/null || { echo "Go 1.26 or newer is needed: https://go.dev/dl"; exit 1; }
+need-gcc:
+	@command -v gcc >/dev/null || { echo "installing gcc (for the race detector and the C peer)"; apt-get update -qq && apt-get install -y -qq gcc libc6-dev; }

@@ -1,0 +1,178 @@
+// Command roostd is one roost node: it holds the long-lived WebSockets of
+// devices and delivers what is published to them.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"syscall"
+	"time"
+
+	"roost/poller"
+	"roost/server"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "roostd:", err)
+		os.Exit(1)
+	}
+}
+
+// settings are what the command line says.
+type settings struct {
+	opt     server.Options
+	dataDir string
+	guide   bool
+}
+
+// parse reads the command line.
+func parse(args []string, errout io.Writer) (*settings, error) {
+	s := &settings{}
+	fs := flag.NewFlagSet("roostd", flag.ContinueOnError)
+	fs.SetOutput(errout)
+	fs.StringVar(&s.opt.Listen, "listen", "127.0.0.1:8080", "address for devices, `host:port`")
+	fs.StringVar(&s.opt.API, "api", "127.0.0.1:8081", "address for publishers and operators, `host:port`")
+	fs.StringVar(&s.opt.Auth, "auth", "none", "how devices prove who they are: none (development, loopback only)")
+	fs.StringVar(&s.dataDir, "data-dir", "", "`directory` of this node's data; one process at a time (default: none is kept)")
+	fs.StringVar(&s.opt.Node, "node", "", "`name` of this node (default: host:port)")
+	fs.BoolVar(&s.opt.Echo, "echo", false, "serve /v1/echo, for conformance suites and comparison")
+	fs.BoolVar(&s.opt.Deflate, "deflate", false, "agree to permessage-deflate where a client offers it")
+	fs.IntVar(&s.opt.Loops, "loops", 0, "event loops (default: one per core)")
+	uring := fs.String("io-uring", "auto", "send broadcasts through io_uring: auto or off")
+	fs.IntVar(&s.opt.MaxConnections, "max-connections", 0, "cap on connections (default: what descriptors and memory allow)")
+	fs.DurationVar(&s.opt.DrainOver, "drain", 0, "time over which to send devices away at the end (default: 1 s per 1,000, at most 30 s)")
+	fs.BoolVar(&s.guide, "guide", false, "print where to go and what to try once ready")
+	fs.Usage = func() {
+		fmt.Fprintf(errout, "usage: roostd [flags]\n\nOne roost node. It prints a line that begins with \"ready\" once both listeners accept.\n\n")
+		fs.PrintDefaults()
+	}
+	if err := fs.Parse(args); err != nil {
+		return nil, err
+	}
+	if fs.NArg() > 0 {
+		return nil, fmt.Errorf("unexpected argument %q: roostd takes flags only", fs.Arg(0))
+	}
+	switch *uring {
+	case "auto":
+	case "off":
+		s.opt.IOUring = poller.IOUringOff
+	default:
+		return nil, fmt.Errorf("io-uring is %q: want auto or off", *uring)
+	}
+	return s, nil
+}
+
+// run is the life of the process.
+func run(ctx context.Context, args []string, out, errout io.Writer) error {
+	s, err := parse(args, errout)
+	if err != nil {
+		return err
+	}
+	log := slog.New(slog.NewTextHandler(errout, nil))
+	s.opt.Log = log
+	unlock, err := lockDir(s.dataDir)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if s.opt.Loops == 0 {
+		s.opt.Loops = runtime.NumCPU()
+	}
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(s.opt.Loops + spareProcs)
+	}
+	srv, err := server.New(s.opt)
+	if err != nil {
+		return err
+	}
+	announce(srv, log)
+	fmt.Fprintf(out, "ready listen=%s api=%s\n", srv.Addr(), srv.APIAddr())
+	if s.guide {
+		guide(out, srv)
+	}
+	select {
+	case <-ctx.Done():
+	case err := <-srv.Failed():
+		srv.Close()
+		return fmt.Errorf("api: %w", err)
+	}
+	// A second signal ends the drain.
+	again, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	return srv.Drain(again)
+}
+
+// spareProcs is added to the number of loops for GOMAXPROCS: a busy loop sits
+// in raw system calls that the scheduler cannot see, and API requests need a
+// processor of their own. See bench/results for the measurement.
+const spareProcs = 1
+
+// announce logs what this node is and what bounds it.
+func announce(srv *server.Server, log *slog.Logger) {
+	c := srv.Capacity()
+	log.Info("capacity", "connections", c.Connections, "limited_by", c.LimitedBy, "nofile", c.Files,
+		"by_nofile", c.ByFiles, "by_memory", c.ByMemory, "for_more", c.Hint)
+	uring := srv.Uring()
+	if uring.OK {
+		log.Info("broadcasts go through io_uring")
+	} else {
+		log.Info("broadcasts go through sendto", "because", "io_uring: "+uring.Why)
+	}
+	log.Warn("no authentication: anyone on this machine can publish and be any device", "auth", "none")
+}
+
+// guide prints what a new user wants to know.
+func guide(out io.Writer, srv *server.Server) {
+	dev, api := srv.Addr(), srv.APIAddr()
+	fmt.Fprintf(out, `
+  devices    ws://%[1]s/v1/connect?device=ID
+  API        http://%[2]s/v1/publish
+  metrics    http://%[2]s/metrics
+
+Listen as a device (in another terminal), then send to everybody (in a third):
+
+  bin/loadgen --mode listen --url 'ws://%[1]s/v1/connect?device=d1'
+  curl -d '{"all":true,"payload":{"hello":"world"}}' http://%[2]s/v1/publish
+
+Any WebSocket client will do: npx wscat -s roost.v1.json -c 'ws://%[1]s/v1/connect?device=d1'
+Ctrl-C ends the node.
+
+`, dev, api)
+}
+
+// lockDir makes dir if needed and takes it for this process. The lock ends with
+// the process, however it ends.
+func lockDir(dir string) (unlock func(), err error) {
+	if dir == "" {
+		return func() {}, nil
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("data-dir: %w", err)
+	}
+	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("data-dir: %w", err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		holder, _ := os.ReadFile(f.Name())
+		f.Close()
+		return nil, fmt.Errorf("data-dir %s is in use by another roostd (%s): stop it or choose another directory", dir, string(holder))
+	}
+	f.Truncate(0)
+	fmt.Fprintf(f, "pid %d since %s", os.Getpid(), time.Now().UTC().Format(time.RFC3339))
+	return func() { f.Close() }, nil
+}

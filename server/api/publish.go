@@ -1,0 +1,177 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net/http"
+	"reflect"
+	"strings"
+	"time"
+)
+
+const (
+	// maxPayload is the largest payload of a message, in bytes.
+	maxPayload = 64 << 10
+	// maxBody leaves room for a payload in base64 and the fields around it.
+	maxBody = maxPayload*4/3 + 8<<10
+	// maxID is the longest id of a message, in bytes.
+	maxID = 128
+	// maxWait is the longest wait.
+	maxWait = 30 * time.Second
+)
+
+func (h *handler) publish(w http.ResponseWriter, r *http.Request) {
+	p, bad := readPublication(w, r)
+	if bad != nil {
+		bad.write(w)
+		return
+	}
+	res, err := h.node.Publish(r.Context(), p)
+	if err != nil {
+		failure(err, "").write(w)
+		return
+	}
+	writeJSON(w, publishResponse{Results: []Result{res}})
+}
+
+// readPublication reads and checks the body of a publish request.
+func readPublication(w http.ResponseWriter, r *http.Request) (*Publication, *problem) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil {
+		var big *http.MaxBytesError
+		if errors.As(err, &big) {
+			return nil, &problem{Title: "Too big", Status: http.StatusRequestEntityTooLarge,
+				Detail: fmt.Sprintf("the body is larger than %d bytes", maxBody)}
+		}
+		return nil, invalid("", "the body could not be read: "+err.Error())
+	}
+	dec := json.NewDecoder(bytes.NewReader(body))
+	dec.DisallowUnknownFields()
+	var req publishRequest
+	if err := dec.Decode(&req); err != nil {
+		return nil, decodeProblem(err)
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return nil, invalid("", "the body holds more than one JSON value")
+	}
+	return req.check()
+}
+
+// decodeProblem names the field that encoding/json could not take.
+func decodeProblem(err error) *problem {
+	var typ *json.UnmarshalTypeError
+	var syntax *json.SyntaxError
+	switch {
+	case errors.As(err, &typ):
+		if typ.Field == "" {
+			return invalid("", "the body is a JSON "+typ.Value+": want an object")
+		}
+		return invalid(typ.Field, fmt.Sprintf("field %q is a JSON %s: want a %s", typ.Field, typ.Value, jsonName(typ.Type)))
+	case errors.As(err, &syntax):
+		return invalid("", fmt.Sprintf("the body is not JSON: byte %d: %v", syntax.Offset, err))
+	case errors.Is(err, io.EOF):
+		return invalid("", "the body is empty: want a JSON object")
+	}
+	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
+		name = strings.Trim(name, `"`)
+		return invalid(name, fmt.Sprintf("field %q is unknown", name))
+	}
+	return invalid("", "the body is not a publish request: "+err.Error())
+}
+
+// jsonName is what JSON calls a Go type of publishRequest.
+func jsonName(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Bool:
+		return "boolean"
+	case reflect.Float64:
+		return "number"
+	}
+	return "string"
+}
+
+// check turns the request into a Publication or says which field is wrong.
+func (q *publishRequest) check() (*Publication, *problem) {
+	p := &Publication{ID: q.ID}
+	if bad := q.checkTarget(p); bad != nil {
+		return nil, bad
+	}
+	if q.Class != nil && *q.Class != "live" {
+		return nil, invalid("class", fmt.Sprintf("class is %q: the only class served is live", *q.Class))
+	}
+	if len(q.ID) > maxID {
+		return nil, invalid("id", fmt.Sprintf("id has %d bytes: at most %d are allowed", len(q.ID), maxID))
+	}
+	if q.Wait != nil {
+		if math.IsNaN(*q.Wait) || *q.Wait < 0 || *q.Wait > maxWait.Seconds() {
+			return nil, invalid("wait", fmt.Sprintf("wait is %v: want 0 to %v seconds", *q.Wait, maxWait.Seconds()))
+		}
+		p.Wait = time.Duration(*q.Wait * float64(time.Second))
+	}
+	switch {
+	case q.Bytes != nil && q.Payload != nil:
+		return nil, invalid("payload_base64", "payload and payload_base64 are both set: want one")
+	case q.Bytes != nil:
+		p.Payload, p.Raw = *q.Bytes, true
+	case q.Payload != nil:
+		var compact bytes.Buffer
+		if err := json.Compact(&compact, q.Payload); err != nil {
+			return nil, invalid("payload", "payload is not JSON: "+err.Error())
+		}
+		p.Payload = compact.Bytes()
+	default:
+		return nil, invalid("payload", "payload is missing (any JSON value, or payload_base64)")
+	}
+	if len(p.Payload) > maxPayload {
+		return nil, &problem{Title: "Too big", Status: http.StatusRequestEntityTooLarge, Field: "payload",
+			Detail: fmt.Sprintf("payload has %d bytes: at most %d are allowed", len(p.Payload), maxPayload)}
+	}
+	return p, nil
+}
+
+// checkTarget takes the one addressee.
+func (q *publishRequest) checkTarget(p *Publication) *problem {
+	n := 0
+	if q.Device != nil {
+		n++
+		if !printable(*q.Device) {
+			return invalid("device", "device must be 1 to 128 printable ASCII characters without spaces")
+		}
+		p.Device = *q.Device
+	}
+	if q.Topic != nil {
+		n++
+		if !printable(*q.Topic) {
+			return invalid("topic", "topic must be 1 to 128 printable ASCII characters without spaces")
+		}
+		p.Topic = *q.Topic
+	}
+	if q.All != nil && *q.All {
+		n++
+		p.All = true
+	}
+	switch {
+	case n == 0:
+		return invalid("device", `no addressee: set "device", "topic" or "all": true`)
+	case n > 1:
+		return invalid("device", `more than one addressee: set one of "device", "topic" and "all"`)
+	}
+	return nil
+}
+
+// printable is the rule for names of devices and topics.
+func printable(s string) bool {
+	if len(s) == 0 || len(s) > 128 {
+		return false
+	}
+	for i := range len(s) {
+		if s[i] <= ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,57 @@
+package server
+
+import (
+	"roost/server/session"
+	"roost/server/wire"
+	"roost/server/ws"
+)
+
+// connKind is what a connection is being used for.
+type connKind uint8
+
+const (
+	kindHandshake connKind = iota // the request has not all come
+	kindDevice                    // /v1/connect
+	kindEcho                      // /v1/echo
+	kindOver                      // a close frame or response was the last word
+)
+
+// connState is what the server knows about one connection, beside the reactor's
+// 32 bytes: 28 bytes without pointers, in a slab indexed by slot.
+type connState struct {
+	dev    session.Ref // kindDevice: the registered device
+	since  uint32      // when it was accepted, ticks of clockTick
+	last   uint32      // when input last came, ticks of clockTick
+	parser uint32      // index + 1 in handler.parsers while a message is cut; in kindHandshake: bytes of the head looked at
+	subs   uint32      // index + 1 in handler.subs while it has subscriptions
+	hb     uint16      // heartbeat interval in s
+	code   uint16      // close code that we sent, 0 for none
+	kind   connKind
+	// variant is the form of its frames: see variantOf.
+	variant uint8
+	paused  bool // reading is paused until the output is out
+}
+
+// Variants of a frame: 1 + 9 x format + (0 for plain, else window bits - 7).
+const (
+	deflateKinds = 9
+	variants     = 1 + deflateKinds*int(wire.Formats)
+)
+
+// variantOf numbers a combination of format and compression.
+func variantOf(f wire.Format, d ws.Deflate) uint8 {
+	v := 1 + deflateKinds*uint8(f)
+	if d.On() {
+		v += uint8(d.Bits()) - 7
+	}
+	return v
+}
+
+// splitVariant is the inverse of variantOf; bits is 0 for plain.
+func splitVariant(v uint8) (f wire.Format, bits int) {
+	f = wire.Format((v - 1) / deflateKinds)
+	if k := int(v-1) % deflateKinds; k > 0 {
+		bits = k + 7
+	}
+	return f, bits
+}

@@ -1,0 +1,240 @@
+package server
+
+import (
+	"encoding/binary"
+	"errors"
+	"strconv"
+
+	"roost/poller"
+	"roost/server/session"
+	"roost/server/wire"
+	"roost/server/ws"
+)
+
+// Refusals of this server, beside those of package ws.
+var (
+	errUpgradeTimeout = &ws.HandshakeError{Status: 408, Text: "the request did not arrive within 8 s"}
+	errNoRoom         = &ws.HandshakeError{Status: 503, Text: "this node holds as many connections as it may", RetryAfter: 10}
+	errDraining       = &ws.HandshakeError{Status: 503, Text: "this node is going down", RetryAfter: 5}
+	errNotFound       = &ws.HandshakeError{Status: 404, Text: "nothing here: devices connect at /v1/connect"}
+	errNoDevice       = &ws.HandshakeError{Status: 400, Text: "query parameter device is missing: with auth none connect to /v1/connect?device=ID"}
+	errBadDevice      = &ws.HandshakeError{Status: 400, Text: "query parameter device: want 1 to 128 printable ASCII characters without spaces"}
+	errBadSID         = &ws.HandshakeError{Status: 400, Text: "query parameter sid: want the sid of a welcome"}
+	errBadHeartbeat   = &ws.HandshakeError{Status: 400, Text: "query parameter hb: want whole seconds, 30 to 300"}
+	errNoProtocol     = &ws.HandshakeError{Status: 400, Text: "none of the offered subprotocols is served: offer roost.v1.json or roost.v1.bin"}
+	errRegistryFull   = &ws.HandshakeError{Status: 503, Text: "the registry of devices is full", RetryAfter: 60}
+)
+
+// handshake takes the request of a new connection and returns how many bytes it
+// was, 0 while it is not whole.
+func (h *handler) handshake(c poller.Conn, st *connState, b []byte) (n int) {
+	n, next, err := ws.ParseRequestFrom(b, int(st.parser), &h.req)
+	if errors.Is(err, ws.ErrShort) {
+		st.parser = uint32(next)
+		return 0
+	}
+	st.parser = 0
+	var refusal *ws.HandshakeError
+	switch {
+	case errors.As(err, &refusal):
+		h.answer(c, st, refusal)
+		return len(b)
+	case h.s.draining.Load():
+		refusal = errDraining
+	case h.s.pollerConns() > h.s.capacity.Connections:
+		refusal = errNoRoom
+	default:
+		refusal = h.route(c, st)
+	}
+	if refusal != nil {
+		h.refuse(c, st, refusal)
+		return len(b)
+	}
+	return n
+}
+
+// route serves one request by its path.
+func (h *handler) route(c poller.Conn, st *connState) *ws.HandshakeError {
+	switch path := string(h.req.Path); {
+	case path == "/v1/connect":
+		if e := ws.CheckUpgrade(&h.req); e != nil {
+			return e
+		}
+		return h.connect(c, st)
+	case path == "/v1/echo" && h.s.opt.Echo:
+		if e := ws.CheckUpgrade(&h.req); e != nil {
+			return e
+		}
+		h.upgrade(c, st, kindEcho, "", wire.JSON)
+		c.SetLimit(limitEcho)
+		c.SetDeadline(h.patience(st))
+		h.flush(c, st)
+		return nil
+	case path == "/healthz" && !h.req.HasBody():
+		h.out = ws.AppendResponse(h.out[:0], 200, "text/plain; charset=utf-8", []byte("ok\n"), true)
+		h.over(c, st, nil)
+		return nil
+	}
+	return errNotFound
+}
+
+// upgrade puts the 101 response into h.out and makes the connection a WebSocket.
+func (h *handler) upgrade(c poller.Conn, st *connState, kind connKind, protocol string, f wire.Format) {
+	var agreed ws.Deflate
+	var answer *ws.Deflate
+	if h.s.opt.Deflate {
+		if d, ok := ws.Negotiate(h.req.Extensions); ok {
+			agreed = d
+			answer = &agreed
+		}
+	}
+	h.out = ws.AppendUpgrade(h.out[:0], &h.req, protocol, answer)
+	h.frames = 1
+	h.become(st, kind)
+	st.variant = variantOf(f, agreed)
+	h.s.receivers[st.variant].Add(1)
+	h.n.upgraded.Add(1)
+}
+
+// connect makes the connection a device's.
+func (h *handler) connect(c poller.Conn, st *connState) *ws.HandshakeError {
+	f, protocol, ok := h.chooseFormat()
+	if !ok {
+		return errNoProtocol
+	}
+	id, sid, hb, refusal := h.connectQuery()
+	if refusal != nil {
+		return refusal
+	}
+	got, err := h.s.registry.Register(id, sid, h.sids.Uint64()|1, uint64(c.Handle()))
+	if errors.Is(err, session.ErrID) {
+		return errBadDevice
+	} else if err != nil {
+		return errRegistryFull
+	}
+	st.dev, st.hb = got.Ref, uint16(hb)
+	if got.Old != 0 {
+		h.s.replace(poller.Handle(got.Old), got.SameSession)
+	}
+	h.upgrade(c, st, kindDevice, protocol, f)
+	h.text = h.appendWelcome(h.text[:0], f, got, hb)
+	h.appendMessage(st, h.text)
+	c.SetVariant(st.variant)
+	c.SetDeadline(h.patience(st))
+	h.flush(c, st)
+	return nil
+}
+
+// chooseFormat takes the first offered subprotocol that is served. A client
+// that offers none speaks JSON.
+func (h *handler) chooseFormat() (f wire.Format, protocol string, ok bool) {
+	offered := false
+	for t := h.req.OfferedProtocols(); t.Next(); offered = true {
+		if f, ok := wire.ParseFormat(t.Token()); ok {
+			return f, f.String(), true
+		}
+	}
+	return wire.JSON, "", !offered
+}
+
+// connectQuery reads the parameters of /v1/connect. id is valid until the next
+// request.
+func (h *handler) connectQuery() (id []byte, sid uint64, hb int, refusal *ws.HandshakeError) {
+	id, found, err := ws.QueryValue(h.req.RawQuery, "device", h.text[:0])
+	h.text = id
+	switch {
+	case !found:
+		return nil, 0, 0, errNoDevice
+	case err != nil || !session.ValidID(id):
+		return nil, 0, 0, errBadDevice
+	}
+	rest := h.text[len(id):]
+	if v, found, err := ws.QueryValue(h.req.RawQuery, "sid", rest); found {
+		if sid, err = parseSID(v, err); err != nil {
+			return nil, 0, 0, errBadSID
+		}
+	}
+	hb = defaultHeartbeat
+	if v, found, err := ws.QueryValue(h.req.RawQuery, "hb", rest); found {
+		n, bad := strconv.Atoi(string(v))
+		if hb = n; err != nil || bad != nil || hb < minHeartbeat || hb > maxHeartbeat {
+			return nil, 0, 0, errBadHeartbeat
+		}
+	}
+	return id, sid, hb, nil
+}
+
+// refuse answers no to a whole request. A browser cannot read a refused
+// upgrade, so one that was in order but for us is made and closed with the
+// code.
+func (h *handler) refuse(c poller.Conn, st *connState, e *ws.HandshakeError) {
+	if len(h.req.Origin) == 0 || ws.CheckUpgrade(&h.req) != nil {
+		h.answer(c, st, e)
+		return
+	}
+	h.n.refused.Add(1)
+	code := refusalCode(e.Status)
+	_, protocol, _ := h.chooseFormat()
+	h.out = ws.AppendUpgrade(h.out[:0], &h.req, protocol, nil)
+	h.out = ws.AppendClose(h.out, code, e.Text)
+	h.frames = 1
+	st.code = uint16(code)
+	h.over(c, st, e)
+}
+
+// answer says no in HTTP and ends the connection.
+func (h *handler) answer(c poller.Conn, st *connState, e *ws.HandshakeError) {
+	h.n.refused.Add(1)
+	h.out = e.AppendResponse(h.out[:0])
+	h.frames = 1
+	h.over(c, st, e)
+}
+
+// appendWelcome appends the first message to a device.
+func (h *handler) appendWelcome(dst []byte, f wire.Format, got session.Outcome, hb int) []byte {
+	var sid [16]byte
+	appendSID(sid[:0], got.SID)
+	return wire.AppendWelcome(dst, f, &wire.Welcome{
+		SID: string(sid[:]), Resumed: got.SameSession,
+		Heartbeat: hb * 1000, Spread: h.s.spread(),
+		Node: h.s.opt.Node, Max: maxInbound, Back: wire.Back{Base: 1000, Max: 120_000},
+	})
+}
+
+const hexDigits = "0123456789abcdef"
+
+// appendSID writes a session id as 16 hex digits.
+func appendSID(dst []byte, sid uint64) []byte {
+	for shift := 60; shift >= 0; shift -= 4 {
+		dst = append(dst, hexDigits[sid>>shift&15])
+	}
+	return dst
+}
+
+var errSID = errors.New("not a session id")
+
+// parseSID is the inverse of appendSID.
+func parseSID(v []byte, err error) (uint64, error) {
+	var b [8]byte
+	if err != nil || len(v) != 16 {
+		return 0, errSID
+	}
+	for i := range b {
+		hi, lo := unhex(v[2*i]), unhex(v[2*i+1])
+		if hi > 15 || lo > 15 {
+			return 0, errSID
+		}
+		b[i] = hi<<4 | lo
+	}
+	return binary.BigEndian.Uint64(b[:]), nil
+}
+
+func unhex(c byte) byte {
+	switch {
+	case '0' <= c && c <= '9':
+		return c - '0'
+	case 'a' <= c && c <= 'f':
+		return c - 'a' + 10
+	}
+	return 255
+}

@@ -1,0 +1,115 @@
+// Package metrics holds every metric name of roost in one place, and writes
+// them in the Prometheus text format. The values come from whoever owns them.
+package metrics
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"time"
+
+	vm "github.com/VictoriaMetrics/metrics"
+)
+
+// Kind is the type of a metric.
+type Kind string
+
+// The kinds that have one value per series.
+const (
+	Counter Kind = "counter"
+	Gauge   Kind = "gauge"
+)
+
+// Desc names one metric.
+type Desc struct {
+	Name string
+	Kind Kind
+	Help string
+}
+
+// The metrics of the node. Connections are TCP connections; devices are
+// registered ones.
+var (
+	Connections  = Desc{"roost_connections", Gauge, "Connections on the device listener, by what they are used for."}
+	ConnLimit    = Desc{"roost_connections_limit", Gauge, "Connections that this process may hold."}
+	Devices      = Desc{"roost_devices", Gauge, "Devices connected now."}
+	Subscribed   = Desc{"roost_subscriptions", Gauge, "Subscriptions of connected devices to topics."}
+	Accepted     = Desc{"roost_accepted_total", Counter, "Connections accepted."}
+	AcceptErrors = Desc{"roost_accept_errors_total", Counter, "Failed accepts: descriptors, memory or aborted connections."}
+	Refused      = Desc{"roost_refused_total", Counter, "Connections refused, by stage: past a limit at accept, or by the answer to their request."}
+	Upgrades     = Desc{"roost_upgrades_total", Counter, "Finished WebSocket upgrades."}
+	UpgradeSlow  = Desc{"roost_upgrade_timeouts_total", Counter, "Connections that did not send a whole request in time."}
+	Closed       = Desc{"roost_closed_total", Counter, "Connections closed, by the close code that we sent (none: the peer ended it)."}
+	MessagesIn   = Desc{"roost_messages_in_total", Counter, "Whole messages received."}
+	PayloadIn    = Desc{"roost_payload_in_bytes_total", Counter, "Payload bytes of received messages."}
+	Heartbeats   = Desc{"roost_heartbeats_total", Counter, "Heartbeats of devices."}
+	Pings        = Desc{"roost_pings_total", Counter, "WebSocket pings received."}
+	LiveResults  = Desc{"roost_live_results_total", Counter, "Live messages to one device, by what became of them."}
+	Deliveries   = Desc{"roost_broadcast_deliveries_total", Counter, "Broadcast frames, by what became of them at each receiver."}
+	Broadcasts   = Desc{"roost_broadcasts_running", Gauge, "Broadcasts under way."}
+	QueueDropped = Desc{"roost_queue_dropped_total", Counter, "Live messages pushed out of a full queue by newer ones."}
+	QueueFull    = Desc{"roost_queue_full_total", Counter, "Writes refused by a full queue."}
+	Slow         = Desc{"roost_slow_closed_total", Counter, "Connections closed because their socket took nothing for the write deadline."}
+	Reads        = Desc{"roost_reads_total", Counter, "Read system calls on device connections."}
+	Sends        = Desc{"roost_sends_total", Counter, "Sends on device connections; several may share a system call."}
+	BytesIn      = Desc{"roost_bytes_in_total", Counter, "Bytes read from device connections."}
+	BytesOut     = Desc{"roost_bytes_out_total", Counter, "Bytes written to device connections."}
+	StaleEvents  = Desc{"roost_stale_events_total", Counter, "Events of connections that were already gone."}
+	IOUring      = Desc{"roost_io_uring", Gauge, "1 if broadcasts go through io_uring."}
+)
+
+// nameAPISeconds is the latency of API requests, by route and status.
+const nameAPISeconds = "roost_api_request_seconds"
+
+// apiBuckets reach from 100 us to 30 s, three a decade.
+var apiBuckets = []float64{1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30}
+
+// Set is the metrics of one node.
+type Set struct{ vm *vm.Set }
+
+// NewSet returns an empty set.
+func NewSet() *Set { return &Set{vm: vm.NewSet()} }
+
+// APIRequest counts one request. route and status are from fixed lists, so the
+// number of series is bounded.
+func (s *Set) APIRequest(route string, status int, took time.Duration) {
+	name := nameAPISeconds + `{route="` + route + `",status="` + strconv.Itoa(status) + `"}`
+	s.vm.GetOrCreatePrometheusHistogramExt(name, apiBuckets).Update(took.Seconds())
+}
+
+// Write writes the set's own metrics and those of the process.
+func (s *Set) Write(w io.Writer) {
+	fmt.Fprintf(w, "# HELP %s Seconds to answer an API request.\n# TYPE %s histogram\n", nameAPISeconds, nameAPISeconds)
+	s.vm.WritePrometheus(w)
+	vm.WriteProcessMetrics(w)
+}
+
+// Writer writes samples, with help and type before the first of each metric.
+type Writer struct {
+	w    io.Writer
+	last string
+}
+
+// NewWriter returns a Writer to w.
+func NewWriter(w io.Writer) *Writer { return &Writer{w: w} }
+
+// Sample writes one value. labels are name, value pairs; series of one metric
+// must follow each other.
+func (w *Writer) Sample(d Desc, value float64, labels ...string) {
+	if w.last != d.Name {
+		w.last = d.Name
+		fmt.Fprintf(w.w, "# HELP %s %s\n# TYPE %s %s\n", d.Name, d.Help, d.Name, d.Kind)
+	}
+	io.WriteString(w.w, d.Name)
+	for i := 0; i+1 < len(labels); i += 2 {
+		sep := ","
+		if i == 0 {
+			sep = "{"
+		}
+		fmt.Fprintf(w.w, "%s%s=%q", sep, labels[i], labels[i+1])
+	}
+	if len(labels) > 0 {
+		io.WriteString(w.w, "}")
+	}
+	io.WriteString(w.w, " "+strconv.FormatFloat(value, 'g', -1, 64)+"\n")
+}

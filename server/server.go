@@ -1,0 +1,194 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/net/netutil"
+
+	"roost/poller"
+	"roost/server/api"
+	"roost/server/metrics"
+	"roost/server/session"
+)
+
+// Server is one running node.
+type Server struct {
+	// Static after construction.
+	opt      Options
+	capacity Capacity
+	began    time.Time
+	p        *poller.Poller
+	handlers []*handler // by loop
+	registry *session.Registry
+	metrics  *metrics.Set
+	api      *http.Server
+	apiAddr  netip.AddrPort
+
+	// Shared: atomic.
+	draining       atomic.Bool
+	receivers      [variants]atomic.Int64 // connections by variant
+	subscriptions  atomic.Int64
+	broadcasts     atomic.Int64
+	broadcastBytes atomic.Int64
+	live           liveCounts
+	closes         closeCounts
+
+	apiDone chan error // gets the API listener's end, once
+}
+
+// New starts a node: when it returns, both listeners accept.
+func New(opt Options) (*Server, error) {
+	opt, err := opt.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{opt: opt, registry: session.NewRegistry(), metrics: metrics.NewSet(), apiDone: make(chan error, 1)}
+	if s.capacity, err = measureCapacity(opt.Loops, opt.MaxConnections); err != nil {
+		return nil, err
+	}
+	ln, err := net.Listen("tcp", opt.API)
+	if err != nil {
+		return nil, fmt.Errorf("api: %w", err)
+	}
+	if err := s.startPoller(); err != nil {
+		ln.Close()
+		return nil, err
+	}
+	s.apiAddr = ln.Addr().(*net.TCPAddr).AddrPort()
+	s.startAPI(ln)
+	return s, nil
+}
+
+// startPoller opens the device listener.
+func (s *Server) startPoller() (err error) {
+	s.handlers = make([]*handler, s.opt.Loops)
+	s.began = time.Now()
+	_, err = poller.New(poller.Options{
+		Loops:  s.opt.Loops,
+		Listen: s.opt.Listen,
+		// Those past the capacity get an answer to their request; past this,
+		// a refusal before it is read.
+		MaxConns: s.capacity.Connections + refusing,
+		Refusal:  errNoRoom.AppendResponse(nil),
+		Limits:   queueLimits,
+		IOUring:  s.opt.IOUring,
+
+		WriteTimeout: s.opt.timing.write,
+		NewHandler: func(l *poller.Loop) poller.Handler {
+			var seed [32]byte
+			rand.Read(seed[:]) // never fails
+			s.adopt(l.Poller())
+			h := newHandler(s, l, seed)
+			s.handlers[l.Index()] = h
+			return h
+		},
+	})
+	return err
+}
+
+// adopt takes the reactor before its loops run: handlers need it from the first
+// event on.
+func (s *Server) adopt(p *poller.Poller) {
+	if s.p != nil {
+		return
+	}
+	s.p = p
+	if s.opt.Node == "" {
+		host, _ := os.Hostname()
+		s.opt.Node = fmt.Sprintf("%s:%d", host, p.Addr().Port())
+	}
+}
+
+// startAPI serves the API on ln.
+func (s *Server) startAPI(ln net.Listener) {
+	s.api = &http.Server{
+		Handler:           api.NewHandler(s, s.metrics.APIRequest),
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    16 << 10,
+	}
+	ln = netutil.LimitListener(ln, apiConnections)
+	go func() { s.apiDone <- s.api.Serve(ln) }()
+}
+
+// Addr returns the address that devices connect to.
+func (s *Server) Addr() netip.AddrPort { return s.p.Addr() }
+
+// APIAddr returns the address of the API.
+func (s *Server) APIAddr() netip.AddrPort { return s.apiAddr }
+
+// Capacity returns how many connections this process may hold, and why.
+func (s *Server) Capacity() Capacity { return s.capacity }
+
+// Uring says whether broadcasts go through io_uring.
+func (s *Server) Uring() poller.UringProbe { return s.p.Uring() }
+
+// Devices returns the number of devices connected.
+func (s *Server) Devices() int { return s.registry.Len() }
+
+func (s *Server) pollerConns() int { return s.p.Conns() }
+
+// Failed returns a channel that yields an error if the API listener ends by
+// itself.
+func (s *Server) Failed() <-chan error { return s.apiDone }
+
+// Ready implements api.Node.
+func (s *Server) Ready() error {
+	if s.draining.Load() {
+		return errors.New("draining: devices are being sent away")
+	}
+	return nil
+}
+
+// Close ends the node at once: connections are cut without a word. See Drain
+// for the polite way.
+func (s *Server) Close() error {
+	s.draining.Store(true)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	if s.api.Shutdown(ctx) != nil {
+		s.api.Close()
+	}
+	return s.p.Close()
+}
+
+// acceptRate is how many connections a second a node takes: what the spread of
+// a reconnect wave is computed from. 2,000/s is a tenth of what two cores were
+// measured to hand-shake.
+const acceptRate = 2000
+
+// spread returns the milliseconds over which the devices of this node should
+// come back if it is cut off.
+func (s *Server) spread() int {
+	return max(1000, s.registry.Len()*1000/acceptRate)
+}
+
+// timeOf turns a connection's clock into a time of day.
+func (s *Server) timeOf(tick uint32) time.Time {
+	return s.began.Add(time.Duration(tick) * clockTick).UTC().Truncate(clockTick)
+}
+
+// replace closes the connection that another one of the same device took over
+// from.
+func (s *Server) replace(old poller.Handle, sameSession bool) {
+	code, reason := CloseTakenOver, "another client connected as this device"
+	if sameSession {
+		code, reason = CloseMoved, "replaced by your new connection"
+	}
+	s.p.Post(old, poller.TaskFunc(func(l *poller.Loop) {
+		h := s.handlers[l.Index()]
+		if c := l.Conn(old); c.Alive() {
+			h.close(c, h.conns.At(c.Slot()), code, reason)
+		}
+	}))
+}
