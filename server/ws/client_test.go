@@ -144,6 +144,7 @@ func TestParseResponse(t *testing.T) {
 		{"7.1.2.2 client window not offered", DeflateOffer, DeflateOffer + "; client_max_window_bits=10", ErrExtension},
 		{"unknown parameter", DeflateOffer, DeflateOffer + "; x", ErrExtension},
 		{"twice", DeflateOffer, DeflateOffer + ", " + DeflateOffer, ErrExtension},
+		{"bare LF in the first line", "Protocols\r\n", "Protocols\n", ErrBareLF},
 		{"bare LF", "Upgrade: websocket\r\n", "Upgrade: websocket\n", ErrBareLF},
 		{"fold", "\r\nUpgrade", "\r\n Upgrade", ErrHeaderFolded},
 		{"short", "\r\n\r\n", "\r\n", ErrShort},

@@ -21,14 +21,12 @@ func ValidCloseCode(code StatusCode) bool {
 	return 1007 <= code && code <= 1014
 }
 
-// parseClose fills ev from a close payload (RFC 6455, 5.5.1).
+// parseClose fills ev from a close payload (RFC 6455, 5.5.1), which does not
+// have one byte: checkSecond refused that.
 func parseClose(payload []byte, ev *Event) *ProtocolError {
 	if len(payload) == 0 {
 		*ev = Event{Kind: Close, Code: StatusNoStatus}
 		return nil
-	}
-	if len(payload) == 1 {
-		return ErrShortClose
 	}
 	code := StatusCode(binary.BigEndian.Uint16(payload))
 	if !ValidCloseCode(code) {

@@ -42,6 +42,8 @@ func TestNegotiate(t *testing.T) {
 		{"quoted comma is inside", `foo; a="x, permessage-deflate", bar`, ""},
 		{"quoted escaped quote", `foo; a="x\", permessage-deflate", permessage-deflate`, yes},
 		{"rubbish behind a quoted value", `permessage-deflate; server_max_window_bits="12"x, permessage-deflate`, yes},
+		{"quoted rubbish with a comma", `permessage-deflate "a, permessage-deflate"`, ""},
+		{"behind quoted rubbish", `foo "a, b", permessage-deflate`, yes},
 		{"second offer", "permessage-deflate; x, permessage-deflate; server_max_window_bits=9", bits("9")},
 		{"first that fits", "permessage-deflate; server_max_window_bits=9, permessage-deflate", bits("9")},
 		{"second header", "permessage-deflate; x\npermessage-deflate", yes},

@@ -173,11 +173,13 @@ func (z *Inflater) stored() (empty bool, err *ProtocolError) {
 	if n == 0 {
 		return true, nil
 	}
-	have := max(0, min(n, len(z.src)-z.pos))
-	if fit := z.limit - len(z.out); have > fit {
+	// The length itself may have come out of flushTail: then nothing is here.
+	rest := z.src[min(z.pos, len(z.src)):]
+	have := min(n, len(rest))
+	if have > z.limit-len(z.out) {
 		return false, ErrInflatedTooBig
 	}
-	z.out = append(z.room(have), z.src[z.pos:z.pos+have]...)
+	z.out = append(z.room(have), rest[:have]...)
 	z.pos += have
 	if have < n {
 		return false, ErrBadDeflate

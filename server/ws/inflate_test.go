@@ -94,6 +94,41 @@ func TestInflateCut(t *testing.T) {
 	}
 }
 
+// twins fails the test if Inflater and the slow twin differ on a payload.
+func twins(t *testing.T, z *Inflater, payload []byte) {
+	t.Helper()
+	slow, serr := slowInflate(payload, 1000)
+	out, err := z.Inflate(nil, payload, 1000)
+	if !bytes.Equal(out, slow) || err != serr {
+		t.Fatalf("%x: %q, %v; slow twin %q, %v", payload, out, err, slow, serr)
+	}
+}
+
+// TestInflateExhaustive takes all payloads of up to two bytes.
+func TestInflateExhaustive(t *testing.T) {
+	z := NewInflater()
+	for a := range 256 {
+		twins(t, z, []byte{byte(a)})
+		for b := range 256 {
+			twins(t, z, []byte{byte(a), byte(b)})
+		}
+	}
+}
+
+// TestInflateBroken flips each of the first bits of streams with dynamic codes.
+func TestInflateBroken(t *testing.T) {
+	z := NewInflater()
+	all := samples()
+	for _, name := range []string{"text", "skewed"} {
+		payload := NewDeflater().Deflate(nil, all[name][:300], 15)
+		for bit := range 8 * min(len(payload), 60) {
+			payload[bit/8] ^= 1 << (bit % 8)
+			twins(t, z, payload)
+			payload[bit/8] ^= 1 << (bit % 8)
+		}
+	}
+}
+
 // TestInflateVectors has the edges of RFC 1951 and RFC 7692.
 func TestInflateVectors(t *testing.T) {
 	for _, c := range []struct {
@@ -114,7 +149,9 @@ func TestInflateVectors(t *testing.T) {
 		{"stored length does not match", "\x00\x05\x00\xfb\xffHello", "", ErrBadDeflate},
 		{"stored block cut", "\x00\x05\x00\xfa\xffHel", "Hel", ErrBadDeflate},
 		{"stored block eats the tail", "\x00\x04\x00\xfb\xff", "", ErrBadDeflate},
+		{"stored length out of the tail", "\x00\xff", "", ErrBadDeflate},
 		{"stored header cut", "\x00\x05\x00", "", ErrBadDeflate},
+		{"last block ends in the tail", "\x03", "", ErrBadDeflate},
 		{"rubbish behind the end", "\xf2\x48\xcd\xc9\xc9\x07\x00\x00\x00\xff\xff\xff", "Hello", ErrBadDeflate},
 		{"distance before the begin", "\x03\x02\x00", "", ErrBadDeflate}, // fixed: length 3, distance 1
 		{"too many literal codes", "\xfc\xff", "", ErrBadDeflate},

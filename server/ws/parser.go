@@ -1,14 +1,18 @@
 package ws
 
-import "unicode/utf8"
+import (
+	"unicode/utf8"
+
+	gobwas "github.com/gobwas/ws"
+)
 
 // Parser turns the bytes of one direction of a connection into events. It
 // keeps partial headers, control frames and messages itself, so the caller
 // never has to. Call Reset before use.
 //
 // A connection that is Idle needs no parser of its own: a loop may Reset one
-// scratch parser for whichever connection is readable and give a connection
-// its own copy only while something is cut.
+// scratch parser for whichever connection is readable and Move it into one of
+// the connection's own only while something is cut.
 //
 // States, by what the next byte is:
 //
@@ -54,6 +58,14 @@ func (p *Parser) Reset(cfg *Config) {
 	}
 	p.putBuffers()
 	*p = Parser{cfg: cfg}
+}
+
+// Move gives all that p holds to dst and leaves p as Reset does: how a loop
+// keeps a connection's half message and frees its scratch parser for the next.
+// What dst held before must have been Released.
+func (p *Parser) Move(dst *Parser) {
+	*dst = *p
+	*p = Parser{cfg: p.cfg}
 }
 
 // Idle reports that no part of a header, frame or message is kept: after
@@ -117,7 +129,7 @@ func (p *Parser) Next(in []byte) (ev Event, n int, err error) {
 // takePayload takes the next piece of the current frame's payload.
 func (p *Parser) takePayload(piece []byte, ev *Event) {
 	if p.cfg.Role == Server {
-		xorMask(piece, p.mask, int(p.phase))
+		gobwas.Cipher(piece, p.mask, int(p.phase)) // RFC 6455, 5.3
 		p.phase = uint8(int(p.phase)+len(piece)) & 3
 	}
 	p.remain -= len(piece)

@@ -119,6 +119,9 @@ func TestParseRequestRefuses(t *testing.T) {
 		{"space behind the version", "GET / HTTP/1.1 \r\n\r\n", ErrRequestLine, 15},
 		{"bare LF in the first line", "GET / HTTP/1.1\nHost: a\r\n\r\n", ErrBareLF, 15},
 		{"bare LF in a header", line + "Host: a\n\r\n", ErrBareLF, 24},
+		{"bare LF in a header, head whole", line + "Host: a\nB: c\r\n\r\n", ErrBareLF, 24},
+		{"bare LF in the first line, head whole", "GET / HTTP/1.1\nB: c\r\n\r\n", ErrBareLF, 15},
+		{"method alone", "GET\r\n\r\n", ErrMethod, 4},
 		{"bare LF for the empty line", line + "Host: a\r\n\n", ErrBareLF, 26},
 		{"bare CR in a value", line + "Host: a\rb\r\n\r\n", ErrHeaderValue, 25},
 		{"two CR", line + "Host: a\r\r\n\r\n", ErrHeaderValue, 25},
@@ -201,6 +204,15 @@ func TestParseRequestLeavesInput(t *testing.T) {
 	ParseRequest(in, new(Request))
 	if !bytes.Equal(in, []byte(good)) {
 		t.Error("input changed")
+	}
+}
+
+func TestHasBody(t *testing.T) {
+	for field, want := range map[string]bool{"": false, "Content-Length: 0\r\n": false, "Content-Length: 10\r\n": true, "Transfer-Encoding: chunked\r\n": true} {
+		var req Request
+		if _, err := ParseRequest([]byte("GET / HTTP/1.1\r\n"+field+"\r\n"), &req); err != nil || req.HasBody() != want {
+			t.Errorf("%q: %v, %v", field, req.HasBody(), err)
+		}
 	}
 }
 

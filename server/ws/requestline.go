@@ -25,7 +25,7 @@ func cutRequestLine(line []byte) (target []byte, minor uint8, e *HandshakeError)
 		return nil, 0, e
 	}
 	if len(line) < len(getSpace) {
-		return nil, 0, ErrRequestLine
+		return nil, 0, ErrMethod
 	}
 	line = line[len(getSpace):]
 	i := bytes.IndexByte(line, ' ')

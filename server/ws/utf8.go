@@ -89,9 +89,7 @@ func (s textState) feed(p []byte) (textState, bool) {
 		return s, false
 	}
 	for _, b := range p[cut:] {
-		if s, ok = s.step(b); !ok {
-			return s, false
-		}
+		s, _ = s.step(b) // lastCut vouches for them
 	}
 	return s, true
 }

@@ -1,6 +1,10 @@
 package ws
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	gobwas "github.com/gobwas/ws"
+)
 
 // MaxHeader is the largest frame header in bytes.
 const MaxHeader = 14
@@ -73,7 +77,10 @@ func AppendFragment(dst []byte, op OpCode, fin bool, payload []byte) []byte {
 // fresh and unpredictable for each frame where a proxy could be fooled by the
 // content (RFC 6455, 5.3 and 10.3). payload is not changed.
 func AppendMasked(dst []byte, op OpCode, mask [4]byte, payload []byte) []byte {
-	return AppendMaskedFrame(dst, Header{Fin: true, OpCode: op, Mask: mask}, payload)
+	dst = appendHead(dst, finBit|byte(op), maskBit, len(payload))
+	dst = append(append(dst, mask[0], mask[1], mask[2], mask[3]), payload...)
+	gobwas.Cipher(dst[len(dst)-len(payload):], mask, 0)
+	return dst
 }
 
 // AppendMaskedFrame appends a client frame with the FIN, RSV, opcode and mask
@@ -83,7 +90,7 @@ func AppendMaskedFrame(dst []byte, h Header, payload []byte) []byte {
 	dst = AppendHeader(dst, h)
 	start := len(dst)
 	dst = append(dst, payload...)
-	xorMask(dst[start:], h.Mask, 0)
+	gobwas.Cipher(dst[start:], h.Mask, 0)
 	return dst
 }
 
