@@ -61,6 +61,7 @@ type handler struct {
 	out    []byte // replies to what is being read
 	frames int    // messages in out
 	text   []byte
+	sid    []byte
 
 	deflater ws.Deflater
 	topics   topics
@@ -297,7 +298,6 @@ func (h *handler) keepParser(st *connState, p *ws.Parser) {
 	if st.parser != 0 {
 		return
 	}
-	h.spare = new(ws.Parser)
 	if n := len(h.freeParsers); n > 0 {
 		i := h.freeParsers[n-1]
 		h.freeParsers = h.freeParsers[:n-1]
@@ -305,6 +305,7 @@ func (h *handler) keepParser(st *connState, p *ws.Parser) {
 		st.parser = i + 1
 		return
 	}
+	h.spare = new(ws.Parser)
 	h.parsers = append(h.parsers, p)
 	st.parser = uint32(len(h.parsers))
 }

@@ -29,16 +29,17 @@ var (
 // was, 0 while it is not whole.
 func (h *handler) handshake(c poller.Conn, st *connState, b []byte) (n int) {
 	n, next, err := ws.ParseRequestFrom(b, int(st.parser), &h.req)
-	if errors.Is(err, ws.ErrShort) {
+	if err == ws.ErrShort {
 		st.parser = uint32(next)
 		return 0
 	}
 	st.parser = 0
+	if err != nil {
+		h.answer(c, st, err.(*ws.HandshakeError)) // as ParseRequest promises
+		return len(b)
+	}
 	var refusal *ws.HandshakeError
 	switch {
-	case errors.As(err, &refusal):
-		h.answer(c, st, refusal)
-		return len(b)
 	case h.s.draining.Load():
 		refusal = errDraining
 	case h.s.pollerConns() > h.s.capacity.Connections:
@@ -192,10 +193,9 @@ func (h *handler) answer(c poller.Conn, st *connState, e *ws.HandshakeError) {
 
 // appendWelcome appends the first message to a device.
 func (h *handler) appendWelcome(dst []byte, f wire.Format, got session.Outcome, hb int) []byte {
-	var sid [16]byte
-	appendSID(sid[:0], got.SID)
+	h.sid = appendSID(h.sid[:0], got.SID)
 	return wire.AppendWelcome(dst, f, &wire.Welcome{
-		SID: string(sid[:]), Resumed: got.SameSession,
+		SID: h.sid, Resumed: got.SameSession,
 		Heartbeat: hb * 1000, Spread: h.s.spread(),
 		Node: h.s.opt.Node, Max: maxInbound, Back: wire.Back{Base: 1000, Max: 120_000},
 	})

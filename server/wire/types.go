@@ -96,19 +96,19 @@ func ValidChannel[T string | []byte](ch T) bool {
 
 // Welcome is the server's first message.
 type Welcome struct {
-	SID       string `json:"sid"`     // session: give it back when you come again
-	Resumed   bool   `json:"resumed"` // the session is the one that was given
-	Heartbeat int    `json:"hb"`      // ms between heartbeats of the device
-	Spread    int    `json:"spread"`  // ms over which to come back after a cut
-	Node      string `json:"node"`    // name of this node
-	Max       int    `json:"max"`     // largest message of the device, bytes
-	Back      Back   `json:"back"`    // backoff of reconnects
+	SID       []byte // session: give it back when you come again
+	Resumed   bool   // the session is the one that was given
+	Heartbeat int    // ms between heartbeats of the device
+	Spread    int    // ms over which to come back after a cut
+	Node      string // name of this node
+	Max       int    // largest message of the device, bytes
+	Back      Back   // backoff of reconnects
 }
 
 // Back bounds the backoff with full jitter, in ms.
 type Back struct {
-	Base int `json:"base"`
-	Max  int `json:"max"`
+	Base int
+	Max  int
 }
 
 // Message is a message to a device.

@@ -105,18 +105,28 @@ func TestUpRoundTrip(t *testing.T) {
 func TestAppendIsJSON(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := rapid.String()
-		w := Welcome{SID: s.Draw(t, "sid"), Node: s.Draw(t, "node"), Heartbeat: 55000, Max: 1, Back: Back{1000, 120000}}
-		var got struct {
-			T string
-			Welcome
-		}
-		if err := json.Unmarshal(AppendWelcome(nil, JSON, &w), &got); err != nil || got.T != "welcome" || got.Welcome != w {
-			t.Fatalf("welcome: %+v, %v; want %+v", got, err, w)
-		}
-		bin := AppendWelcome(nil, Binary, &w)
-		got.Welcome = Welcome{}
-		if err := json.Unmarshal(bin[1:], &got.Welcome); bin[0] != byte(OpWelcome) || err != nil || got.Welcome != w {
-			t.Fatalf("binary welcome: %+v, %v", got, err)
+		w := Welcome{SID: []byte(s.Draw(t, "sid")), Node: s.Draw(t, "node"), Heartbeat: 55000, Max: 1, Back: Back{1000, 120000}}
+		want := fmt.Sprint("welcome ", string(w.SID), w.Node, w.Heartbeat, w.Spread, w.Max, w.Back)
+		for f := range Formats {
+			var got struct {
+				T, SID, Node    string
+				Resumed         bool
+				HB, Spread, Max int
+				Back            struct{ Base, Max int }
+			}
+			msg := AppendWelcome(nil, f, &w)
+			if f == Binary {
+				if Op(msg[0]) != OpWelcome {
+					t.Fatalf("operation %d", msg[0])
+				}
+				msg, got.T = msg[1:], "welcome"
+			}
+			if err := json.Unmarshal(msg, &got); err != nil {
+				t.Fatalf("%v: %q: %v", f, msg, err)
+			}
+			if s := fmt.Sprint(got.T+" ", got.SID, got.Node, got.HB, got.Spread, got.Max, got.Back); s != want {
+				t.Fatalf("%v: got %s, want %s", f, s, want)
+			}
 		}
 		m := Message{ID: []byte(s.Draw(t, "id")), Channel: []byte(s.Draw(t, "ch")), Payload: []byte(`{"a":1}`), Seq: rapid.Uint64().Draw(t, "seq")}
 		if b := AppendMessage(nil, JSON, &m); !json.Valid(b) {

@@ -1,0 +1,130 @@
+package server
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// mayImport says which packages of ours each package may import, and why no
+// more. A package that is not listed fails the test: give it a line.
+var mayImport = map[string]struct {
+	ours []string
+	why  string
+}{
+	"poller":         {nil, "the reactor knows bytes, no protocol: it is usable as a library"},
+	"ring":           {nil, "pure: usable as a library"},
+	"decay":          {nil, "pure: usable as a library"},
+	"server/ws":      {nil, "RFC 6455 without I/O: usable as a library"},
+	"server/wire":    {nil, "the protocol without I/O"},
+	"server/session": {nil, "runs without sockets, on opaque handles"},
+	"server/metrics": {nil, "names only; values come from their owners"},
+	"server/api":     {nil, "declares the interface that it needs of a node"},
+	"server":         {[]string{"poller", "server/ws", "server/wire", "server/session", "server/metrics", "server/api"}, "joins the parts"},
+	"loadgen/plan":   {nil, "pure: schedules and verdicts, tested without a clock"},
+	"loadgen/usage":  {[]string{"poller"}, "reads processes and the kernel"},
+	"loadgen":        {[]string{"loadgen/plan", "loadgen/usage", "poller", "server/ws", "server/wire", "server/client"}, "speaks the protocol from the other side; must not know the server"},
+	"bench":          {[]string{"loadgen", "poller", "ring", "decay", "server"}, "drives loadgen and measures parts"},
+	"cmd/roostd":     {[]string{"server", "poller"}, "wires"},
+	"cmd/loadgen":    {[]string{"loadgen"}, "wires"},
+	"cmd/bench":      {[]string{"bench"}, "wires"},
+}
+
+// only says which packages may import a third-party one, and why not others.
+var only = map[string]struct {
+	by  []string
+	why string
+}{
+	"github.com/cloudwego/netpoll":       {[]string{"poller"}, "one place reaches below its public API"},
+	"golang.org/x/sys/unix":              {[]string{"poller", "loadgen", "loadgen/usage", "bench"}, "raw system calls belong to the reactor; loadgen and bench read clocks and limits"},
+	"unsafe":                             {[]string{"poller", "server/ws", "loadgen", "bench"}, "as above"},
+	"github.com/gobwas/ws":               {[]string{"server/ws"}, "its types and cipher are behind our rules"},
+	"github.com/VictoriaMetrics/metrics": {[]string{"server/metrics"}, "every metric name is in one place"},
+	"go.etcd.io/etcd":                    {[]string{"server/cluster"}, "membership is behind one interface"},
+	"github.com/redis/rueidis":           {[]string{"server/fanout", "server/session", "server/inbox"}, "only the redis implementations"},
+}
+
+// TestImportDirection reads the import clauses of every package, tests
+// excepted.
+func TestImportDirection(t *testing.T) {
+	root := ".."
+	err := filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			if name := d.Name(); file != root && (name[0] == '.' || name == "testdata" || name == "node_modules" || isModule(file)) {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		if strings.HasSuffix(file, ".go") && !strings.HasSuffix(file, "_test.go") {
+			checkImports(t, root, file)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// isModule reports a folder that is a module of its own.
+func isModule(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, "go.mod"))
+	return err == nil
+}
+
+func checkImports(t *testing.T, root, file string) {
+	f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	rel, _ := filepath.Rel(root, file)
+	pkg := filepath.ToSlash(filepath.Dir(rel))
+	rule, known := mayImport[pkg]
+	if !known {
+		t.Errorf("%s: package %q has no line in mayImport", file, pkg)
+	}
+	for _, spec := range f.Imports {
+		name, _ := strconv.Unquote(spec.Path.Value)
+		if ours, ok := strings.CutPrefix(name, "roost/"); ok {
+			if !slices.Contains(rule.ours, ours) {
+				t.Errorf("%s imports %s: %s %s", file, ours, pkg, rule.why)
+			}
+			continue
+		}
+		for third, rule := range only {
+			if (name == third || strings.HasPrefix(name, third+"/")) && !slices.Contains(rule.by, pkg) {
+				t.Errorf("%s imports %s, which belongs to %v: %s", file, name, rule.by, rule.why)
+			}
+		}
+	}
+	if path.Base(pkg) == "internal" {
+		t.Errorf("%s: packages are named for what they are", file)
+	}
+}
+
+// TestEachPackageHasOneDoc: the doc comment of a package is in one place.
+func TestEachPackageHasOneDoc(t *testing.T) {
+	for pkg := range mayImport {
+		files, _ := filepath.Glob(filepath.Join("..", pkg, "*.go"))
+		docs := 0
+		for _, file := range files {
+			f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.PackageClauseOnly|parser.ParseComments)
+			if err == nil && f.Doc != nil && !strings.HasSuffix(file, "_test.go") {
+				docs++
+			}
+		}
+		if len(files) > 0 && docs != 1 {
+			t.Errorf("package %s has %d doc comments, want 1", pkg, docs)
+		}
+	}
+}
