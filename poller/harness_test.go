@@ -355,11 +355,12 @@ func small(t testing.TB, nc *net.TCPConn) {
 	}
 }
 
-// fill writes until the connection's queue refuses, so that output waits. It
-// runs on the loop, and says how many bytes were taken.
+// fill writes until the connection's queue refuses (droppable output: until some
+// was pushed out), so that output waits. It runs on the loop, and says how many
+// bytes were taken.
 func fill(c Conn, class Class) (taken int) {
 	b := make([]byte, 4<<10)
-	for {
+	for dropped := c.l.n.dropped.Load(); c.l.n.dropped.Load() == dropped; {
 		switch c.Write(b, class) {
 		case Written, Queued:
 			taken += len(b)
@@ -367,6 +368,7 @@ func fill(c Conn, class Class) (taken int) {
 			return taken
 		}
 	}
+	return taken
 }
 
 // eachCastPath runs f for casts by io_uring and by sendto.

@@ -325,8 +325,8 @@ func TestSplitTagged(t *testing.T) {
 func TestReactorDescriptorsAreNotInherited(t *testing.T) {
 	p := start(t, Options{Loops: 2}, &script{})
 	for _, l := range p.Loops() {
-		wop := reflect.ValueOf(l.re.poll).Elem().FieldByName("wop").Elem().FieldByName("FD").Int()
-		fds := map[string]int{"epoll": l.re.epfd, "wake-up": int(wop), "eventfd": l.tasks.fd, "timerfd": l.timer,
+		wop := netpollWakeup(l)
+		fds := map[string]int{"epoll": l.re.epfd, "wake-up": wop, "eventfd": l.tasks.fd, "timerfd": l.timer,
 			"listener": l.listener, "reserve": l.reserve, "guard": p.ls.guard}
 		if l.ring != nil {
 			fds["ring"] = l.ring.fd
@@ -338,4 +338,9 @@ func TestReactorDescriptorsAreNotInherited(t *testing.T) {
 			}
 		}
 	}
+}
+
+// netpollWakeup returns the descriptor that netpoll wakes l's reactor by.
+func netpollWakeup(l *Loop) int {
+	return int(reflect.ValueOf(l.re.poll).Elem().FieldByName("wop").Elem().FieldByName("FD").Int())
 }
