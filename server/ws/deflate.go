@@ -1,8 +1,6 @@
 package ws
 
-import (
-	"github.com/klauspost/compress/flate"
-)
+import "github.com/klauspost/compress/flate"
 
 // maxBits is the window that permessage-deflate has unless less is agreed:
 // 2^15 bytes (RFC 7692, 7.1.2).
@@ -14,7 +12,8 @@ const maxBits = 15
 //
 // A message that fits the window agreed cannot refer further back than that,
 // whatever compresses it, so it goes through the stateless compressor, which
-// keeps no memory here. Only longer messages for a peer with a small window
+// keeps no memory here and is as fast as a pooled writer (BenchmarkDeflate).
+// Only longer messages for a peer with a small window
 // need a writer with that window, about 1 MB, made at first need, one per size.
 type Deflater struct {
 	sink    sink

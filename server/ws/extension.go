@@ -162,18 +162,16 @@ func cutParam(v []byte) (name, value []byte, form valueForm, rest []byte) {
 	return name, value, form, v
 }
 
-// cutQuoted reads a quoted string that begins v. Unescaped it must be a token
-// (RFC 6455, 9.1), and no token that means something here has an escape, so
-// one with a backslash is only skipped.
+// cutQuoted reads a quoted string that begins v. Escapes are passed over, not
+// undone: unescaped the value must be a token (RFC 6455, 9.1), and what means
+// something here needs no escape, so one with a backslash is a wrong value.
 func cutQuoted(v []byte) (value, rest []byte, form valueForm) {
-	form = goodValue
 	for i := 1; i < len(v); i++ {
 		switch v[i] {
 		case '\\':
-			form = badValue
 			i++
 		case '"':
-			return v[1:i], v[i+1:], form
+			return v[1:i], v[i+1:], goodValue
 		}
 	}
 	return nil, nil, badValue

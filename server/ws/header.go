@@ -186,7 +186,6 @@ func (p *Parser) begin(h []byte) {
 		return
 	}
 	if op != OpContinuation {
-		p.text = textDone
 		if op == OpText {
 			p.flags |= isText
 		}

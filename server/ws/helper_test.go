@@ -96,6 +96,7 @@ func feed(t rapid.TB, cfg Config, wire []byte, cuts ...int) trace {
 		}
 	}
 	if tr.err != nil {
+		l.settled() // a dead parser holds nothing, Released or not
 		checkDead(t, &p, tr.err)
 	}
 	p.Release()

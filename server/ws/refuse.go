@@ -1,8 +1,6 @@
 package ws
 
-import (
-	"strconv"
-)
+import "strconv"
 
 // HandshakeError is a refused opening handshake, ready to be answered. The
 // sentinels of this package are shared: copy one before changing it.
