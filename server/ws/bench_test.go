@@ -96,8 +96,7 @@ func BenchmarkWrite(b *testing.B) {
 	}
 }
 
-// BenchmarkDeflate compares the ways to compress: bits=15 is what is used, the
-// others the candidates for it and for smaller windows.
+// BenchmarkDeflate compares Deflater with the stateless compressor.
 func BenchmarkDeflate(b *testing.B) {
 	for _, n := range []int{128, 512, 1024, 16384} {
 		payload, dst := text(n), make([]byte, 0, 2*n)
@@ -113,21 +112,18 @@ func BenchmarkDeflate(b *testing.B) {
 				b.ReportMetric(float64(out), "B/out")
 			})
 		}
-		for _, level := range []int{1, 5} {
-			b.Run(fmt.Sprintf("pooled-writer/level=%d/size=%d", level, n), func(b *testing.B) {
-				var s sink
-				w, _ := flate.NewWriter(&s, level)
-				b.ReportAllocs()
-				b.SetBytes(int64(n))
-				for b.Loop() {
-					s.buf = dst
-					w.Reset(&s)
-					w.Write(payload)
-					w.Flush()
+		b.Run(fmt.Sprintf("stateless/size=%d", n), func(b *testing.B) {
+			var s sink
+			b.ReportAllocs()
+			b.SetBytes(int64(n))
+			for b.Loop() {
+				s.buf = dst
+				if err := flate.StatelessDeflate(&s, payload, false, nil); err != nil {
+					b.Fatal(err)
 				}
-				b.ReportMetric(float64(len(s.buf)-4), "B/out")
-			})
-		}
+			}
+			b.ReportMetric(float64(len(s.buf)-4), "B/out")
+		})
 	}
 }
 

@@ -7,7 +7,8 @@ import "encoding/binary"
 const flushTail = "\x00\x00\xff\xff"
 
 // Inflater inflates whole messages without context takeover (RFC 7692, 7.2.2).
-// One serves a whole loop: 5 KB, no window, no memory kept between messages. Not safe for concurrent use. The zero value is ready.
+// One serves a whole loop: 5 KB, no window, no memory kept between messages.
+// Not safe for concurrent use. The zero value is ready.
 //
 // It is our own and not a flate.Reader because a message is here as a whole
 // when it is inflated: the output itself is the window (a Reader copies
