@@ -1,0 +1,276 @@
+package loadgen
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"roost/loadgen/plan"
+	"roost/poller"
+	"roost/server/ws"
+)
+
+// dialing is one loop's part of the connect phase.
+type dialing struct {
+	next, end int           // numbers of the loop's connections, from 0
+	inflight  int           // handshakes under way
+	window    int           // at most so many
+	schedule  plan.Schedule // rate 0: as fast as the window lets
+	start     int64
+	latency   *recorder
+}
+
+var (
+	errTimeout = errors.New("handshake timed out")
+	errEOF     = errors.New("closed by the server without a close frame")
+)
+
+// statusError is a refused upgrade.
+type statusError struct {
+	status int
+	retry  string
+}
+
+func (e *statusError) Error() string {
+	if e.retry != "" {
+		return fmt.Sprintf("refused with HTTP %d (retry after %s s)", e.status, e.retry)
+	}
+	return fmt.Sprintf("refused with HTTP %d", e.status)
+}
+
+// closeError is the server's close frame.
+type closeError struct {
+	code   ws.StatusCode
+	reason string
+}
+
+func (e *closeError) Error() string {
+	return strings.TrimSpace(fmt.Sprintf("closed by the server with %d %s", e.code, e.reason))
+}
+
+// connect brings the number of connections up to total.
+func (s *swarm) connect(ctx context.Context, total int) error {
+	start := s.clock.now()
+	s.each(func(c *client) {
+		d := &c.dial
+		d.end = (total + len(s.clients) - 1 - c.l.Index()) / len(s.clients)
+		d.window = max(s.opt.Window/len(s.clients), 1)
+		d.schedule = plan.Schedule{Rate: s.opt.ConnectRate / float64(len(s.clients))}
+		d.start = start - int64(d.due(d.next))
+		c.pump()
+	})
+	stop := s.pace(ctx, s.opt.ConnectRate > 0, func(c *client) { c.pump() })
+	defer stop()
+	made := func() uint64 { return s.sum(func(n *counters) uint64 { return n.ready.Load() + n.failed.Load() }) }
+	err := s.await(ctx, s.opt.Timeout+5*time.Second, made, func() bool { return made() >= uint64(total) })
+	if errors.Is(err, errPatience) {
+		return fmt.Errorf("connect: %d of %d connections are ready or refused, and nothing happens any more", made(), total)
+	}
+	return err
+}
+
+// pacePeriod is how often loops that may sleep are woken for what is due. Sends
+// are late by half of it on average; a shorter one costs more CPU than it is
+// worth.
+const pacePeriod = 500 * time.Microsecond
+
+// pace has every loop run f regularly until stop is called, if needed.
+func (s *swarm) pace(ctx context.Context, needed bool, f func(c *client)) (stop func()) {
+	if !needed {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	tasks := make([]poller.Task, len(s.clients))
+	for i, c := range s.clients {
+		tasks[i] = poller.TaskFunc(func(*poller.Loop) { f(c) })
+	}
+	done := onThread(func() {
+		for at := s.clock.now(); s.clock.sleepUntil(ctx, at) == nil; at = max(at, s.clock.now()-int64(pacePeriod)) + int64(pacePeriod) {
+			for i, c := range s.clients {
+				c.l.Post(tasks[i])
+			}
+		}
+	})
+	return func() {
+		cancel()
+		<-done
+	}
+}
+
+// due returns when the loop's i-th dial is due, after start.
+func (d *dialing) due(i int) time.Duration {
+	if d.schedule.Rate == 0 {
+		return 0
+	}
+	return d.schedule.Due(i)
+}
+
+// pump dials what is due, as far as the window lets.
+func (c *client) pump() {
+	d := &c.dial
+	for d.next < d.end && d.inflight < d.window && c.now() >= d.start+int64(d.due(d.next)) {
+		id := d.next*len(c.s.clients) + c.l.Index()
+		d.next++
+		began := c.now()
+		pc, err := c.l.Dial(c.s.target.addr, c.s.source(id))
+		d.inflight++
+		if err != nil {
+			c.fail(stageDialing, err)
+			continue
+		}
+		*c.conns.At(pc.Slot()) = connState{began: began, id: uint32(id)}
+		pc.SetDeadline(c.s.opt.Timeout)
+	}
+}
+
+// fail counts a handshake that came to nothing.
+func (c *client) fail(stage uint8, why error) {
+	c.failed[reason(why)]++
+	if stage == stageDialing {
+		c.dial.inflight--
+	}
+	c.n.failed.Add(1)
+	c.s.poke()
+}
+
+// nonce is the random part of a connection's key (RFC 6455, 4.1). It is made
+// anew from the run's seed when the answer is checked, instead of kept.
+func (c *client) nonce(st *connState) (n [16]byte) {
+	g := rand.NewPCG(c.s.seed, uint64(st.id))
+	for i := 0; i < len(n); i += 8 {
+		v := g.Uint64()
+		for k := range 8 {
+			n[i+k] = byte(v >> (8 * k))
+		}
+	}
+	return n
+}
+
+// subprotocols are what is offered to roost.
+var subprotocols = map[string][]string{"json": {"roost.v1.json"}, "bin": {"roost.v1.bin"}}
+
+func (c *client) upgradeRequest(st *connState, key []byte) *ws.ClientRequest {
+	s := c.s
+	r := &ws.ClientRequest{Host: s.target.host, Path: s.target.path, Key: ws.AppendKey(key, c.nonce(st))}
+	if s.devices() {
+		r.Path = s.target.pathFor(s.deviceName(st.id))
+		r.Protocols = subprotocols[s.opt.Protocol]
+	}
+	return r
+}
+
+// request sends the opening handshake.
+func (c *client) request(pc poller.Conn, st *connState) {
+	var key [24]byte
+	out, err := ws.AppendRequest(c.out[:0], c.upgradeRequest(st, key[:0]))
+	if err != nil {
+		c.abandon(pc, st, err)
+		return
+	}
+	c.out = out
+	pc.Write(out, poller.Reliable)
+}
+
+// response takes the answer to the handshake and returns how many bytes it was,
+// 0 while it is not whole.
+func (c *client) response(pc poller.Conn, st *connState, b []byte) int {
+	var key [24]byte
+	var resp ws.Response
+	n, err := ws.ParseResponse(b, c.upgradeRequest(st, key[:0]), &resp)
+	switch {
+	case errors.Is(err, ws.ErrShort):
+		return 0
+	case errors.Is(err, ws.ErrRefused):
+		err = &statusError{status: resp.Status, retry: string(resp.Get("retry-after"))}
+	}
+	if err != nil {
+		c.abandon(pc, st, err)
+		return len(b)
+	}
+	c.n.established.Add(1)
+	c.dial.latency.record(c.now() - st.began)
+	c.dial.inflight--
+	st.stage, st.hello = stageHello, uint8(c.s.hello)
+	if st.hello == 0 {
+		c.ready(pc, st)
+	}
+	c.pump()
+	return n
+}
+
+// ready makes the connection one that load can be put on.
+func (c *client) ready(pc poller.Conn, st *connState) {
+	st.stage = stageReady
+	c.startHeartbeats(pc, st)
+	if st.slow = c.s.isSlow(st.id); st.slow {
+		pc.Pause()
+	} else {
+		c.n.readers.Add(1)
+	}
+	c.role.ready(pc, st)
+	c.n.ready.Add(1)
+	c.s.poke()
+}
+
+// isSlow spreads the share of slow connections evenly over the numbers.
+func (s *swarm) isSlow(id uint32) bool {
+	f := s.opt.Slow
+	return int(float64(id+1)*f) > int(float64(id)*f)
+}
+
+// reason words an error as a class to be counted.
+func reason(err error) string {
+	for _, known := range []error{unix.EADDRNOTAVAIL, unix.ECONNREFUSED, unix.ECONNRESET, unix.EMFILE,
+		unix.ENFILE, unix.ETIMEDOUT, unix.ENETUNREACH, unix.EHOSTUNREACH, unix.EPIPE} {
+		if errors.Is(err, known) {
+			return fmt.Sprintf("%s: %v", unix.ErrnoName(known.(syscall.Errno)), known)
+		}
+	}
+	return err.Error()
+}
+
+// advice says what can be done about a reason.
+var advice = []struct{ part, what string }{
+	{"EADDRNOTAVAIL", "no free port on a source address, or not an address of this machine: give more with --sources, or widen net.ipv4.ip_local_port_range"},
+	{"ECONNREFUSED", "nobody listens there: is the server up, and is --url right?"},
+	{"EMFILE", "out of descriptors: raise ulimit -n or use several generators"},
+	{"ECONNRESET", "the server cut it off: look at its log; a full accept queue does this too (net.core.somaxconn)"},
+	{"timed out", "the server did not answer within --timeout: use a smaller --window or --connect-rate"},
+	{"HTTP 503", "the server is full or going down: look at its limits"},
+	{"HTTP 404", "no such path: roost serves /v1/connect, and /v1/echo with --echo"},
+	{"HTTP 400", "the server does not like the request: is it a roost? then --peer must not be given, else it must"},
+	{"HTTP 429", "the server limits the rate: use --connect-rate"},
+	{"Sec-WebSocket-Accept", "the server is no WebSocket server, or a proxy answered"},
+}
+
+// explain lists reasons, the most frequent first, with what to do about them.
+func explain(failed map[string]int) (lines []string) {
+	reasons := make([]string, 0, len(failed))
+	for why := range failed {
+		reasons = append(reasons, why)
+	}
+	slices.SortFunc(reasons, func(a, b string) int {
+		if d := failed[b] - failed[a]; d != 0 {
+			return d
+		}
+		return strings.Compare(a, b)
+	})
+	for _, why := range reasons {
+		line := fmt.Sprintf("%d x %s", failed[why], why)
+		for _, a := range advice {
+			if strings.Contains(why, a.part) {
+				line += "; " + a.what
+				break
+			}
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}

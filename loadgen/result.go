@@ -1,0 +1,174 @@
+package loadgen
+
+import (
+	"time"
+
+	"roost/loadgen/usage"
+)
+
+// Schema is the version of Result's JSON form. It changes when a field changes
+// its meaning or goes.
+const Schema = 1
+
+// Result is everything a run has found out.
+type Result struct {
+	Schema  int       `json:"schema"`
+	Mode    string    `json:"mode"`
+	Client  string    `json:"client"` // sleeping or spinning
+	Started time.Time `json:"started"`
+	Command []string  `json:"command"`
+	Env     usage.Env `json:"environment"`
+	Server  *Server   `json:"server,omitempty"`
+
+	Connect   *Connect   `json:"connect,omitempty"`
+	Idle      *Idle      `json:"idle,omitempty"`
+	Echo      *Echo      `json:"echo,omitempty"`
+	Broadcast *Broadcast `json:"broadcast,omitempty"`
+
+	// Closed counts, by reason, connections that ended while they should not.
+	Closed map[string]int `json:"closed,omitempty"`
+	// ClientBound says why the generator was the limit; then the run is no
+	// result.
+	ClientBound []string `json:"client_bound,omitempty"`
+	// Failures say what the server did wrong: messages missing, doubled, wrong.
+	Failures    []string `json:"failures,omitempty"`
+	Interrupted bool     `json:"interrupted,omitempty"`
+}
+
+// Server is what the server says about itself.
+type Server struct {
+	Name    string `json:"name"`
+	Version string `json:"version,omitempty"`
+	Echo    bool   `json:"echo"`
+	Hello   int    `json:"hello"` // frames that a client gets unasked
+	Threads int    `json:"threads,omitempty"`
+	Note    string `json:"note,omitempty"`
+}
+
+// Latency is a distribution, in nanoseconds.
+type Latency struct {
+	Count int64 `json:"count"`
+	P50   int64 `json:"p50"`
+	P90   int64 `json:"p90"`
+	P99   int64 `json:"p99"`
+	P999  int64 `json:"p999"`
+	Max   int64 `json:"max"`
+	// Over counts values beyond the histogram's 60 s; they are in it as 60 s.
+	Over int64 `json:"over,omitempty"`
+	// HDR is the whole histogram, V2 compressed, base64.
+	HDR string `json:"hdr,omitempty"`
+}
+
+// Work is what a stretch of time has cost, in nanoseconds.
+type Work struct {
+	Wall      int64 `json:"wall"`
+	ServerCPU int64 `json:"server_cpu,omitempty"` // its process clock; needs --pid
+	Softirq   int64 `json:"ksoftirqd_cpu"`        // of the machine, in steps of 10 ms
+	ClientCPU int64 `json:"client_cpu"`           // the generator's, with its publishing
+}
+
+// serverSum is the server's CPU with that of ksoftirqd.
+func (w Work) serverSum() int64 { return w.ServerCPU + w.Softirq }
+
+// Connect is the handshakes.
+type Connect struct {
+	Asked       int            `json:"asked"`
+	Established int            `json:"established"`
+	Slow        int            `json:"slow,omitempty"` // of them, those that never read
+	Failed      map[string]int `json:"failed,omitempty"`
+	Sources     int            `json:"source_addresses"`
+	Latency     Latency        `json:"latency"` // from dial to the checked 101
+	Work        Work           `json:"work"`
+	// Derived.
+	PerSecond       float64 `json:"handshakes_per_second"`
+	ServerMicros    float64 `json:"server_us_per_handshake,omitempty"`
+	ServerSumMicros float64 `json:"server_and_ksoftirqd_us_per_handshake,omitempty"`
+}
+
+// Idle is memory per connection.
+type Idle struct {
+	Base  Sample   `json:"base"` // before the first connection, settled
+	Steps []Sample `json:"steps"`
+	// SlopeSettled is the linear fit of settled RSS over counts, bytes per
+	// connection; with one step that of base and step.
+	SlopeSettled float64 `json:"settled_bytes_per_connection_slope"`
+	Raw          float64 `json:"raw_bytes_per_connection"`     // last step less base
+	Settled      float64 `json:"settled_bytes_per_connection"` // last step less base
+	KernelPair   float64 `json:"kernel_bytes_per_connection_both_ends"`
+	Client       float64 `json:"generator_bytes_per_connection"`
+	Hold         Work    `json:"hold"`
+	Heartbeats   uint64  `json:"heartbeats"`
+}
+
+// Sample is memory at one number of connections, in bytes.
+type Sample struct {
+	Connections int           `json:"connections"`
+	Raw         usage.Memory  `json:"raw"`     // at once
+	Settled     usage.Memory  `json:"settled"` // after two collections and the pause
+	Client      usage.Memory  `json:"generator"`
+	Slab        usage.Slab    `json:"slab"` // both ends, whole machine
+	Files       int           `json:"server_files"`
+	Goroutines  int           `json:"server_goroutines,omitempty"`
+	Settle      time.Duration `json:"settle"`
+}
+
+// Echo is messages that came back.
+type Echo struct {
+	Open       bool    `json:"open_loop"`
+	Rate       float64 `json:"rate,omitempty"` // planned messages a second
+	Size       int     `json:"size"`
+	Inflight   int     `json:"inflight"`
+	Sent       uint64  `json:"sent"`     // in the measured time
+	Received   uint64  `json:"received"` // in the measured time
+	Planned    int     `json:"planned,omitempty"`
+	TotalSent  uint64  `json:"total_sent"` // with warm-up and what came later
+	Lost       uint64  `json:"lost"`
+	Wrong      uint64  `json:"wrong"`       // not the message that was due back
+	WindowFull uint64  `json:"window_full"` // sends put off because a connection had Inflight under way
+	FromDue    Latency `json:"latency_from_due"`
+	FromSent   Latency `json:"latency_from_sent"`
+	Late       Latency `json:"send_lateness"`
+	Work       Work    `json:"work"`
+	// Derived.
+	PerSecond       float64 `json:"messages_per_second"`
+	ServerMicros    float64 `json:"server_us_per_message,omitempty"`
+	ServerSumMicros float64 `json:"server_and_ksoftirqd_us_per_message,omitempty"`
+	ClientMicros    float64 `json:"generator_us_per_message"`
+}
+
+// Broadcast is messages to all.
+type Broadcast struct {
+	Open     bool    `json:"open_loop"`
+	Rate     float64 `json:"rate,omitempty"` // planned due times a second
+	Burst    int     `json:"burst"`
+	Size     int     `json:"size"`    // payload of a frame on the wire
+	Wrapper  int     `json:"wrapper"` // bytes of it that the server adds
+	Readers  int     `json:"readers"`
+	Planned  int     `json:"planned,omitempty"` // broadcasts
+	Rounds   int     `json:"rounds"`            // published
+	Refused  int     `json:"refused"`           // the API said no
+	Expected int     `json:"expected"`          // deliveries
+	// Deliveries that happened, did not, or should not have.
+	Delivered int     `json:"delivered"`
+	Missing   int     `json:"missing"`
+	Duplicate uint64  `json:"duplicate"`
+	Wrong     uint64  `json:"wrong"` // other bytes than were published
+	Spread    Latency `json:"spread"`
+	FromDue   Latency `json:"delivery_from_due"`
+	API       Latency `json:"api_latency"`
+	Late      Latency `json:"publish_lateness"`
+	Work      Work    `json:"work"` // from the first due time to the last delivery
+	// Derived.
+	PerSecond       float64 `json:"deliveries_per_second"`
+	ServerMicros    float64 `json:"server_us_per_delivery,omitempty"`
+	ServerSumMicros float64 `json:"server_and_ksoftirqd_us_per_delivery,omitempty"`
+	ClientMicros    float64 `json:"generator_us_per_delivery"`
+}
+
+// per returns microseconds of CPU per event.
+func per(cpu int64, events float64) float64 {
+	if events <= 0 {
+		return 0
+	}
+	return float64(cpu) / 1e3 / events
+}
