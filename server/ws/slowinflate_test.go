@@ -4,7 +4,7 @@ package ws
 // of '0' and '1': the definition of RFC 1951 and nothing else. It is the twin
 // of Inflater and tells how far back the data refers.
 type slowInflater struct {
-	in     []byte // payload and tail
+	in     []byte // payload and endTail
 	sent   int    // bytes of payload
 	bit    int    // position in bits
 	out    []byte
@@ -28,7 +28,7 @@ func maxDistance(payload []byte) (int, error) {
 }
 
 func newSlow(payload []byte, limit int) *slowInflater {
-	in := append(append([]byte(nil), payload...), 0, 0, 0xFF, 0xFF)
+	in := append(append([]byte(nil), payload...), endTail...)
 	return &slowInflater{in: in, sent: len(payload), limit: limit}
 }
 
@@ -77,10 +77,9 @@ func (z *slowInflater) emit(b byte) {
 // block decodes one block; done is the end of the message.
 func (z *slowInflater) block() (done bool) {
 	final := z.bits(1) == 1
-	empty := false
 	switch z.bits(2) {
 	case 0:
-		empty = z.stored()
+		z.stored()
 	case 1:
 		lens := make([]int, 288+32)
 		for i := range lens {
@@ -103,12 +102,10 @@ func (z *slowInflater) block() (done bool) {
 	default:
 		z.bad()
 	}
-	if empty && z.bit == 8*len(z.in) {
-		return true
-	}
 	if final {
 		z.bit = (z.bit + 7) / 8 * 8
-		if z.bit == 8*z.sent {
+		switch z.bit/8 - z.sent {
+		case 0, len(flushTail), len(endTail):
 			return true
 		}
 		if z.bit > 8*z.sent {
@@ -119,7 +116,7 @@ func (z *slowInflater) block() (done bool) {
 	return false
 }
 
-func (z *slowInflater) stored() (empty bool) {
+func (z *slowInflater) stored() {
 	z.bit = (z.bit + 7) / 8 * 8
 	n, not := z.bits(16), z.bits(16)
 	if n != not^0xFFFF {
@@ -137,7 +134,6 @@ func (z *slowInflater) stored() (empty bool) {
 	if have < n {
 		z.bad()
 	}
-	return n == 0
 }
 
 type slowCode map[string]int
