@@ -117,10 +117,11 @@ func (l *Loop) openReserve() {
 	l.reserve = fd
 }
 
-// restListener stops accepting for a while.
+// restListener stops accepting for a while. The listener leaves epoll: a
+// registration for nothing would still report a hang-up, for ever.
 func (l *Loop) restListener() {
 	l.acceptAt = l.now + int64(acceptPause)
-	l.re.control(unix.EPOLL_CTL_MOD, l.listener, 0, makeToken(kindListener, 0, 0))
+	l.re.control(unix.EPOLL_CTL_DEL, l.listener, 0, 0)
 }
 
 // wakeListener accepts again once the rest is over.
@@ -129,5 +130,8 @@ func (l *Loop) wakeListener() {
 		return
 	}
 	l.acceptAt = 0
-	l.re.control(unix.EPOLL_CTL_MOD, l.listener, unix.EPOLLIN, makeToken(kindListener, 0, 0))
+	err := l.re.control(unix.EPOLL_CTL_ADD, l.listener, unix.EPOLLIN, makeToken(kindListener, 0, 0))
+	if err != nil { // no memory, say
+		l.acceptAt = l.now + int64(acceptPause)
+	}
 }

@@ -11,6 +11,10 @@ const (
 	// little behind.
 	keepBytes   = 64 << 10
 	keepLargest = 16 // class of 64 KiB
+
+	// keepEntries is how long the loop's lists may be and yet be kept when they
+	// are empty.
+	keepEntries = 64
 )
 
 // Buffers lends byte slices of power-of-two capacity for what a connection

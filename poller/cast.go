@@ -278,8 +278,8 @@ func (l *Loop) endJob(j *castJob) {
 		j.Group.active = nil
 	}
 	l.jobs = slices.Delete(l.jobs, 0, 1)
-	if len(l.jobs) == 0 {
-		l.jobs = nil
+	if len(l.jobs) == 0 && cap(l.jobs) > keepEntries {
+		l.jobs = nil // after a burst
 	}
 	l.report(j, &j.whole)
 	for _, k := range j.also {

@@ -4,6 +4,7 @@ import (
 	"io"
 	"testing"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -130,4 +131,22 @@ func (c *rawClient) ended() error {
 	}
 	c.t.Fatal("the stream does not end")
 	return nil
+}
+
+// readNowInto reads what is there without waiting and without allocating.
+func (c *rawClient) readNowInto(b []byte) int {
+	n, errno := sysRecvNow(c.fd, b)
+	if errno != 0 {
+		return 0
+	}
+	return n
+}
+
+func sysRecvNow(fd int, b []byte) (int, unix.Errno) {
+	r, _, e := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)),
+		unix.MSG_DONTWAIT, 0, 0)
+	if e != 0 {
+		return 0, e
+	}
+	return int(r), 0
 }

@@ -17,7 +17,7 @@ var errTest = errors.New("ended by the test")
 
 // watch is a script that reports Open and Closed.
 func watch() (h *script, opened chan Handle, why chan error) {
-	opened, why = make(chan Handle, 16), make(chan error, 16)
+	opened, why = make(chan Handle, 4096), make(chan error, 4096)
 	return &script{
 		open:   func(c Conn) { opened <- c.Handle() },
 		closed: func(_ Conn, err error) { why <- err },
@@ -524,10 +524,9 @@ func TestDialWhileStopping(t *testing.T) {
 
 // TestStopFromHandler: Stop may be called where Close would wait for itself.
 func TestStopFromHandler(t *testing.T) {
-	var p *Poller
 	h, _, why := watch()
-	h.data = func(c Conn, b []byte) int { p.Stop(); p.Stop(); return len(b) }
-	p = start(t, Options{Loops: 2}, h)
+	h.data = func(c Conn, b []byte) int { c.l.p.Stop(); c.l.p.Stop(); return len(b) }
+	p := start(t, Options{Loops: 2}, h)
 	nc := dialTo(t, p)
 	fmt.Fprint(nc, "stop")
 	if err := recv(t, "Closed", why); err != ErrStopped {

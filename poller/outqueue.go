@@ -190,10 +190,10 @@ func (l *Loop) dropOutput(s *conn) {
 	l.outs = l.outs[:last]
 	clear(q.items)
 	*q = outQueue{items: q.items[:0]}
-	if cap(q.items) <= 64 && len(l.spareOuts) < 64 {
+	if cap(q.items) <= keepEntries && len(l.spareOuts) < keepEntries {
 		l.spareOuts = append(l.spareOuts, q)
 	}
-	if last == 0 {
+	if last == 0 && cap(l.outs) > keepEntries {
 		l.outs = nil // after a burst
 	}
 }

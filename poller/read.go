@@ -134,7 +134,7 @@ func (l *Loop) dropInput(s *conn) {
 	l.buffers.Put(l.ins[i])
 	l.ins[i] = nil
 	l.freeIns = append(l.freeIns, i)
-	if len(l.freeIns) == len(l.ins) {
+	if len(l.freeIns) == len(l.ins) && cap(l.ins) > keepEntries {
 		l.ins, l.freeIns = nil, nil // after a burst
 	}
 }

@@ -1,0 +1,447 @@
+package poller
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestSocketOptionsAreInherited: what the listener is given, accepted sockets
+// have, and dialled ones too.
+func TestSocketOptionsAreInherited(t *testing.T) {
+	h, opened, _ := watch()
+	p := start(t, Options{SendBuffer: 50 << 10, NotSentLowat: 12345}, h)
+	l := p.Loops()[0]
+	do(t, l, func(l *Loop) { l.Dial(p.Addr(), netip.AddrPort{}) })
+	for range 2 {
+		name := recv(t, "Open", opened)
+		do(t, l, func(l *Loop) {
+			fd := int(l.lookup(name).fd)
+			for _, o := range []struct {
+				what             string
+				level, opt, want int
+			}{
+				{"TCP_NODELAY", unix.IPPROTO_TCP, unix.TCP_NODELAY, 1},
+				{"SO_SNDBUF", unix.SOL_SOCKET, unix.SO_SNDBUF, 2 * 50 << 10},
+				{"TCP_NOTSENT_LOWAT", unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, 12345},
+			} {
+				if got, err := unix.GetsockoptInt(fd, o.level, o.opt); err != nil || got != o.want {
+					t.Errorf("dialled %v: %s is %d, want %d, %v", l.Conn(name).Dialed(), o.what, got, o.want, err)
+				}
+			}
+			if flags, _ := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0); flags&unix.O_NONBLOCK == 0 {
+				t.Error("blocking")
+			}
+			if flags, _ := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); flags&unix.FD_CLOEXEC == 0 {
+				t.Error("inherited by children")
+			}
+		})
+	}
+}
+
+// TestMaxConns: past the cap a peer hears the refusal and FIN; below it again,
+// peers are served.
+func TestMaxConns(t *testing.T) {
+	h, opened, why := watch()
+	p := start(t, Options{Loops: 2, MaxConns: 3, Refusal: []byte("full\n")}, h)
+	var in []*rawClient
+	for range 3 {
+		c, _ := dialConn(t, p, 0, opened)
+		in = append(in, c)
+	}
+	for range 5 {
+		c := dialRaw(t, p, 0)
+		if got, err := io.ReadAll(c); string(got) != "full\n" || err != nil {
+			t.Errorf("refused peer got %q, %v", got, err)
+		}
+		c.close()
+	}
+	in[0].close()
+	recv(t, "Closed", why)
+	await(t, "the place is free", func() bool { return p.Conns() == 2 })
+	c, _ := dialConn(t, p, 0, opened)
+	c.close()
+	if s := p.Stats(); s.Refused != 5 || s.Accepted != 4 {
+		t.Errorf("%+v", s)
+	}
+	for _, c := range in[1:] {
+		c.close()
+	}
+}
+
+// TestPortIsTaken: by another poller, by a foreign listener of any kind; and
+// free again after StopListening, though connections live on.
+func TestPortIsTaken(t *testing.T) {
+	h, opened, _ := watch()
+	p := start(t, Options{Loops: 2}, h)
+	open := func(addr string) (*Poller, error) {
+		return New(Options{Loops: 2, Listen: addr, NewHandler: func(*Loop) Handler { return h }})
+	}
+	refused := func(addr string) {
+		t.Helper()
+		before := len(openDescriptors())
+		q, err := open(addr)
+		if err == nil {
+			q.Close()
+			t.Fatalf("%s: a second poller listens", addr)
+		}
+		if !errors.Is(err, unix.EADDRINUSE) || !strings.Contains(err.Error(), "taken by another process") || !strings.Contains(err.Error(), addr) {
+			t.Errorf("%s: %v", addr, err)
+		}
+		if after := len(openDescriptors()); after > before {
+			t.Errorf("%s: %d descriptors before, %d after", addr, before, after)
+		}
+	}
+	addr := p.Addr().String()
+	refused(addr)
+
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused(ln.Addr().String())
+	ln.Close()
+
+	shared, err := listenOne(p.Addr(), &p.opt) // SO_REUSEPORT, as a poller without the guard would
+	if err != nil {
+		t.Fatal(err)
+	}
+	alone, _ := localAddr(shared)
+	p.StopListening()
+	await(t, "its listeners are closed", func() bool { return p.open.Load() == 0 })
+	refused(alone.String())
+	sysClose(shared)
+
+	q, err := open(addr) // a successor, while the first still has connections
+	if err != nil {
+		t.Fatalf("after StopListening: %v", err)
+	}
+	c := dialRaw(t, q, 0)
+	recv(t, "Open", opened)
+	c.close()
+	stop(t, q)
+	if r, err := open(addr); err != nil {
+		t.Errorf("after Close: %v", err)
+	} else {
+		stop(t, r)
+	}
+}
+
+// TestListenAddresses: every form that is documented.
+func TestListenAddresses(t *testing.T) {
+	h, opened, _ := watch()
+	for _, addr := range []string{":0", "127.0.0.1:0", "[::1]:0", "localhost:0", "0.0.0.0:0"} {
+		p, err := New(Options{Loops: 2, Listen: addr, NewHandler: func(*Loop) Handler { return h }})
+		if err != nil {
+			if addr == "[::1]:0" || addr == ":0" {
+				t.Logf("no IPv6 here: %v", err)
+				continue
+			}
+			t.Fatalf("%s: %v", addr, err)
+		}
+		if p.Addr().Port() == 0 {
+			t.Errorf("%s: no port", addr)
+		}
+		hosts := []string{p.Addr().Addr().String()}
+		if addr == ":0" {
+			hosts = []string{"127.0.0.1"}
+		}
+		for _, host := range hosts {
+			nc, err := net.Dial("tcp", net.JoinHostPort(host, fmt.Sprint(p.Addr().Port())))
+			if err != nil {
+				t.Errorf("%s: %v", addr, err)
+				continue
+			}
+			name := recv(t, "Open", opened)
+			done := make(chan string, 1)
+			p.Post(name, TaskFunc(func(l *Loop) { done <- l.Conn(name).RemoteAddr() }))
+			if got := recv(t, "RemoteAddr", done); got != nc.LocalAddr().String() {
+				t.Errorf("%s: remote is %s, want %s", addr, got, nc.LocalAddr())
+			}
+			nc.Close()
+		}
+		stop(t, p)
+	}
+	for _, addr := range []string{"127.0.0.1", "127.0.0.1:http-nonsense", "1.2.3.4.5:1", "192.0.2.1:0"} {
+		before := len(openDescriptors())
+		if p, err := New(Options{Listen: addr, NewHandler: func(*Loop) Handler { return h }}); err == nil {
+			p.Close()
+			t.Errorf("%s is accepted", addr)
+		}
+		if after := len(openDescriptors()); after > before {
+			t.Errorf("%s: %d descriptors before, %d after", addr, before, after)
+		}
+	}
+}
+
+func TestOptionsAreChecked(t *testing.T) {
+	handler := func(*Loop) Handler { return &script{} }
+	for name, opt := range map[string]Options{
+		"no handler":     {},
+		"loops":          {NewHandler: handler, Loops: MaxLoops + 1},
+		"negative loops": {NewHandler: handler, Loops: -1},
+		"conns":          {NewHandler: handler, MaxConns: -1},
+		"partial":        {NewHandler: handler, MaxPartial: -1},
+		"write timeout":  {NewHandler: handler, WriteTimeout: -1},
+		"linger":         {NewHandler: handler, Linger: -1},
+		"limits":         {NewHandler: handler, Limits: make([]Limits, 257)},
+		"bounds":         {NewHandler: handler, Limits: []Limits{{Bytes: -1}}},
+	} {
+		if p, err := New(opt); err == nil {
+			p.Close()
+			t.Errorf("%s: accepted", name)
+		}
+	}
+	limits := []Limits{{Messages: 3}}
+	opt, err := Options{NewHandler: handler, Limits: limits}.withDefaults()
+	want := DefaultLimits
+	want.Messages = 3
+	if err != nil || opt.Limits[0] != want || limits[0].Bytes != 0 {
+		t.Errorf("%+v, %v; the caller's: %+v", opt.Limits, err, limits)
+	}
+}
+
+// TestDescriptorsPerConnection: a connection costs its socket and nothing else.
+func TestDescriptorsPerConnection(t *testing.T) {
+	h, opened, _ := watch()
+	p := start(t, Options{Loops: 2}, h)
+	before := len(openDescriptors())
+	const n = 50
+	for range n {
+		c, _ := dialConn(t, p, 0, opened)
+		defer c.close()
+	}
+	if got := len(openDescriptors()) - before; got != 2*n { // both ends are in this process
+		t.Errorf("%d descriptors for %d connections with both ends here", got, n)
+	}
+}
+
+func init() {
+	children["descriptors"] = childDescriptors
+	children["new"] = childNew
+}
+
+// child runs part in a process of its own.
+func child(t *testing.T, part string) {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(self)
+	cmd.Env = append(os.Environ(), childEnv+"="+part)
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	select {
+	case err = <-ended:
+	case <-time.After(4 * patience):
+		cmd.Process.Kill()
+		err = <-ended
+	}
+	if err != nil {
+		t.Errorf("%v\n%s", err, out.String())
+	} else if out.Len() > 0 {
+		t.Log(out.String())
+	}
+}
+
+// TestDescriptorsRunOut: peers hear the refusal, the loop neither dies nor
+// spins, and accepts again once descriptors are back.
+func TestDescriptorsRunOut(t *testing.T) { child(t, "descriptors") }
+
+func setDescriptorLimit(n int) error {
+	return unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: uint64(n), Max: uint64(n)})
+}
+
+// lowestFree returns the number that the next descriptor gets.
+func lowestFree() int {
+	fd, err := unix.Dup(0)
+	if err != nil {
+		return -1
+	}
+	unix.Close(fd)
+	return fd
+}
+
+func childDescriptors() error {
+	h, opened, why := watch()
+	p, err := New(Options{Loops: 1, Listen: "127.0.0.1:0", Refusal: []byte("later\n"), NewHandler: func(*Loop) Handler { return h }})
+	if err != nil {
+		return err
+	}
+	l := p.Loops()[0]
+	// Both ends live here, so the clients' sockets are made first.
+	const clients = 30
+	var fds []int
+	for range clients {
+		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			return err
+		}
+		tv := unix.NsecToTimeval(int64(patience))
+		unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &tv)
+		fds = append(fds, fd)
+	}
+	room := 8
+	if err := setDescriptorLimit(lowestFree() + room); err != nil {
+		return err
+	}
+	for _, fd := range fds {
+		if err := unix.Connect(fd, sockaddr(p.Addr())); err != nil && err != unix.EINTR {
+			return fmt.Errorf("connect: %w", err)
+		}
+	}
+	read := func(fd int) string {
+		b := make([]byte, 64)
+		for {
+			n, err := unix.Read(fd, b)
+			if err == unix.EINTR {
+				continue
+			}
+			return fmt.Sprintf("%s %v", b[:max(n, 0)], err)
+		}
+	}
+	wait := func(what string, cond func() bool) error {
+		for end := time.Now().Add(patience); !cond(); time.Sleep(time.Millisecond) {
+			if time.Now().After(end) {
+				return fmt.Errorf("waited in vain: %s: %+v", what, p.Stats())
+			}
+		}
+		return nil
+	}
+	if err := wait("all are dealt with", func() bool { s := p.Stats(); return s.Accepted+s.Refused == clients }); err != nil {
+		return err
+	}
+	s := p.Stats()
+	if s.Refused == 0 || s.Accepted == 0 || s.AcceptErrors < s.Refused {
+		return fmt.Errorf("nothing was refused, or all: %+v", s)
+	}
+	for _, fd := range fds[s.Accepted:] {
+		if got := read(fd); got != "later\n <nil>" {
+			return fmt.Errorf("a refused peer got %q", got)
+		}
+	}
+	// At rest: turns do not go on and on.
+	if err := restsNow(l); err != nil {
+		return fmt.Errorf("out of descriptors: %w", err)
+	}
+	// Not even a refusal: the reserve is gone. The listener rests, and looks
+	// again now and then.
+	taken := make(chan int, 1)
+	l.Post(TaskFunc(func(l *Loop) {
+		sysClose(l.reserve)
+		l.reserve = -1
+		fd, _ := unix.Dup(l.timer) // somebody else has the last descriptor
+		taken <- fd
+	}))
+	last := <-taken
+	again := fds[clients-1]
+	unix.Shutdown(again, unix.SHUT_RDWR)
+	if err := unix.Dup2(fds[clients-2], again); err != nil { // no socket without a number: reuse one
+		return err
+	}
+	unix.Close(again) // a free number
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+	if err != nil {
+		return err
+	}
+	if err := unix.Connect(fd, sockaddr(p.Addr())); err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	errs := p.Stats().AcceptErrors
+	if err := wait("the listener tries again", func() bool { return p.Stats().AcceptErrors >= errs+2 }); err != nil {
+		return err
+	}
+	turns := p.Stats()
+	if turns.Turns > turns.AcceptErrors*4+1000 {
+		return fmt.Errorf("the loop spins: %+v", turns)
+	}
+	unix.Close(last) // descriptors are back
+	if err := wait("the waiting one is dealt with", func() bool { n := p.Stats(); return n.Accepted+n.Refused > s.Accepted+s.Refused }); err != nil {
+		return err
+	}
+	before := p.Stats().Accepted
+	for _, fd := range fds[:s.Accepted] {
+		unix.Close(fd)
+	}
+	if err := wait("the old ones are closed", func() bool { return p.Stats().Closed >= s.Accepted }); err != nil {
+		return err
+	}
+	nc, err := net.Dial("tcp", p.Addr().String())
+	if err != nil {
+		return err
+	}
+	if err := wait("accepting goes on", func() bool { return p.Stats().Accepted > before }); err != nil {
+		return err
+	}
+	nc.Close()
+	for len(opened) > 0 || len(why) > 0 {
+		select {
+		case <-opened:
+		case <-why:
+		}
+	}
+	return p.Close()
+}
+
+// restsNow reports a loop that keeps turning although nothing happens: it looks
+// for half a second at how many turns there are.
+func restsNow(l *Loop) error {
+	before := l.n.turns.Load()
+	for end := time.Now().Add(500 * time.Millisecond); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		if n := l.n.turns.Load() - before; n > 50 {
+			return fmt.Errorf("the loop spins: %d turns in less than half a second", n)
+		}
+	}
+	return nil
+}
+
+// TestNewFailsClean: New runs out of descriptors at every point it can; it says
+// so and keeps none.
+func TestNewFailsClean(t *testing.T) { child(t, "new") }
+
+func childNew() error {
+	if ln, err := net.Listen("tcp", "127.0.0.1:0"); err == nil {
+		ln.Close()
+	}
+	before := lowestFree()
+	count := len(openDescriptors())
+	worked := false
+	for room := 0; room < 80 && !worked; room++ {
+		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: uint64(before + room), Max: 4096}); err != nil {
+			return err
+		}
+		p, err := New(Options{Loops: 3, Listen: "127.0.0.1:0", NewHandler: func(*Loop) Handler { return &script{} }})
+		if err == nil {
+			worked = p.Uring().OK || room > 70 // with all it wants, or with all there is
+			if err := p.Close(); err != nil {
+				return err
+			}
+		}
+		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 4096, Max: 4096}); err != nil {
+			return err
+		}
+		if now := len(openDescriptors()); now != count {
+			return fmt.Errorf("room for %d: %v: %d descriptors before, %d after: %v", room, err, count, now, openDescriptors())
+		}
+	}
+	if !worked {
+		return errors.New("New never worked")
+	}
+	return nil
+}
