@@ -230,8 +230,8 @@ func TestHookBatchStaysClamped(t *testing.T) {
 		t.Fatal(err)
 	}
 	v := reflect.ValueOf(r.poll).Elem()
-	if size, events, barriers := v.FieldByName("size").Int(), v.FieldByName("events").Len(), v.FieldByName("barriers").Len(); size != maxBatch || events != maxBatch || barriers != maxBatch {
-		t.Errorf("size %d, %d events, %d barriers: want %d", size, events, barriers, maxBatch)
+	if size, events, barriers := v.FieldByName("size").Int(), v.FieldByName("events").Len(), v.FieldByName("barriers").Len(); size != 1 || events != 1 || barriers != 1 {
+		t.Errorf("size %d, %d events, %d barriers: want 1 of each", size, events, barriers)
 	}
 	if caps := v.FieldByName("caps").Int(); caps != 1 {
 		t.Errorf("caps %d: want 1", caps)

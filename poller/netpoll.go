@@ -20,8 +20,13 @@ import (
 //   - open a Poll by its unexported constructor (linkname);
 //   - put a tagged 64-bit token into epoll's data instead of a pointer, and take
 //     tagged events out in front of netpoll's own Handler;
-//   - clamp its batch, which otherwise doubles up to 128k events of 1.3 KB each
-//     whenever a batch comes back full, and never shrinks.
+//   - fetch every batch but the first one inside that Handler. netpoll's Wait
+//     asks epoll twice for each batch and yields to the Go scheduler in between,
+//     which wakes another thread that finds nothing to do: at 30,000 echoes a
+//     second, where a batch is one or two events, that was half of the
+//     process's CPU (10.8 us per echo instead of 5.4);
+//   - clamp the batch of Wait, which otherwise begins with 128 events of 1.3 KB
+//     each and doubles up to 128k whenever a batch comes back full.
 //
 // It relies on netpoll v0.7.5, pinned in go.mod: the fields Handler, Reset and
 // fd of the concrete type, checked by name and type when a reactor is opened
@@ -41,8 +46,13 @@ const tokenTag = uint64(1) << 63
 
 // reactor is a netpoll Poll whose tagged events come to us.
 type reactor struct {
+	// Static after construction.
 	poll netpoll.Poll
 	epfd int
+
+	// Owned by the goroutine that calls wait.
+	events [maxBatch]unix.EpollEvent
+	err    error // why wait ended by itself
 }
 
 // errHook says that netpoll is not the one this file was written for.
@@ -89,12 +99,19 @@ func (r *reactor) hook(handle func(events []unix.EpollEvent)) error {
 	// called alike.
 	slotHandler := (*func([]unix.EpollEvent) bool)(unsafe.Pointer(handler.UnsafeAddr()))
 	theirs := *slotHandler
-	*slotHandler = func(events []unix.EpollEvent) bool {
-		tagged, rest := splitTagged(events)
-		if len(tagged) > 0 {
-			handle(tagged)
+	*slotHandler = func(events []unix.EpollEvent) (closed bool) {
+		for {
+			tagged, rest := splitTagged(events)
+			if len(tagged) > 0 {
+				handle(tagged)
+			}
+			if len(rest) > 0 && theirs(rest) {
+				return true
+			}
+			if events, r.err = r.next(); r.err != nil {
+				return true
+			}
 		}
-		return len(rest) > 0 && theirs(rest)
 	}
 
 	slotReset := (*func(size, caps int))(unsafe.Pointer(reset.UnsafeAddr()))
@@ -102,10 +119,23 @@ func (r *reactor) hook(handle func(events []unix.EpollEvent)) error {
 	*slotReset = func(int, int) {
 		if !sized {
 			sized = true
-			resize(maxBatch, 1)
+			resize(1, 1) // for the first batch: the others are ours
 		}
 	}
 	return nil
+}
+
+// next waits for the next batch. The scheduler knows that it blocks.
+func (r *reactor) next() ([]unix.EpollEvent, error) {
+	for {
+		n, err := unix.EpollWait(r.epfd, r.events[:], -1)
+		if err == nil {
+			return r.events[:n], nil
+		}
+		if err != unix.EINTR {
+			return nil, err
+		}
+	}
 }
 
 // isHandler reports whether v is a func(events []T) bool with T as large as,
@@ -160,7 +190,12 @@ func (r *reactor) control(op, fd int, events uint32, token uint64) error {
 }
 
 // wait runs the reactor on this goroutine until close.
-func (r *reactor) wait() error { return r.poll.Wait() }
+func (r *reactor) wait() error {
+	if err := r.poll.Wait(); err != nil {
+		return err
+	}
+	return r.err
+}
 
 // close ends wait, from any goroutine; the epoll descriptor is closed by wait
 // as it returns.
