@@ -4,6 +4,7 @@ import (
 	"errors"
 	"hash/maphash"
 	"sync"
+	"sync/atomic"
 )
 
 const (
@@ -62,6 +63,7 @@ type shard struct {
 type Registry struct {
 	seed   maphash.Seed
 	shards [shards]shard
+	n      atomic.Int64 // devices
 }
 
 // NewRegistry returns an empty registry.
@@ -111,6 +113,7 @@ func (r *Registry) Register(id []byte, sid, fresh, conn uint64) (Outcome, error)
 	}
 	*s.at(i) = entry{conn: conn, sid: fresh, fence: 1, id: s.ids.put(id)}
 	s.table.set(place, hash, i)
+	r.n.Add(1)
 	return Outcome{Ref: makeRef(n, i), SID: fresh, Fence: 1}, nil
 }
 
@@ -151,6 +154,7 @@ func (r *Registry) Unregister(ref Ref, conn uint64) bool {
 		panic("BUG: session: a registered device is not in the table")
 	}
 	s.table.remove(place, hashOf)
+	r.n.Add(-1)
 	s.ids.drop(e.id)
 	*e = entry{}
 	s.free = append(s.free, i)
@@ -173,16 +177,7 @@ func (r *Registry) AppendID(dst []byte, ref Ref, conn uint64) []byte {
 }
 
 // Len returns the number of registered devices.
-func (r *Registry) Len() int {
-	n := 0
-	for i := range r.shards {
-		s := &r.shards[i]
-		s.mu.Lock()
-		n += s.table.used
-		s.mu.Unlock()
-	}
-	return n
-}
+func (r *Registry) Len() int { return int(r.n.Load()) }
 
 // shardOf takes bits of the hash that the table does not use.
 func (r *Registry) shardOf(hash uint64) uint32 { return uint32(hash>>48) & (shards - 1) }
