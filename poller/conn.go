@@ -225,11 +225,7 @@ func (l *Loop) release(slot uint32, s *conn) {
 	l.dropOutput(s)
 	l.dropInput(s)
 	sysClose(int(s.fd)) // takes it out of epoll too: there is no other descriptor
-	gen := s.gen + 1
-	if gen == 0 {
-		gen = 1
-	}
-	*s = conn{fd: -1, gen: gen}
+	*s = conn{fd: -1, gen: s.gen + 1} // alloc leaves 0 out
 	l.free = append(l.free, slot)
 	l.used--
 }

@@ -346,15 +346,6 @@ func readFull(t testing.TB, r io.Reader, n int) []byte {
 	return b
 }
 
-// small makes the kernel's buffers of a receiving end small, so that little
-// output fits.
-func small(t testing.TB, nc *net.TCPConn) {
-	t.Helper()
-	if err := nc.SetReadBuffer(4 << 10); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // fill writes until the connection's queue refuses (droppable output: until some
 // was pushed out), so that output waits. It runs on the loop, and says how many
 // bytes were taken.

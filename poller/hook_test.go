@@ -250,7 +250,7 @@ type otherPoll struct{ netpoll.Poll }
 // strangeReset has a Handler that fits and a Reset that does not.
 type strangeReset struct {
 	netpoll.Poll
-	fd      int
+	fd      int //lint:ignore U1000 read by reflection, by its name
 	Handler func([]struct{ unix.EpollEvent }) bool
 	Reset   func(size int)
 }
@@ -269,7 +269,7 @@ func TestHookRefusesOtherShapes(t *testing.T) {
 	type wrapped struct{ unix.EpollEvent }
 	type larger struct {
 		unix.EpollEvent
-		more int
+		_ int
 	}
 	for _, c := range []struct {
 		f  any

@@ -261,6 +261,7 @@ func TestPauseResume(t *testing.T) {
 	for i := 2; i <= len(text); i++ {
 		do(t, l, func(l *Loop) {
 			l.Conn(h).Resume()
+			l.Conn(h).Pause()
 			l.Conn(h).Resume() // no more than once
 		})
 		await(t, "next byte", func() bool { return n.get() == i })

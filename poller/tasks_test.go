@@ -14,7 +14,7 @@ import (
 func TestPostLosesNothing(t *testing.T) {
 	p := start(t, Options{}, &script{})
 	l := p.Loops()[0]
-	const posters, each = 8, 5000
+	const posters, each = 4, 60000
 	next := [posters]int{} // on the loop
 	var ran tally
 	var wg sync.WaitGroup
@@ -30,7 +30,7 @@ func TestPostLosesNothing(t *testing.T) {
 				})
 				for !l.Post(task) { // full: the loop is behind
 				}
-				if i%100 == 0 { // the loop comes to rest now and then: the wake-up matters
+				if i%500 == 0 { // the loop comes to rest now and then: the wake-up matters
 					await(t, "my task runs", func() bool { return allRan(l) })
 				}
 			}

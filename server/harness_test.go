@@ -59,10 +59,9 @@ func start(t testing.TB, change func(*Options)) *Server {
 
 // peer is a client built on gobwas/ws, an implementation that is not ours.
 type peer struct {
-	t    testing.TB
-	nc   net.Conn
-	r    io.Reader
-	resp http.Header
+	t  testing.TB
+	nc net.Conn
+	r  io.Reader
 }
 
 // dial opens a WebSocket and fails the test if it is refused.

@@ -99,10 +99,8 @@ func TestSecondServerOnThePort(t *testing.T) {
 // the API and the devices that are here go on; when one leaves, another fits.
 func TestNoRoom(t *testing.T) {
 	s := start(t, func(o *Options) { o.MaxConnections = 10 })
-	var peers []*peer
 	for i := range 10 {
-		p, _ := device(t, s, fmt.Sprintf("device=d%d", i), "roost.v1.json")
-		peers = append(peers, p)
+		device(t, s, fmt.Sprintf("device=d%d", i), "roost.v1.json")
 	}
 	a := exchange(t, s, upgradeRequest("/v1/connect?device=more"))
 	if !strings.HasPrefix(a, "HTTP/1.1 503 ") || !strings.Contains(a, "Retry-After: 10") || !strings.Contains(a, "as many connections as it may") {

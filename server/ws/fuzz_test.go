@@ -64,7 +64,7 @@ func FuzzParseRequest(f *testing.F) {
 			return
 		}
 		before := in
-		req, n, err, _ := parseEveryWay(t, in)
+		req, n, _, err := parseEveryWay(t, in)
 		if in != before || n < 0 || n > len(in) || n > MaxHead {
 			t.Fatalf("n = %d", n)
 		}

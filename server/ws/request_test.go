@@ -26,7 +26,7 @@ const good = "GET /v1/connect?device=d1&hop=2 HTTP/1.1\r\n" +
 // parseEveryWay parses in one go, as a growing buffer from 0 and as a growing
 // buffer with the position given back, and demands one verdict: all accept, or
 // all refuse. at is the number of bytes at which the growing buffer was refused.
-func parseEveryWay(t testing.TB, in string) (req *Request, n int, err error, at int) {
+func parseEveryWay(t testing.TB, in string) (req *Request, n, at int, err error) {
 	t.Helper()
 	req = new(Request)
 	n, err = ParseRequest([]byte(in), req)
@@ -48,16 +48,16 @@ func parseEveryWay(t testing.TB, in string) (req *Request, n int, err error, at 
 		if (gerr == nil) != (err == nil) || g != n {
 			t.Fatalf("%d bytes of %q: %d, %v; whole %d, %v", i, in, g, gerr, n, err)
 		}
-		return req, n, err, i
+		return req, n, i, err
 	}
 	if err != ErrShort {
 		t.Fatalf("%q: whole %v, growing for ever short", in, err)
 	}
-	return req, n, err, len(in)
+	return req, n, len(in), err
 }
 
 func TestParseRequestGood(t *testing.T) {
-	req, n, err, at := parseEveryWay(t, good+"\x81\x80frames")
+	req, n, at, err := parseEveryWay(t, good+"\x81\x80frames")
 	if err != nil || n != len(good) || at != n {
 		t.Fatalf("n=%d of %d, at=%d, %v", n, len(good), at, err)
 	}
@@ -141,7 +141,7 @@ func TestParseRequestRefuses(t *testing.T) {
 		{"too many protocols", line + strings.Repeat("Sec-WebSocket-Protocol: a\r\n", 9) + "\r\n", ErrHeaderRepeat, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, n, err, at := parseEveryWay(t, c.in)
+			_, n, at, err := parseEveryWay(t, c.in)
 			if err != error(c.err) || n != 0 {
 				t.Fatalf("n=%d, %v; want %v", n, err, c.err)
 			}
@@ -168,7 +168,7 @@ func TestParseRequestAccepts(t *testing.T) {
 		{"empty value", "GET / HTTP/1.1\r\nX:\r\nHost: a\r\n\r\n", "/", "", "a"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			req, n, err, _ := parseEveryWay(t, c.in)
+			req, n, _, err := parseEveryWay(t, c.in)
 			if err != nil || n != len(c.in) {
 				t.Fatal(n, err)
 			}
