@@ -224,7 +224,7 @@ func (l *Loop) release(slot uint32, s *conn) {
 	l.wheel.clear(slot)
 	l.dropOutput(s)
 	l.dropInput(s)
-	sysClose(int(s.fd)) // takes it out of epoll too: there is no other descriptor
+	sysClose(int(s.fd))               // takes it out of epoll too: there is no other descriptor
 	*s = conn{fd: -1, gen: s.gen + 1} // alloc leaves 0 out
 	l.free = append(l.free, slot)
 	l.used--

@@ -31,7 +31,7 @@ func TestPostLosesNothing(t *testing.T) {
 				for !l.Post(task) { // full: the loop is behind
 				}
 				if i%500 == 0 { // the loop comes to rest now and then: the wake-up matters
-					await(t, "my task runs", func() bool { return allRan(l) })
+					await(t, "my task runs", func() bool { return allRan(t, l) })
 				}
 			}
 		})
@@ -41,12 +41,12 @@ func TestPostLosesNothing(t *testing.T) {
 }
 
 // allRan waits for a task of its own: what was posted before has run then.
-func allRan(l *Loop) bool {
+func allRan(t *testing.T, l *Loop) bool {
 	done := make(chan struct{})
 	if !l.Post(TaskFunc(func(*Loop) { close(done) })) {
 		return false
 	}
-	<-done
+	recv(t, "my task runs", done)
 	return true
 }
 
