@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"sync/atomic"
 
@@ -22,7 +23,7 @@ import (
 // what arrives.
 const roundSize = 8
 
-// warmRounds are published one by one before anything is measured.
+// warmRounds are the due times before anything is measured.
 const warmRounds = 2
 
 // dueRing is how many broadcasts may be on their way at once.
@@ -55,7 +56,7 @@ type receiver struct {
 }
 
 func newReceiver(c *client, d *dues) *receiver {
-	return &receiver{c: c, dues: d, fromDue: newRecorder()}
+	return &receiver{c: c, dues: d, first: math.MaxUint32, fromDue: newRecorder()}
 }
 
 func (r *receiver) ready(_ poller.Conn, st *connState) {
@@ -179,19 +180,19 @@ func (s *swarm) learnWrapper(ctx context.Context, b backend) (content []byte, wr
 	}
 	receivers := make([]*receiver, len(s.clients))
 	s.each(func(c *client) { receivers[c.l.Index()] = c.role.(*receiver) })
-	model := receivers[0]
-	wrapper = len(model.prefix) + len(model.suffix)
+	prefix, suffix := receivers[0].prefix, receivers[0].suffix
+	wrapper = len(prefix) + len(suffix)
 	if s.opt.Size < wrapper+roundSize {
 		return nil, wrapper, fmt.Errorf("size is %d: the server wraps %d bytes around a message of at least %d", s.opt.Size, wrapper, roundSize)
 	}
 	content = append(make([]byte, roundSize), filler(s.opt.Size-wrapper-roundSize)...)
-	tail := append(bytes.Clone(content[roundSize:]), model.suffix...)
+	tail := append(bytes.Clone(content[roundSize:]), suffix...)
 	s.each(func(c *client) {
 		r := c.role.(*receiver)
-		if r.probed > 0 && (!bytes.Equal(r.prefix, model.prefix) || !bytes.Equal(r.suffix, model.suffix)) {
+		if r.probed > 0 && (!bytes.Equal(r.prefix, prefix) || !bytes.Equal(r.suffix, suffix)) {
 			r.wrong++
 		}
-		r.marker, r.tail, r.prefix = nil, tail, model.prefix
+		r.marker, r.tail, r.prefix = nil, tail, prefix
 	})
 	return content, wrapper, nil
 }

@@ -82,6 +82,7 @@ type counters struct {
 	unexpected           atomic.Uint64 // messages that nobody waits for
 	sent, received       atomic.Uint64 // echo
 	wrong, windowFull    atomic.Uint64 // echo
+	finished             atomic.Uint64 // echo: 1 when no more is due
 	delivered, completed atomic.Uint64 // broadcast: deliveries; rounds that all have
 	_                    [64]byte
 }
@@ -262,9 +263,3 @@ func (t *spinner) Run(l *poller.Loop) {
 		l.Post(t)
 	}
 }
-
-// pace is a turn of a loop that may sleep.
-type pace struct{ c *client }
-
-// Run is one turn.
-func (t *pace) Run(*poller.Loop) { t.c.role.turn() }

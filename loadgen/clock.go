@@ -14,38 +14,43 @@ type clock struct{ base time.Time }
 
 func (c clock) now() int64 { return int64(time.Since(c.base)) }
 
-// maxNap bounds one sleep, so that the end of a context is seen.
-const maxNap = 20 * time.Millisecond
-
-// sleepUntil waits until at, more finely than time.Sleep, which rounds up to
-// milliseconds when nothing else goes on. Call it on a locked thread: the
-// scheduler then need not look for another one to take over.
+// sleepUntil waits until at, or up to a millisecond longer.
 func (c clock) sleepUntil(ctx context.Context, at int64) error {
-	for {
-		left := at - c.now()
-		if err := ctx.Err(); err != nil || left <= 0 {
-			return err
-		}
-		ts := unix.NsecToTimespec(min(left, int64(maxNap)))
-		_ = unix.Nanosleep(&ts, nil) // cut short by a signal: go round
+	timer := time.NewTimer(time.Duration(at - c.now()))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return ctx.Err()
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 
-// onThread runs f on a goroutine with an OS thread of its own, for sleeping
-// precisely, and returns its end.
-func onThread(f func()) (done <-chan struct{}) {
-	ch := make(chan struct{})
+// every calls f each period, on a thread of its own, until stop is called. It
+// sleeps by the system call: the runtime's timers round up to milliseconds. f
+// must not wake goroutines that it expects to run at once: they would have to
+// wait until the scheduler notices that this thread sleeps.
+func (c clock) every(period time.Duration, f func()) (stop func()) {
+	quit, done := make(chan struct{}), make(chan struct{})
 	go func() {
-		defer close(ch)
+		defer close(done)
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
-		f()
+		for next := c.now(); ; next = max(next+int64(period), c.now()) {
+			select {
+			case <-quit:
+				return
+			default:
+			}
+			f()
+			if left := next + int64(period) - c.now(); left > 0 {
+				ts := unix.NsecToTimespec(left)
+				_ = unix.Nanosleep(&ts, nil) // cut short by a signal: a turn more
+			}
+		}
 	}()
-	return ch
-}
-
-// sleepUntil waits until at on a thread of its own.
-func (s *swarm) sleepUntil(ctx context.Context, at int64) (err error) {
-	<-onThread(func() { err = s.clock.sleepUntil(ctx, at) })
-	return err
+	return func() {
+		close(quit)
+		<-done
+	}
 }

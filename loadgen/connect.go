@@ -66,7 +66,7 @@ func (s *swarm) connect(ctx context.Context, total int) error {
 		d.start = start - int64(d.due(d.next))
 		c.pump()
 	})
-	stop := s.pace(ctx, s.opt.ConnectRate > 0, func(c *client) { c.pump() })
+	stop := s.pace(s.opt.ConnectRate > 0, func(c *client) { c.pump() })
 	defer stop()
 	made := func() uint64 { return s.sum(func(n *counters) uint64 { return n.ready.Load() + n.failed.Load() }) }
 	err := s.await(ctx, s.opt.Timeout+5*time.Second, made, func() bool { return made() >= uint64(total) })
@@ -82,26 +82,19 @@ func (s *swarm) connect(ctx context.Context, total int) error {
 const pacePeriod = 500 * time.Microsecond
 
 // pace has every loop run f regularly until stop is called, if needed.
-func (s *swarm) pace(ctx context.Context, needed bool, f func(c *client)) (stop func()) {
+func (s *swarm) pace(needed bool, f func(c *client)) (stop func()) {
 	if !needed {
 		return func() {}
 	}
-	ctx, cancel := context.WithCancel(ctx)
 	tasks := make([]poller.Task, len(s.clients))
 	for i, c := range s.clients {
 		tasks[i] = poller.TaskFunc(func(*poller.Loop) { f(c) })
 	}
-	done := onThread(func() {
-		for at := s.clock.now(); s.clock.sleepUntil(ctx, at) == nil; at = max(at, s.clock.now()-int64(pacePeriod)) + int64(pacePeriod) {
-			for i, c := range s.clients {
-				c.l.Post(tasks[i])
-			}
+	return s.clock.every(pacePeriod, func() {
+		for i, c := range s.clients {
+			c.l.Post(tasks[i])
 		}
 	})
-	return func() {
-		cancel()
-		<-done
-	}
 }
 
 // due returns when the loop's i-th dial is due, after start.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"roost/loadgen/plan"
 	"roost/poller"
@@ -14,6 +15,10 @@ import (
 // stampSize is the number at the begin of an echo message: that of the
 // connection and that of the message, 8 hex digits each.
 const stampSize = 16
+
+// lateGrace is how long after the end of an open loop, in ns, messages are sent
+// that are late. Whoever is further behind is client-bound anyway.
+const lateGrace = int64(500 * time.Millisecond)
 
 // stamp is when a message under way was due and when it was sent.
 type stamp struct{ due, sent int64 }
@@ -80,8 +85,9 @@ func (e *echoer) begin(start, from, till int64, rate float64) {
 	e.schedule.Rate = rate
 	e.running = true
 	if rate > 0 {
-		return
+		return // turn sends
 	}
+	e.c.n.finished.Store(1) // no more than is answered
 	for _, h := range e.conns {
 		for range e.c.s.opt.Inflight {
 			now := e.c.now()
@@ -92,13 +98,21 @@ func (e *echoer) begin(start, from, till int64, rate float64) {
 
 // turn sends what an open loop has due.
 func (e *echoer) turn() {
-	if !e.running || e.schedule.Rate == 0 || len(e.conns) == 0 {
+	if !e.running || e.schedule.Rate == 0 {
 		return
 	}
 	for {
-		due := e.start + int64(e.schedule.Due(e.next))
-		now := e.c.now()
-		if due >= e.till || due > now {
+		due, now := e.start+int64(e.schedule.Due(e.next)), e.c.now()
+		if len(e.conns) == 0 {
+			due = e.till // nobody to send for
+		}
+		if due >= e.till || now >= e.till+lateGrace {
+			if e.c.n.finished.CompareAndSwap(0, 1) {
+				e.c.s.poke()
+			}
+			return
+		}
+		if due > now {
 			return
 		}
 		h := e.conns[e.next%len(e.conns)]
@@ -164,10 +178,10 @@ func (e *echoer) message(pc poller.Conn, st *connState, ev *ws.Event) bool {
 	}
 	st.got++
 	e.outstanding--
-	e.c.n.received.Add(1)
 	if e.schedule.Rate == 0 && now < e.till {
 		e.send(pc, st, now, now)
 	}
+	e.c.n.received.Add(1) // behind the send, or for a moment all would seem answered
 	if e.outstanding == 0 && now >= e.till {
 		e.c.s.poke()
 	}
@@ -181,19 +195,19 @@ func (s *swarm) echo(ctx context.Context) (*Echo, []string, error) {
 	from := start + int64(opt.Warmup)
 	till := from + int64(opt.Hold)
 	s.each(func(c *client) { c.role.(*echoer).begin(start, from, till, opt.Rate/float64(len(s.clients))) })
-	stop := s.pace(ctx, opt.Rate > 0 && !opt.Spin, func(c *client) { c.role.turn() })
+	stop := s.pace(opt.Rate > 0 && !opt.Spin, func(c *client) { c.role.turn() })
 	defer stop()
 
 	var meters [2]meter
 	var sent, received [2]uint64
 	for i, at := range []int64{from, till} {
-		if err := s.sleepUntil(ctx, at); err != nil {
+		if err := s.clock.sleepUntil(ctx, at); err != nil {
 			return nil, nil, err
 		}
 		meters[i], sent[i], received[i] = s.read(), s.sum(sentOf), s.sum(receivedOf)
 	}
 	if err := s.await(ctx, opt.Patience, func() uint64 { return s.sum(receivedOf) },
-		func() bool { return s.sum(sentOf) == s.sum(receivedOf) }); err != nil && !errors.Is(err, errPatience) {
+		s.answered); err != nil && !errors.Is(err, errPatience) {
 		return nil, nil, err
 	}
 	r := &Echo{Open: opt.Rate > 0, Rate: opt.Rate, Size: opt.Size, Inflight: opt.Inflight,
@@ -204,6 +218,13 @@ func (s *swarm) echo(ctx context.Context) (*Echo, []string, error) {
 	r.Lost = r.TotalSent - s.sum(receivedOf)
 	bound := s.finishEcho(r)
 	return r, bound, nil
+}
+
+// answered reports whether everything was sent and has come back. What has come
+// back is read first: what is sent in between must not look answered.
+func (s *swarm) answered() bool {
+	return s.sum(func(n *counters) uint64 { return n.finished.Load() }) == uint64(len(s.clients)) &&
+		s.sum(receivedOf) == s.sum(sentOf)
 }
 
 func sentOf(n *counters) uint64     { return n.sent.Load() }

@@ -21,7 +21,7 @@ func (s *swarm) sample(ctx context.Context, b backend) (Sample, error) {
 		if err = b.collect(ctx); err != nil {
 			return m, err
 		}
-		if err = s.sleepUntil(ctx, s.clock.now()+int64(s.opt.Settle)); err != nil {
+		if err = s.clock.sleepUntil(ctx, s.clock.now()+int64(s.opt.Settle)); err != nil {
 			return m, err
 		}
 		if m.Settled, err = s.server.Memory(); err != nil {
@@ -59,7 +59,7 @@ func (s *swarm) idle(ctx context.Context, b backend, connect func(total int) err
 		r.Steps = append(r.Steps, m)
 	}
 	before := s.read()
-	err = s.sleepUntil(ctx, s.clock.now()+int64(s.opt.Hold))
+	err = s.clock.sleepUntil(ctx, s.clock.now()+int64(s.opt.Hold))
 	r.Hold = s.read().since(before)
 	r.Heartbeats = s.sum(func(n *counters) uint64 { return n.heartbeats.Load() })
 	r.derive()

@@ -124,11 +124,14 @@ func (p *publisher) schedule() plan.Schedule {
 	return plan.Schedule{Rate: opt.Rate, Burst: opt.Burst}
 }
 
-// warmUp publishes a few rounds one after the other, each to the end.
+// warmUp publishes a few times, each to the end and as many at once as later,
+// so that the connections to the API are there.
 func (p *publisher) warmUp(ctx context.Context) error {
 	var done sync.WaitGroup
 	for range warmRounds {
-		p.start(p.s.clock.now(), &done)
+		for range p.s.opt.Burst {
+			p.start(p.s.clock.now(), &done)
+		}
 		done.Wait()
 		if err := p.s.awaitRounds(ctx, uint64(p.published())+1); err != nil && !errors.Is(err, errPatience) {
 			return err
@@ -148,15 +151,13 @@ func (p *publisher) warmUp(ctx context.Context) error {
 func (p *publisher) open(ctx context.Context) (err error) {
 	var done sync.WaitGroup
 	start := p.s.clock.now() + int64(time.Millisecond)
-	<-onThread(func() {
-		for i := range p.planned() {
-			due := start + int64(p.schedule().Due(i))
-			if err = p.s.clock.sleepUntil(ctx, due); err != nil {
-				return
-			}
-			p.start(due, &done)
+	for i := range p.planned() {
+		due := start + int64(p.schedule().Due(i))
+		if err = p.s.clock.sleepUntil(ctx, due); err != nil {
+			break
 		}
-	})
+		p.start(due, &done)
+	}
 	done.Wait()
 	return err
 }
@@ -231,5 +232,5 @@ func (s *swarm) finishBroadcast(r *Broadcast, p *publisher, first uint32) (bound
 	r.ServerMicros, r.ServerSumMicros = per(r.Work.ServerCPU, n), per(r.Work.serverSum(), n)
 	r.ClientMicros = per(r.Work.ClientCPU, n)
 	return plan.Effort{Loops: len(s.clients), Spin: s.opt.Spin, Cores: float64(r.Work.ClientCPU) / float64(r.Work.Wall),
-		Planned: r.Planned, Sent: r.Rounds, TooLate: tooLate}.ClientBound()
+		Planned: r.Planned, Burst: r.Burst, Sent: r.Rounds, TooLate: tooLate}.ClientBound()
 }

@@ -123,7 +123,7 @@ func (w Work) report(p printf, event string, server, sum float64) {
 		line = fmt.Sprintf("  cpu          generator %.2f cores over %v (server's needs --pid)", cores(w.ClientCPU),
 			time.Duration(w.Wall).Round(time.Millisecond))
 	} else {
-		line += fmt.Sprintf("; per %s %.2f us server, %.2f us with ksoftirqd", event, server, sum)
+		line += fmt.Sprintf(" (other work %.2f); per %s %.2f us server, %.2f us with ksoftirqd", w.Other(), event, server, sum)
 	}
 	p("%s", line)
 }

@@ -59,17 +59,6 @@ type Latency struct {
 	HDR string `json:"hdr,omitempty"`
 }
 
-// Work is what a stretch of time has cost, in nanoseconds.
-type Work struct {
-	Wall      int64 `json:"wall"`
-	ServerCPU int64 `json:"server_cpu,omitempty"` // its process clock; needs --pid
-	Softirq   int64 `json:"ksoftirqd_cpu"`        // of the machine, in steps of 10 ms
-	ClientCPU int64 `json:"client_cpu"`           // the generator's, with its publishing
-}
-
-// serverSum is the server's CPU with that of ksoftirqd.
-func (w Work) serverSum() int64 { return w.ServerCPU + w.Softirq }
-
 // Connect is the handshakes.
 type Connect struct {
 	Asked       int            `json:"asked"`
@@ -163,12 +152,4 @@ type Broadcast struct {
 	ServerMicros    float64 `json:"server_us_per_delivery,omitempty"`
 	ServerSumMicros float64 `json:"server_and_ksoftirqd_us_per_delivery,omitempty"`
 	ClientMicros    float64 `json:"generator_us_per_delivery"`
-}
-
-// per returns microseconds of CPU per event.
-func per(cpu int64, events float64) float64 {
-	if events <= 0 {
-		return 0
-	}
-	return float64(cpu) / 1e3 / events
 }

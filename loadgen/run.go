@@ -152,8 +152,7 @@ func (x *run) connect(ctx context.Context, total int) error {
 	before := s.read()
 	err := s.connect(ctx, total)
 	d := s.read().since(before)
-	n.Work = Work{Wall: work.Wall + d.Wall, ServerCPU: work.ServerCPU + d.ServerCPU,
-		Softirq: work.Softirq + d.Softirq, ClientCPU: work.ClientCPU + d.ClientCPU}
+	n.Work = work.plus(d)
 	n.Asked = total
 	n.Established = int(s.sum(func(n *counters) uint64 { return n.established.Load() }))
 	n.Slow = int(s.sum(func(n *counters) uint64 { return n.ready.Load() - n.readers.Load() }))

@@ -166,26 +166,3 @@ func (s *swarm) gather(f func(c *client) map[string]int) map[string]int {
 	}
 	return sum
 }
-
-// meter is a reading of all clocks.
-type meter struct{ at, server, softirq, client int64 }
-
-// read reads the clocks. A server that has gone reads as 0, which ends up as a
-// negative work and is seen.
-func (s *swarm) read() meter {
-	m := meter{softirq: int64(s.softirq.CPU())}
-	if s.server != 0 {
-		cpu, _ := s.server.CPU()
-		m.server = int64(cpu)
-	}
-	own, _ := usage.Process(0).CPU()
-	m.client = int64(own)
-	m.at = s.clock.now()
-	return m
-}
-
-// since returns the work between two readings.
-func (m meter) since(from meter) Work {
-	return Work{Wall: m.at - from.at, ServerCPU: m.server - from.server,
-		Softirq: m.softirq - from.softirq, ClientCPU: m.client - from.client}
-}

@@ -18,6 +18,7 @@ type Effort struct {
 	Spin    bool    // loops never sleep: their CPU says nothing
 	Cores   float64 // CPU time over time
 	Planned int     // sends due; 0 in a closed loop
+	Burst   int     // of them, how many share a due time
 	Sent    int     // of them, sent in time to count
 	TooLate int     // of them, sent later than MaxLateness
 }
@@ -30,7 +31,7 @@ func (e Effort) ClientBound() (reasons []string) {
 	if e.Planned > 0 && float64(e.Sent) < MinRate*float64(e.Planned) {
 		reasons = append(reasons, fmt.Sprintf("only %d of %d planned sends were made in time (limit %.0f %%)", e.Sent, e.Planned, 100*MinRate))
 	}
-	if limit := max(e.Planned/100, 1); e.TooLate > limit { // 1 %, and of few sends one
+	if limit := max(e.Planned/100, e.Burst, 1); e.Planned > 0 && e.TooLate > limit { // 1 %, and of few sends one due time
 		reasons = append(reasons, fmt.Sprintf("%d of %d sends were more than %v late (limit %d)", e.TooLate, e.Planned, MaxLateness, limit))
 	}
 	return reasons
