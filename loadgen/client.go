@@ -66,6 +66,7 @@ type client struct {
 	parsers     []*ws.Parser
 	freeParsers []uint32
 
+	ev     ws.Event       // what is being handled; a local one would escape to the heap each time
 	failed map[string]int // handshakes
 	lost   map[string]int // connections that were ready
 	out    []byte
@@ -125,18 +126,20 @@ func (c *client) Data(pc poller.Conn, b []byte) int {
 		p = c.parsers[st.parser-1]
 	}
 	for n < len(b) && st.stage != stageOver {
-		ev, k, err := p.Next(b[n:])
+		var k int
+		var err error
+		c.ev, k, err = p.Next(b[n:])
 		n += k
 		if err != nil {
 			c.abandon(pc, st, err)
 			break
 		}
-		switch ev.Kind {
+		switch c.ev.Kind {
 		case ws.Short:
 		case ws.Text, ws.Binary:
-			c.message(pc, st, &ev)
+			c.message(pc, st, &c.ev)
 		default:
-			c.control(pc, st, &ev)
+			c.control(pc, st, &c.ev)
 		}
 	}
 	c.keepParser(st, p)

@@ -38,6 +38,7 @@ type echoer struct {
 	start      int64
 	from, till int64 // due times that are measured
 	next       int   // open loop: number of the next message of this loop
+	full       int   // next + 1 when that found its connection's window full
 
 	due, sent, late *recorder
 	inTime          int // measured messages that were sent before till
@@ -118,8 +119,11 @@ func (e *echoer) turn() {
 		h := e.conns[e.next%len(e.conns)]
 		pc, st := e.c.l.Conn(h), e.c.conns.At(h.Slot())
 		if pc.Alive() && int(st.sent-st.got) >= e.c.s.opt.Inflight {
-			e.c.n.windowFull.Add(1) // it stays due; its latency goes on counting
-			return
+			if e.full != e.next+1 { // counted once
+				e.full = e.next + 1
+				e.c.n.windowFull.Add(1)
+			}
+			return // it stays due; its latency goes on counting
 		}
 		e.next++
 		if !pc.Alive() {

@@ -1,0 +1,93 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestRunPeersEndToEnd builds roostd, the generator and the C floor and
+// compares the two for a moment: numbers are not looked at, but that every
+// phase ran and the table has its rows.
+func TestRunPeersEndToEnd(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds and runs servers")
+	}
+	dir := t.TempDir()
+	build := func(name string, args ...string) {
+		if out, err := exec.Command(name, args...).CombinedOutput(); err != nil {
+			t.Fatalf("%s %v: %v\n%s", name, args, err, out)
+		}
+	}
+	build("go", "build", "-o", dir+"/roostd", "roost/cmd/roostd")
+	build("go", "build", "-o", dir+"/loadgen", "roost/cmd/loadgen")
+	build("gcc", "-O2", "-o", dir+"/cfloor", "peers/cfloor/cfloor.c")
+	opt := PeersOptions{Roostd: dir + "/roostd", Loadgen: dir + "/loadgen", PeersDir: dir, Out: dir + "/out",
+		Quick: true, Connections: 100, EchoConnections: 20, Deliveries: 1000, EchoRate: 500,
+		Hold: 300 * time.Millisecond, Settle: time.Millisecond, Only: []string{"roost"}, Saturated: true}
+	var out bytes.Buffer
+	if err := RunPeers(context.Background(), opt, &out); err != nil {
+		t.Fatalf("%v\n%s", err, out.String())
+	}
+	table, err := os.ReadFile(filepath.Join(opt.Out, "table.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []string{"\n| cfloor |", "\n| roost |"} {
+		if n := strings.Count(string(table), row); n != 6 {
+			t.Errorf("%d rows %q, want one in each of 6 tables:\n%s", n, row, table)
+		}
+	}
+	for _, phase := range []string{"idle", "broadcast", "broadcast-spin", "burst", "echo", "saturated"} {
+		if _, err := os.Stat(filepath.Join(opt.Out, "runs", "round1-roost-"+phase+"-1.json")); err != nil {
+			t.Error(err)
+		}
+	}
+	if strings.Contains(string(table), "exit status") {
+		t.Errorf("a server did not end well:\n%s", table)
+	}
+}
+
+func TestRunPeersRefusesUnknownServers(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"roostd", "cfloor"} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	opt := PeersOptions{Roostd: dir + "/roostd", Loadgen: dir, PeersDir: dir, Out: dir + "/out", Only: []string{"nginx"}}
+	if err := RunPeers(context.Background(), opt, &bytes.Buffer{}); err == nil || !strings.Contains(err.Error(), "nginx") {
+		t.Errorf("got %v", err)
+	}
+	opt.Only, opt.PeersDir = nil, dir+"/none"
+	if err := RunPeers(context.Background(), opt, &bytes.Buffer{}); err == nil || !strings.Contains(err.Error(), "build.sh") {
+		t.Errorf("without peers: %v", err)
+	}
+}
+
+// TestServerStartSaysWhatWentWrong: a server that ends at once, and one that is
+// never ready.
+func TestServerStartSaysWhatWentWrong(t *testing.T) {
+	dir := t.TempDir()
+	s := Subject{Name: "broken", Path: "/bin/false"}
+	if _, err := s.start(context.Background(), dir+"/log"); err == nil || !strings.Contains(err.Error(), "ended before it was ready") {
+		t.Errorf("got %v", err)
+	}
+	if _, err := (Subject{Name: "none", Path: dir + "/none"}).start(context.Background(), dir+"/log"); err == nil {
+		t.Error("a binary that does not exist has started")
+	}
+	script := dir + "/silent"
+	if err := os.WriteFile(script, []byte("#!/bin/sh\nexec sleep 60\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := (Subject{Name: "silent", Path: script}).start(ctx, dir+"/log"); err == nil {
+		t.Error("a server that says nothing was ready")
+	}
+}

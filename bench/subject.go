@@ -1,0 +1,210 @@
+package bench
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// floorName is the subject that the others are divided by.
+const floorName = "cfloor"
+
+// Subject is one way to start one server.
+type Subject struct {
+	Name  string
+	Path  string
+	Args  []string
+	Roost bool // a roostd; else a server of bench/peers
+	Echo  bool
+}
+
+// subjects lists what is compared.
+func subjects(roostd, peers string) []Subject {
+	roost := func(name string, args ...string) Subject {
+		return Subject{Name: name, Path: roostd, Args: args, Roost: true, Echo: true}
+	}
+	peer := func(name, bin string, echo bool, args ...string) Subject {
+		return Subject{Name: name, Path: filepath.Join(peers, bin), Args: args, Echo: echo}
+	}
+	return []Subject{
+		peer(floorName, "cfloor", true),
+		peer("cfloor-io_uring", "cfloor", true, "--io-uring"),
+		roost("roost"),
+		roost("roost-no-io_uring", "--io-uring", "off"),
+		roost("roost-1-loop", "--loops", "1"),
+		peer("gobwas", "gobwas", true),
+		peer("netpoll", "netpoll", true),
+		peer("gws", "gws", true),
+		peer("gorilla-tuned", "gorilla", true, "--tuned"),
+		peer("coder", "coder", true),
+		peer("centrifuge", "centrifuge", false), // its echo would be an RPC
+	}
+}
+
+// server is a subject that runs.
+type server struct {
+	Subject
+	cmd      *exec.Cmd
+	log      *os.File
+	data     string // host:port of the WebSocket side
+	side     string // host:port of the API or control port
+	files    int    // descriptors without connections
+	exited   chan struct{}
+	exitedAs error
+}
+
+const (
+	startTime = 15 * time.Second
+	stopTime  = 40 * time.Second // roostd drains
+)
+
+// start starts the subject on free ports and waits until it is ready.
+func (s Subject) start(ctx context.Context, logPath string) (*server, error) {
+	log, err := os.OpenFile(logPath, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	v := &server{Subject: s, log: log, exited: make(chan struct{})}
+	if v.data, err = freeAddr(); err == nil {
+		v.side, err = freeAddr()
+	}
+	if err != nil {
+		log.Close()
+		return nil, err
+	}
+	side := "--control"
+	if s.Roost {
+		side = "--api"
+	}
+	args := append([]string{"--listen", v.data, side, v.side}, s.Args...)
+	dir := ""
+	if s.Roost {
+		if dir, err = os.MkdirTemp("", "bench"); err != nil {
+			log.Close()
+			return nil, err
+		}
+		args = append(args, "--auth", "none", "--data-dir", dir, "--echo")
+	}
+	v.cmd = exec.Command(s.Path, args...)
+	v.cmd.Stderr = log
+	out, err := v.cmd.StdoutPipe()
+	if err == nil {
+		err = v.cmd.Start()
+	}
+	if err != nil {
+		log.Close()
+		return nil, fmt.Errorf("%s: %w", s.Name, err)
+	}
+	ready := make(chan struct{})
+	go func() {
+		r := bufio.NewScanner(out)
+		for said := false; r.Scan(); {
+			if !said && strings.HasPrefix(r.Text(), "ready") {
+				said = true
+				close(ready)
+			}
+			fmt.Fprintln(log, r.Text())
+		}
+		_, _ = io.Copy(log, out)
+		v.exitedAs = v.cmd.Wait()
+		os.RemoveAll(dir)
+		log.Close()
+		close(v.exited)
+	}()
+	select {
+	case <-ready:
+		v.files, err = v.openFiles()
+	case <-v.exited:
+		return nil, fmt.Errorf("%s ended before it was ready: %v, see %s", s.Name, v.exitedAs, logPath)
+	case <-ctx.Done():
+		err = ctx.Err()
+	case <-time.After(startTime):
+		err = fmt.Errorf("%s was not ready within %v, see %s", s.Name, startTime, logPath)
+	}
+	if err != nil {
+		v.kill()
+		return nil, err
+	}
+	return v, nil
+}
+
+// freeAddr returns a loopback address that nobody listens on.
+func freeAddr() (string, error) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer ln.Close()
+	return ln.Addr().String(), nil
+}
+
+func (v *server) kill() {
+	_ = v.cmd.Process.Kill()
+	<-v.exited
+}
+
+// stop asks the server to end, which it has to do with 0.
+func (v *server) stop() error {
+	if err := v.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	select {
+	case <-v.exited:
+	case <-time.After(stopTime):
+		v.kill()
+		return fmt.Errorf("%s did not end within %v of SIGTERM", v.Name, stopTime)
+	}
+	if v.exitedAs != nil {
+		return fmt.Errorf("%s: %w", v.Name, v.exitedAs)
+	}
+	return nil
+}
+
+// openFiles counts the server's descriptors.
+func (v *server) openFiles() (int, error) {
+	names, err := os.ReadDir("/proc/" + strconv.Itoa(v.cmd.Process.Pid) + "/fd")
+	return len(names), err
+}
+
+// quiet waits until the connections of the run before are gone, so that their
+// end is not charged to the next.
+func (v *server) quiet(ctx context.Context) error {
+	const slack = 20 // pooled API connections
+	for end := time.Now().Add(15 * time.Second); time.Now().Before(end); {
+		n, err := v.openFiles()
+		if err != nil {
+			return fmt.Errorf("%s is gone: %w", v.Name, err)
+		}
+		if n <= v.files+slack {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	return fmt.Errorf("%s still has connections of the run before", v.Name)
+}
+
+// urlArgs are the generator's flags that say where the server is.
+func (v *server) urlArgs(mode string) []string {
+	args := []string{"--pid", strconv.Itoa(v.cmd.Process.Pid)}
+	switch {
+	case !v.Roost:
+		return append(args, "--url", "ws://"+v.data+"/", "--control", "http://"+v.side)
+	case mode == "echo":
+		return append(args, "--url", "ws://"+v.data+"/v1/echo", "--api", "http://"+v.side)
+	}
+	return append(args, "--url", "ws://"+v.data+"/v1/connect", "--api", "http://"+v.side)
+}

@@ -1,0 +1,80 @@
+// Command bench compares servers.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"roost/bench"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+const usage = `usage: bench peers [flags]
+
+peers   compare roostd with other WebSocket servers, side by side
+`
+
+// run is the life of the process.
+func run(ctx context.Context, args []string, out, errout io.Writer) error {
+	if len(args) == 0 || args[0] != "peers" {
+		fmt.Fprint(errout, usage)
+		if len(args) > 0 && (args[0] == "-h" || args[0] == "--help" || args[0] == "help") {
+			return nil
+		}
+		return errors.New("say what to do: peers")
+	}
+	o, err := parsePeers(args[1:], errout)
+	if err != nil {
+		return err
+	}
+	o.Command = append([]string{"bench"}, args...)
+	return bench.RunPeers(ctx, o, out)
+}
+
+// parsePeers reads the command line of bench peers.
+func parsePeers(args []string, errout io.Writer) (o bench.PeersOptions, err error) {
+	fs := flag.NewFlagSet("bench peers", flag.ContinueOnError)
+	fs.SetOutput(errout)
+	fs.StringVar(&o.Roostd, "roostd", "bin/roostd", "roostd's `binary`")
+	fs.StringVar(&o.Loadgen, "loadgen", "bin/loadgen", "the generator's `binary`")
+	fs.StringVar(&o.PeersDir, "peers-dir", "bench/peers/bin", "`folder` of the built peers")
+	fs.StringVar(&o.Out, "out", "", "`folder` for results (default bench/results/peers-DATE)")
+	fs.IntVar(&o.Rounds, "rounds", 0, "rounds (default 3; quick: 1)")
+	fs.IntVar(&o.Connections, "connections", 0, "of idle and broadcast (default 15000; quick: 2000)")
+	fs.IntVar(&o.EchoConnections, "echo-connections", 0, "of echo (default 1000; quick: 200)")
+	fs.Float64Var(&o.Deliveries, "deliveries", 0, "planned deliveries/s of broadcasts (default 45000)")
+	fs.Float64Var(&o.EchoRate, "echo-rate", 0, "planned messages/s of echo (default 30000)")
+	fs.DurationVar(&o.Hold, "hold", 0, "time of each load (default 10s; quick: 2s)")
+	fs.DurationVar(&o.Settle, "settle", 0, "pause before memory is read (default 6s; quick: 1s)")
+	only := fs.String("only", "", "`names` of servers, separated by commas; the floor is always run")
+	fs.BoolVar(&o.Saturated, "saturated", false, "also a closed loop, labelled client-bound")
+	fs.BoolVar(&o.Quick, "quick", false, "one short round, to see that it works")
+	if err := fs.Parse(args); err != nil {
+		return o, err
+	}
+	if fs.NArg() > 0 {
+		return o, fmt.Errorf("unexpected argument %q: bench peers takes flags only", fs.Arg(0))
+	}
+	if *only != "" {
+		o.Only = strings.Split(*only, ",")
+	}
+	return o, nil
+}
