@@ -221,18 +221,23 @@ func (s *swarm) broadcast(ctx context.Context, b backend) (*Broadcast, []string,
 		Readers: int(s.sum(readersOf))}
 	before := s.read()
 	if r.Open {
-		r.Planned = p.planned()
 		err = p.open(ctx)
+		r.Planned = p.planned()
+		if err != nil {
+			r.Planned = int(p.next - first) // interrupted
+		}
 	} else {
 		err = p.closed(ctx)
 	}
-	if err == nil {
-		err = s.awaitRounds(ctx, uint64(p.published())+1)
+	interrupted := ctx.Err()
+	if !errors.Is(err, errPatience) {
+		// What is under way is waited for even when interrupted.
+		err = s.awaitRounds(context.WithoutCancel(ctx), uint64(p.published())+1)
 	}
 	if err != nil && !errors.Is(err, errPatience) {
 		return nil, nil, err
 	}
 	r.Work = s.read().since(before)
 	bound := s.finishBroadcast(r, p, first)
-	return r, bound, nil
+	return r, bound, interrupted
 }

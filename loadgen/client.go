@@ -76,6 +76,7 @@ type client struct {
 // counters are written by one loop and read by anyone.
 type counters struct {
 	ready, failed, lost  atomic.Uint64 // connections
+	cut                  atomic.Uint64 // slow connections that the server has ended
 	established          atomic.Uint64 // handshakes that were in order
 	readers              atomic.Uint64 // ready connections that read
 	heartbeats, answers  atomic.Uint64 // sent; come back
@@ -210,6 +211,8 @@ func (c *client) over(st *connState, why error) {
 	st.stage = stageOver
 	switch {
 	case stage == stageOver || c.ending:
+	case stage == stageReady && st.slow:
+		c.n.cut.Add(1) // who does not read must expect that
 	case stage == stageReady:
 		c.lost[reason(why)]++
 		c.n.lost.Add(1)

@@ -204,13 +204,16 @@ func (s *swarm) echo(ctx context.Context) (*Echo, []string, error) {
 
 	var meters [2]meter
 	var sent, received [2]uint64
+	var interrupted error
 	for i, at := range []int64{from, till} {
-		if err := s.clock.sleepUntil(ctx, at); err != nil {
-			return nil, nil, err
+		if interrupted = s.clock.sleepUntil(ctx, at); interrupted != nil {
+			till = max(s.clock.now(), from)
+			s.each(func(c *client) { c.role.(*echoer).till = till })
 		}
 		meters[i], sent[i], received[i] = s.read(), s.sum(sentOf), s.sum(receivedOf)
 	}
-	if err := s.await(ctx, opt.Patience, func() uint64 { return s.sum(receivedOf) },
+	// What is under way is waited for even then.
+	if err := s.await(context.WithoutCancel(ctx), opt.Patience, func() uint64 { return s.sum(receivedOf) },
 		s.answered); err != nil && !errors.Is(err, errPatience) {
 		return nil, nil, err
 	}
@@ -220,8 +223,8 @@ func (s *swarm) echo(ctx context.Context) (*Echo, []string, error) {
 		WindowFull: s.sum(func(n *counters) uint64 { return n.windowFull.Load() }),
 		Work:       meters[1].since(meters[0])}
 	r.Lost = r.TotalSent - s.sum(receivedOf)
-	bound := s.finishEcho(r)
-	return r, bound, nil
+	bound := s.finishEcho(r, time.Duration(till-from))
+	return r, bound, interrupted
 }
 
 // answered reports whether everything was sent and has come back. What has come
@@ -234,8 +237,9 @@ func (s *swarm) answered() bool {
 func sentOf(n *counters) uint64     { return n.sent.Load() }
 func receivedOf(n *counters) uint64 { return n.received.Load() }
 
-// finishEcho joins what the loops have recorded and derives the rest.
-func (s *swarm) finishEcho(r *Echo) (bound []string) {
+// finishEcho joins what the loops have recorded over the time held and derives
+// the rest.
+func (s *swarm) finishEcho(r *Echo, held time.Duration) (bound []string) {
 	due, sent, late := newRecorder(), newRecorder(), newRecorder()
 	effort := plan.Effort{Loops: len(s.clients), Spin: s.opt.Spin,
 		Cores: float64(r.Work.ClientCPU) / float64(r.Work.Wall)}
@@ -254,7 +258,7 @@ func (s *swarm) finishEcho(r *Echo) (bound []string) {
 	r.FromDue, r.FromSent, r.Late = due.latency(), sent.latency(), late.latency()
 	if r.Open {
 		total := plan.Schedule{Rate: r.Rate}
-		effort.Planned = total.Count(s.opt.Warmup+s.opt.Hold) - total.Count(s.opt.Warmup)
+		effort.Planned = total.Count(s.opt.Warmup+held) - total.Count(s.opt.Warmup)
 		r.Planned = effort.Planned
 	}
 	n := float64(r.Received)

@@ -93,12 +93,13 @@ func (f *fake) conn(c net.Conn) {
 			return
 		}
 		buf = append(buf, chunk[:n]...)
-		if n, err = ws.ParseRequest(buf, &req); errors.Is(err, ws.ErrShort) {
-			continue
-		} else if err != nil {
+		_, err = ws.ParseRequest(buf, &req) // no frame comes before the answer
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, ws.ErrShort) {
 			return
 		}
-		break
 	}
 	if f.status != 0 {
 		e := &ws.HandshakeError{Status: f.status, Text: "no", RetryAfter: 7}

@@ -27,6 +27,9 @@ type Result struct {
 
 	// Closed counts, by reason, connections that ended while they should not.
 	Closed map[string]int `json:"closed,omitempty"`
+	// SlowCut counts the connections that never read and were ended by the
+	// server, which is its good right.
+	SlowCut int `json:"slow_cut,omitempty"`
 	// ClientBound says why the generator was the limit; then the run is no
 	// result.
 	ClientBound []string `json:"client_bound,omitempty"`

@@ -351,3 +351,29 @@ func TestUsageErrorsAreTold(t *testing.T) {
 		t.Errorf("a billion connections: %v", err)
 	}
 }
+
+func TestInterruptedRunsReportWhatThereIs(t *testing.T) {
+	s := startRoost(t)
+	for _, o := range []Options{
+		{Mode: ModeEcho, Connections: 50, Rate: 1000}, {Mode: ModeEcho, Connections: 50},
+		{Mode: ModeBroadcast, Connections: 50, Rate: 100}, {Mode: ModeBroadcast, Connections: 50},
+	} {
+		o = against(s, o)
+		o.Hold = time.Hour
+		ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+		r, err := Run(ctx, o, io.Discard, io.Discard)
+		cancel()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !r.Interrupted || len(r.Failures) > 0 || r.Exit() != ExitInterrupted && r.Exit() != ExitClientBound {
+			t.Errorf("%s at %v/s: interrupted %v, exit %d, %q", o.Mode, o.Rate, r.Interrupted, r.Exit(), r.Failures)
+		}
+		switch {
+		case r.Echo != nil && r.Echo.Received > 0 && r.Echo.Lost == 0 && r.Echo.FromDue.Count > 0:
+		case r.Broadcast != nil && r.Broadcast.Rounds > 0 && r.Broadcast.Missing == 0:
+		default:
+			t.Errorf("%s at %v/s: %+v %+v", o.Mode, o.Rate, r.Echo, r.Broadcast)
+		}
+	}
+}

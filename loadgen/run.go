@@ -63,7 +63,7 @@ func Run(ctx context.Context, opt Options, out, errout io.Writer) (*Result, erro
 	b := newBackend(&opt)
 	defer b.close()
 	err = (&run{opt: &opt, b: b, r: r, errout: errout}).do(ctx, t)
-	if errors.Is(err, context.Canceled) {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil {
 		r.Interrupted = true
 		err = nil
 	}
@@ -85,7 +85,6 @@ type run struct {
 	b      backend
 	r      *Result
 	s      *swarm
-	before meter // when the first dial was made
 	errout io.Writer
 }
 
@@ -122,6 +121,7 @@ func (x *run) do(ctx context.Context, t target) (err error) {
 	case ModeBroadcast:
 		r.Broadcast, r.ClientBound, err = x.s.broadcast(ctx, x.b)
 	}
+	r.SlowCut = int(x.s.sum(func(n *counters) uint64 { return n.cut.Load() }))
 	r.Closed = x.s.gather(func(c *client) map[string]int { return c.lost })
 	x.judge()
 	return err
