@@ -3,19 +3,13 @@ package bench
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
-	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"roost/loadgen"
 )
@@ -79,6 +73,7 @@ const attempts = 3
 // peersRun is one RunPeers under way.
 type peersRun struct {
 	opt      PeersOptions
+	gen      generator
 	out      io.Writer // progress
 	subjects []Subject
 	phases   []phase
@@ -116,14 +111,7 @@ func RunPeers(ctx context.Context, opt PeersOptions, out io.Writer) error {
 // prepare finds the binaries and makes the folder.
 func (x *peersRun) prepare() error {
 	opt := &x.opt
-	// Set explicitly, it is also what the children get; cfloor does not raise
-	// its own.
-	var lim unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &lim); err != nil {
-		return err
-	}
-	lim.Cur = lim.Max
-	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &lim); err != nil {
+	if err := raiseFileLimit(); err != nil {
 		return err
 	}
 	for _, s := range subjects(opt.Roostd, opt.PeersDir) {
@@ -140,13 +128,10 @@ func (x *peersRun) prepare() error {
 			return fmt.Errorf("there is no server %q to compare", name)
 		}
 	}
-	if opt.Out == "" {
-		opt.Out = filepath.Join("bench/results", "peers-"+time.Now().Format(time.DateOnly))
-		if _, err := os.Stat(opt.Out); err == nil {
-			opt.Out += time.Now().Format("-150405")
-		}
-	}
-	return os.MkdirAll(filepath.Join(opt.Out, "runs"), 0o755)
+	var err error
+	opt.Out, err = resultFolder(opt.Out, "peers")
+	x.gen = generator{path: opt.Loadgen, folder: filepath.Join(opt.Out, "runs")}
+	return err
 }
 
 // ceiling measures what the generator can do.
@@ -234,35 +219,9 @@ func (x *peersRun) phase(ctx context.Context, round int, v *server, p phase) err
 	}
 }
 
-// load runs the generator once.
+// load puts one load on a server.
 func (x *peersRun) load(ctx context.Context, v *server, p phase, name string) (*loadgen.Result, error) {
-	file := filepath.Join(x.opt.Out, "runs", name+".json")
-	args := join([]string{"--mode", p.mode}, v.urlArgs(p.mode), p.args, []string{"--out", file})
-	cmd := exec.CommandContext(ctx, x.opt.Loadgen, args...)
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }
-	cmd.WaitDelay = 10 * time.Second
-	var errout bytes.Buffer
-	cmd.Stderr = &errout
-	err := cmd.Run()
-	var exit *exec.ExitError
-	if ctx.Err() != nil {
-		return nil, ctx.Err()
-	}
-	if err != nil && (!errors.As(err, &exit) || exit.ExitCode() != int(loadgen.ExitClientBound) && exit.ExitCode() != int(loadgen.ExitFailures)) {
-		return nil, fmt.Errorf("%s: loadgen: %w: %s", name, err, strings.TrimSpace(errout.String()))
-	}
-	data, err := os.ReadFile(file)
-	if err != nil {
-		return nil, err
-	}
-	r := new(loadgen.Result)
-	if err := json.Unmarshal(data, r); err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
-	}
-	if r.Schema != loadgen.Schema {
-		return nil, fmt.Errorf("%s has schema %d, want %d: build loadgen and bench together", file, r.Schema, loadgen.Schema)
-	}
-	return r, nil
+	return x.gen.run(ctx, name, join([]string{"--mode", p.mode}, v.urlArgs(p.mode), p.args))
 }
 
 // finish writes the table.

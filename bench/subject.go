@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -24,7 +25,8 @@ type Subject struct {
 	Name  string
 	Path  string
 	Args  []string
-	Roost bool // a roostd; else a server of bench/peers
+	Env   []string // beside ours
+	Roost bool     // a roostd; else a server of bench/peers
 	Echo  bool
 }
 
@@ -55,7 +57,7 @@ func subjects(roostd, peers string) []Subject {
 type server struct {
 	Subject
 	cmd      *exec.Cmd
-	log      *os.File
+	dir      string // for a roostd's data
 	data     string // host:port of the WebSocket side
 	side     string // host:port of the API or control port
 	files    int    // descriptors without connections
@@ -70,57 +72,23 @@ const (
 
 // start starts the subject on free ports and waits until it is ready.
 func (s Subject) start(ctx context.Context, logPath string) (*server, error) {
-	log, err := os.OpenFile(logPath, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
-	if err != nil {
+	v := &server{Subject: s, exited: make(chan struct{})}
+	var err error
+	if v.data, err = freeAddr(); err != nil {
 		return nil, err
 	}
-	v := &server{Subject: s, log: log, exited: make(chan struct{})}
-	if v.data, err = freeAddr(); err == nil {
-		v.side, err = freeAddr()
-	}
-	if err != nil {
-		log.Close()
+	if v.side, err = freeAddr(); err != nil {
 		return nil, err
 	}
-	side := "--control"
-	if s.Roost {
-		side = "--api"
+	if v.dir, err = os.MkdirTemp("", "bench"); err != nil {
+		return nil, err
 	}
-	args := append([]string{"--listen", v.data, side, v.side}, s.Args...)
-	dir := ""
-	if s.Roost {
-		if dir, err = os.MkdirTemp("", "bench"); err != nil {
-			log.Close()
-			return nil, err
-		}
-		args = append(args, "--auth", "none", "--data-dir", dir, "--echo")
-	}
-	v.cmd = exec.Command(s.Path, args...)
-	v.cmd.Stderr = log
-	out, err := v.cmd.StdoutPipe()
-	if err == nil {
-		err = v.cmd.Start()
-	}
+	v.cmd = exec.Command(s.Path, v.args()...)
+	ready, err := v.launch(logPath)
 	if err != nil {
-		log.Close()
+		os.RemoveAll(v.dir)
 		return nil, fmt.Errorf("%s: %w", s.Name, err)
 	}
-	ready := make(chan struct{})
-	go func() {
-		r := bufio.NewScanner(out)
-		for said := false; r.Scan(); {
-			if !said && strings.HasPrefix(r.Text(), "ready") {
-				said = true
-				close(ready)
-			}
-			fmt.Fprintln(log, r.Text())
-		}
-		_, _ = io.Copy(log, out)
-		v.exitedAs = v.cmd.Wait()
-		os.RemoveAll(dir)
-		log.Close()
-		close(v.exited)
-	}()
 	select {
 	case <-ready:
 		v.files, err = v.openFiles()
@@ -136,6 +104,48 @@ func (s Subject) start(ctx context.Context, logPath string) (*server, error) {
 		return nil, err
 	}
 	return v, nil
+}
+
+// args are the server's flags.
+func (v *server) args() []string {
+	if v.Roost {
+		return join([]string{"--listen", v.data, "--api", v.side, "--auth", "none", "--data-dir", v.dir, "--echo"}, v.Args)
+	}
+	return join([]string{"--listen", v.data, "--control", v.side}, v.Args)
+}
+
+// launch starts the process, which writes to the log, and a goroutine that sees
+// it say "ready" and end.
+func (v *server) launch(logPath string) (ready <-chan struct{}, err error) {
+	log, err := os.OpenFile(logPath, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	v.cmd.Stderr = log
+	out, err := v.cmd.StdoutPipe()
+	if err == nil {
+		err = v.cmd.Start()
+	}
+	if err != nil {
+		log.Close()
+		return nil, err
+	}
+	said := make(chan struct{})
+	go func() {
+		once := sync.OnceFunc(func() { close(said) })
+		for r := bufio.NewScanner(out); r.Scan(); {
+			if strings.HasPrefix(r.Text(), "ready") {
+				once()
+			}
+			fmt.Fprintln(log, r.Text())
+		}
+		_, _ = io.Copy(log, out) // what follows a line that is too long
+		v.exitedAs = v.cmd.Wait()
+		os.RemoveAll(v.dir)
+		log.Close()
+		close(v.exited)
+	}()
+	return said, nil
 }
 
 // freeAddr returns a loopback address that nobody listens on.

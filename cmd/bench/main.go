@@ -1,4 +1,4 @@
-// Command bench compares servers.
+// Command bench measures a node, by itself and beside other servers.
 package main
 
 import (
@@ -27,26 +27,55 @@ func main() {
 	}
 }
 
-const usage = `usage: bench peers [flags]
+const usage = `usage: bench peers|node [flags]
 
 peers   compare roostd with other WebSocket servers, side by side
+node    measure roostd by itself: memory per device and after load, publish latency under load
 `
 
 // run is the life of the process.
 func run(ctx context.Context, args []string, out, errout io.Writer) error {
-	if len(args) == 0 || args[0] != "peers" {
-		fmt.Fprint(errout, usage)
-		if len(args) > 0 && (args[0] == "-h" || args[0] == "--help" || args[0] == "help") {
-			return nil
+	command := append([]string{"bench"}, args...)
+	switch {
+	case len(args) > 0 && args[0] == "peers":
+		o, err := parsePeers(args[1:], errout)
+		if err != nil {
+			return err
 		}
-		return errors.New("say what to do: peers")
+		o.Command = command
+		return bench.RunPeers(ctx, o, out)
+	case len(args) > 0 && args[0] == "node":
+		o, err := parseNode(args[1:], errout)
+		if err != nil {
+			return err
+		}
+		o.Command = command
+		return bench.RunNode(ctx, o, out)
 	}
-	o, err := parsePeers(args[1:], errout)
-	if err != nil {
-		return err
+	fmt.Fprint(errout, usage)
+	if len(args) > 0 && (args[0] == "-h" || args[0] == "--help" || args[0] == "help") {
+		return nil
 	}
-	o.Command = append([]string{"bench"}, args...)
-	return bench.RunPeers(ctx, o, out)
+	return errors.New("say what to do: peers or node")
+}
+
+// parseNode reads the command line of bench node.
+func parseNode(args []string, errout io.Writer) (o bench.NodeOptions, err error) {
+	fs := flag.NewFlagSet("bench node", flag.ContinueOnError)
+	fs.SetOutput(errout)
+	fs.StringVar(&o.Roostd, "roostd", "bin/roostd", "roostd's `binary`")
+	fs.StringVar(&o.Loadgen, "loadgen", "bin/loadgen", "the generator's `binary`")
+	fs.StringVar(&o.Out, "out", "", "`folder` for results (default bench/results/node-DATE)")
+	fs.DurationVar(&o.Hold, "hold", 0, "time of each load (default 10s; quick: 2s)")
+	fs.DurationVar(&o.Settle, "settle", 0, "pause before memory is read (default 6s; quick: 1s)")
+	fs.BoolVar(&o.Quick, "quick", false, "a tenth of the connections and short loads, to see that it works")
+	if err := fs.Parse(args); err != nil {
+		return o, err
+	}
+	if fs.NArg() > 0 {
+		return o, fmt.Errorf("unexpected argument %q: bench node takes flags only", fs.Arg(0))
+	}
+	return o, nil
 }
 
 // parsePeers reads the command line of bench peers.

@@ -3,6 +3,7 @@ package usage
 import (
 	"bufio"
 	"bytes"
+	"fmt"
 	"os"
 	"runtime"
 	"strings"
@@ -23,6 +24,12 @@ type Env struct {
 	PortRange  string `json:"ip_local_port_range"`
 	Files      int    `json:"nofile"`
 	Load       string `json:"loadavg"` // when the run began
+}
+
+// String is the environment in one line.
+func (e Env) String() string {
+	return fmt.Sprintf("%s, %d cores (%s), %d MiB, linux %s, %s, nofile %d, load %s before",
+		e.Go, e.Cores, e.CPU, e.MemoryMiB, e.Kernel, e.Congestion, e.Files, e.Load)
 }
 
 // ReadEnv describes this machine. What cannot be read stays empty.

@@ -1,0 +1,80 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"roost/loadgen"
+)
+
+// generator runs cmd/loadgen and keeps its results.
+type generator struct {
+	path   string // binary
+	folder string // for results
+}
+
+// run runs the generator once. A run that was client-bound or found faults of
+// the server is a result too, and says so.
+func (g generator) run(ctx context.Context, name string, args []string) (*loadgen.Result, error) {
+	file := filepath.Join(g.folder, name+".json")
+	cmd := exec.CommandContext(ctx, g.path, append(args, "--out", file)...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }
+	cmd.WaitDelay = 10 * time.Second
+	var errout bytes.Buffer
+	cmd.Stderr = &errout
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	if err != nil && (!errors.As(err, &exit) || exit.ExitCode() != int(loadgen.ExitClientBound) && exit.ExitCode() != int(loadgen.ExitFailures)) {
+		return nil, fmt.Errorf("%s: loadgen: %w: %s", name, err, strings.TrimSpace(errout.String()))
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	r := new(loadgen.Result)
+	if err := json.Unmarshal(data, r); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	if r.Schema != loadgen.Schema {
+		return nil, fmt.Errorf("%s has schema %d, want %d: build loadgen and bench together", file, r.Schema, loadgen.Schema)
+	}
+	return r, nil
+}
+
+// raiseFileLimit lifts this process's soft limit of descriptors to the hard
+// one. Set explicitly, it is also what children get; cfloor does not raise its
+// own.
+func raiseFileLimit() error {
+	var lim unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &lim); err != nil {
+		return err
+	}
+	lim.Cur = lim.Max
+	return unix.Setrlimit(unix.RLIMIT_NOFILE, &lim)
+}
+
+// resultFolder makes the folder of a run, with runs/ in it. The default is
+// bench/results/KIND-DATE, with the time behind it if that is taken.
+func resultFolder(folder, kind string) (string, error) {
+	if folder == "" {
+		folder = filepath.Join("bench/results", kind+"-"+time.Now().Format(time.DateOnly))
+		if _, err := os.Stat(folder); err == nil {
+			folder += time.Now().Format("-150405")
+		}
+	}
+	return folder, os.MkdirAll(filepath.Join(folder, "runs"), 0o755)
+}
