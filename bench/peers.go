@@ -70,6 +70,9 @@ const maxOther = 0.25
 // attempts is how often a run is tried that does not count.
 const attempts = 3
 
+// retryPause is the pause before a run is tried again, twice that the next time.
+const retryPause = 5 * time.Second
+
 // peersRun is one RunPeers under way.
 type peersRun struct {
 	opt      PeersOptions
@@ -215,6 +218,11 @@ func (x *peersRun) phase(ctx context.Context, round int, v *server, p phase) err
 		// Memory can only be measured on a fresh server.
 		if len(cell.Invalid) == 0 || try == attempts || x.opt.Quick || p.mode == loadgen.ModeIdle {
 			return nil
+		}
+		select { // what disturbed it may be over by then
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(time.Duration(try) * retryPause):
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"sync/atomic"
 
 	"roost/loadgen/plan"
@@ -180,7 +181,8 @@ func (s *swarm) learnWrapper(ctx context.Context, b backend) (content []byte, wr
 	}
 	receivers := make([]*receiver, len(s.clients))
 	s.each(func(c *client) { receivers[c.l.Index()] = c.role.(*receiver) })
-	prefix, suffix := receivers[0].prefix, receivers[0].suffix
+	model := receivers[max(slices.IndexFunc(receivers, func(r *receiver) bool { return r.probed > 0 }), 0)]
+	prefix, suffix := model.prefix, model.suffix
 	wrapper = len(prefix) + len(suffix)
 	if s.opt.Size < wrapper+roundSize {
 		return nil, wrapper, fmt.Errorf("size is %d: the server wraps %d bytes around a message of at least %d", s.opt.Size, wrapper, roundSize)
