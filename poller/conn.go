@@ -93,10 +93,15 @@ func (c Conn) Close(why error) {
 // Reset is Close with a TCP reset, which leaves no TIME_WAIT behind.
 func (c Conn) Reset(why error) {
 	if s := c.get(); s != nil {
-		linger := unix.Linger{Onoff: 1}
-		unix.SetsockoptLinger(int(s.fd), unix.SOL_SOCKET, unix.SO_LINGER, &linger)
+		c.l.resetOnClose(s)
 		c.l.doom(c.h.Slot(), s, why)
 	}
+}
+
+// resetOnClose makes close drop what is unsent and answer the peer with RST.
+func (l *Loop) resetOnClose(s *conn) {
+	linger := unix.Linger{Onoff: 1}
+	unix.SetsockoptLinger(int(s.fd), unix.SOL_SOCKET, unix.SO_LINGER, &linger)
 }
 
 // Finish ends the connection in order: what waits is sent, then FIN, then the
@@ -237,6 +242,12 @@ func (l *Loop) doom(slot uint32, s *conn, why error) {
 		return
 	}
 	s.flags |= flagDying
+	if why == ErrSlow {
+		// An orderly close would leave the unsent output, 50 KiB and more, with
+		// an orphan in the kernel for as long as the peer keeps answering
+		// probes of its closed window.
+		l.resetOnClose(s)
+	}
 	l.doomed = append(l.doomed, doomed{slot: slot, why: why})
 }
 
@@ -244,7 +255,7 @@ func (l *Loop) doom(slot uint32, s *conn, why error) {
 func (l *Loop) finish(slot uint32, s *conn, why error) {
 	s.flags |= flagClosing
 	s.flags &^= flagPaused
-	l.endings[slot] = why
+	l.endings[slot] = ending{why: why}
 	if l.delivering != slot+1 { // else the handler still looks at it
 		l.dropInput(s)
 	}

@@ -33,6 +33,12 @@ type Handler interface {
 	Closed(c Conn, why error)
 }
 
+// ending is what is kept of a connection that is closing.
+type ending struct {
+	why       error // as given to Finish
+	discarded int   // bytes of input thrown away
+}
+
 // doomed is a connection to be released at the end of the turn.
 type doomed struct {
 	slot uint32
@@ -60,7 +66,7 @@ type Loop struct {
 	free    []uint32 // released slots
 	used    int
 	doomed  []doomed
-	endings map[uint32]error // reasons given to Finish
+	endings map[uint32]ending // of connections that are closing
 	resumed []Handle
 
 	// Owned by the loop goroutine: input and output.
@@ -96,7 +102,7 @@ type Loop struct {
 // and the loop is not to be used.
 func newLoop(p *Poller, index, listener int) (l *Loop, err error) {
 	l = &Loop{p: p, index: index, listener: listener, reserve: -1, timer: -1,
-		rbuf: make([]byte, readSize), endings: map[uint32]error{}}
+		rbuf: make([]byte, readSize), endings: map[uint32]ending{}}
 	l.tasks.fd = -1
 	defer func() {
 		if err != nil {
@@ -301,8 +307,8 @@ func (l *Loop) settle() {
 // bury tells the handler and releases the slot.
 func (l *Loop) bury(d doomed) {
 	s := l.conns.At(d.slot)
-	if why, ok := l.endings[d.slot]; ok {
-		d.why = why
+	if e, ok := l.endings[d.slot]; ok {
+		d.why = e.why
 		delete(l.endings, d.slot)
 	}
 	c := Conn{l, makeHandle(l.index, d.slot, s.gen)}

@@ -45,11 +45,31 @@ func (l *Loop) readable(slot uint32, s *conn, ended bool) {
 		l.n.bytesIn.Add(uint64(n))
 		if s.flags&noData == 0 {
 			l.deliver(slot, s, data)
+		} else {
+			l.discard(slot, s, n)
 		}
 		if s.flags&(flagPaused|flagResumed|flagDying) != 0 || n < room && !ended {
 			return
 		}
 	}
+}
+
+// maxDiscard is how much a peer may go on sending after Finish: what can have
+// been on its way. One that sends for ever would cost the loop's time.
+const maxDiscard = 1 << 20
+
+// discard throws input of a closing connection away.
+func (l *Loop) discard(slot uint32, s *conn, n int) {
+	if s.flags&flagClosing == 0 {
+		return
+	}
+	e := l.endings[slot]
+	if e.discarded += n; e.discarded > maxDiscard {
+		l.resetOnClose(s)
+		l.doom(slot, s, e.why)
+		return
+	}
+	l.endings[slot] = e
 }
 
 // read makes one read: n bytes of room possible ones. data is what the handler

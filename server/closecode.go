@@ -82,20 +82,24 @@ func (h *handler) close(c poller.Conn, st *connState, code ws.StatusCode, reason
 	if st.kind == kindOver {
 		return
 	}
+	h.out = ws.AppendClose(h.out, code, reason) // behind replies: it is the last frame
+	h.frames++
 	st.code = uint16(code)
-	if c.Write(ws.AppendClose(h.text[:0], code, reason), poller.Control) == poller.Full {
-		c.Close(poller.ErrSlow)
-	}
 	h.over(c, st, errClosed(code))
 }
 
 // over lets the connection end once its output is out. Replies in h.out go
 // first.
 func (h *handler) over(c poller.Conn, st *connState, why error) {
+	h.end(c, st)
+	c.Finish(why)
+}
+
+// end sends what is in h.out as the last word.
+func (h *handler) end(c poller.Conn, st *connState) {
 	h.flush(c, st)
 	h.leave(c, st)
 	h.become(st, kindOver)
-	c.Finish(why)
 }
 
 // protocolError answers a broken WebSocket rule with its code.

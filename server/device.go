@@ -18,7 +18,16 @@ func (h *handler) deviceMessage(c poller.Conn, st *connState, ev *ws.Event) {
 		return
 	}
 	if err := wire.Parse(f, ev.Payload, &h.up); err != nil {
-		h.appendMessage(st, wire.AppendError(h.text[:0], f, err))
+		if err.Code == wire.CodeChannel && h.up.Op != wire.OpUp {
+			h.result(st, f, err) // the request is known, and has an answer of its own
+		} else {
+			h.appendMessage(st, wire.AppendError(h.text[:0], f, err))
+		}
+		return
+	}
+	if h.up.HasSeq && h.up.Seq > 0 {
+		// Live messages carry no seq, so there is nothing to acknowledge.
+		h.close(c, st, CloseMalformed, "ack above the last sent message")
 		return
 	}
 	switch h.up.Op {
@@ -29,10 +38,6 @@ func (h *handler) deviceMessage(c poller.Conn, st *connState, ev *ws.Event) {
 		h.result(st, f, h.topics.subscribe(h, c, st, h.up.Channel))
 	case wire.OpUnsubscribe:
 		h.result(st, f, h.topics.unsubscribe(h, st, h.up.Channel))
-	case wire.OpAck:
-		// Live messages carry no seq, so nothing was sent that this could
-		// acknowledge.
-		h.close(c, st, CloseMalformed, "ack above the last sent message")
 	case wire.OpUp:
 		h.appendMessage(st, wire.AppendError(h.text[:0], f, errNoUplink))
 	}
@@ -40,7 +45,7 @@ func (h *handler) deviceMessage(c poller.Conn, st *connState, ev *ws.Event) {
 
 // errNoUplink answers messages of a device to the backend, for which nobody is
 // there yet.
-var errNoUplink = &wire.Error{Code: "unknown", Text: `type "up" is not served here`}
+var errNoUplink = &wire.Error{Code: wire.CodeUnknown, Text: `type "up" is not served here`}
 
 // result answers a request of the device.
 func (h *handler) result(st *connState, f wire.Format, err *wire.Error) {

@@ -53,6 +53,7 @@ type handler struct {
 	configs     [2][2]ws.Config // by kind (device, echo) and compression
 	spare       *ws.Parser
 	parsers     []*ws.Parser
+	cutAt       []uint32 // when the message in each began, ticks of clockTick
 	freeParsers []uint32
 
 	// Scratch, valid within one call.
@@ -162,7 +163,7 @@ func (h *handler) messages(c poller.Conn, st *connState, b []byte) (n int) {
 		}
 	}
 	h.flush(c, st)
-	h.keepParser(st, p)
+	h.keepParser(c, st, p)
 	return n
 }
 
@@ -204,7 +205,7 @@ func (h *handler) flush(c poller.Conn, st *connState) {
 			c.Pause()
 		}
 	case poller.Full:
-		c.Close(poller.ErrSlow)
+		c.Close(poller.ErrSlow) // its output is at the bound, and it asks for more
 	}
 }
 
@@ -224,14 +225,27 @@ func (h *handler) Timeout(c poller.Conn) {
 		h.n.upgradeTimeouts.Add(1)
 		h.answer(c, st, errUpgradeTimeout)
 	case kindDevice, kindEcho:
-		patience := h.patience(st)
-		silent := time.Duration(h.now()-st.last) * clockTick
-		if silent < patience {
-			c.SetDeadline(patience - silent)
+		h.lookAgain(c, st)
+	}
+}
+
+// lookAgain closes a connection that has been silent for too long or has left a
+// message unfinished for too long, and otherwise comes back when that may be.
+func (h *handler) lookAgain(c poller.Conn, st *connState) {
+	left := h.patience(st) - time.Duration(h.now()-st.last)*clockTick
+	if left <= 0 {
+		h.close(c, st, CloseHeartbeat, "no heartbeat")
+		return
+	}
+	if st.parser != 0 {
+		cut := h.s.opt.timing.message - time.Duration(h.now()-h.cutAt[st.parser-1])*clockTick
+		if cut <= 0 {
+			h.close(c, st, CloseHeartbeat, "message not finished in time")
 			return
 		}
-		h.close(c, st, CloseHeartbeat, "no heartbeat")
+		left = min(left, cut)
 	}
+	c.SetDeadline(left)
 }
 
 // patience is how long a connection may be silent: one and a half heartbeats,
@@ -267,6 +281,7 @@ func (h *handler) leave(c poller.Conn, st *connState) {
 	}
 	if st.variant != 0 {
 		h.s.receivers[st.variant].Add(-1)
+		h.s.open.Add(-1)
 		st.variant = 0
 	}
 	h.topics.unsubscribeAll(h, st)
@@ -287,7 +302,7 @@ func (h *handler) parserOf(st *connState) *ws.Parser {
 
 // keepParser leaves the parser with the connection if a message is cut, and
 // takes it back otherwise.
-func (h *handler) keepParser(st *connState, p *ws.Parser) {
+func (h *handler) keepParser(c poller.Conn, st *connState, p *ws.Parser) {
 	if p.Idle() {
 		p.Release()
 		if st.parser != 0 {
@@ -298,16 +313,23 @@ func (h *handler) keepParser(st *connState, p *ws.Parser) {
 	if st.parser != 0 {
 		return
 	}
+	if st.kind == kindOver {
+		p.Release()
+		return
+	}
 	if n := len(h.freeParsers); n > 0 {
 		i := h.freeParsers[n-1]
 		h.freeParsers = h.freeParsers[:n-1]
 		h.parsers[i], h.spare = p, h.parsers[i]
 		st.parser = i + 1
-		return
+	} else {
+		h.spare = new(ws.Parser)
+		h.parsers = append(h.parsers, p)
+		h.cutAt = append(h.cutAt, 0)
+		st.parser = uint32(len(h.parsers))
 	}
-	h.spare = new(ws.Parser)
-	h.parsers = append(h.parsers, p)
-	st.parser = uint32(len(h.parsers))
+	h.cutAt[st.parser-1] = h.now()
+	c.SetDeadline(min(h.s.opt.timing.message, h.patience(st)))
 }
 
 // dropParser takes the connection's parser back.
@@ -317,6 +339,6 @@ func (h *handler) dropParser(st *connState) {
 	h.parsers[i].Release()
 	h.freeParsers = append(h.freeParsers, i)
 	if len(h.freeParsers) == len(h.parsers) && len(h.parsers) > 64 {
-		h.parsers, h.freeParsers = nil, nil // after a burst
+		h.parsers, h.cutAt, h.freeParsers = nil, nil, nil // after a burst
 	}
 }

@@ -42,13 +42,11 @@ func (h *handler) handshake(c poller.Conn, st *connState, b []byte) (n int) {
 	switch {
 	case h.s.draining.Load():
 		refusal = errDraining
-	case h.s.pollerConns() > h.s.capacity.Connections:
-		refusal = errNoRoom
 	default:
 		refusal = h.route(c, st)
 	}
 	if refusal != nil {
-		h.refuse(c, st, refusal)
+		h.refuse(c, st, refusal, n == len(b))
 		return len(b)
 	}
 	return n
@@ -58,12 +56,12 @@ func (h *handler) handshake(c poller.Conn, st *connState, b []byte) (n int) {
 func (h *handler) route(c poller.Conn, st *connState) *ws.HandshakeError {
 	switch path := string(h.req.Path); {
 	case path == "/v1/connect":
-		if e := ws.CheckUpgrade(&h.req); e != nil {
+		if e := h.admit(); e != nil {
 			return e
 		}
 		return h.connect(c, st)
 	case path == "/v1/echo" && h.s.opt.Echo:
-		if e := ws.CheckUpgrade(&h.req); e != nil {
+		if e := h.admit(); e != nil {
 			return e
 		}
 		h.upgrade(c, st, kindEcho, "", wire.JSON)
@@ -71,12 +69,28 @@ func (h *handler) route(c poller.Conn, st *connState) *ws.HandshakeError {
 		c.SetDeadline(h.patience(st))
 		h.flush(c, st)
 		return nil
-	case path == "/healthz" && !h.req.HasBody():
+	case path == "/healthz":
+		if e := ws.CheckPlain(&h.req); e != nil {
+			return e
+		}
 		h.out = ws.AppendResponse(h.out[:0], 200, "text/plain; charset=utf-8", []byte("ok\n"), true)
 		h.over(c, st, nil)
 		return nil
 	}
 	return errNotFound
+}
+
+// admit judges an upgrade: whether it is one, and whether there is room. The
+// loops look without asking each other, so the cap may be passed by one for
+// each loop.
+func (h *handler) admit() *ws.HandshakeError {
+	if e := ws.CheckUpgrade(&h.req); e != nil {
+		return e
+	}
+	if h.s.open.Load() >= int64(h.s.capacity.Connections) {
+		return errNoRoom
+	}
+	return nil
 }
 
 // upgrade puts the 101 response into h.out and makes the connection a WebSocket.
@@ -94,6 +108,7 @@ func (h *handler) upgrade(c poller.Conn, st *connState, kind connKind, protocol 
 	h.become(st, kind)
 	st.variant = variantOf(f, agreed)
 	h.s.receivers[st.variant].Add(1)
+	h.s.open.Add(1)
 	h.n.upgraded.Add(1)
 }
 
@@ -168,14 +183,34 @@ func (h *handler) connectQuery() (id []byte, sid uint64, hb int, refusal *ws.Han
 // refuse answers no to a whole request. A browser cannot read a refused
 // upgrade, so one that was in order but for us is made and closed with the
 // code.
-func (h *handler) refuse(c poller.Conn, st *connState, e *ws.HandshakeError) {
+//
+// whole says that nothing came behind the request: then the answer can be
+// followed by close at once, without a reset that could overtake it, and in a
+// storm the refused do not linger in the place of others.
+func (h *handler) refuse(c poller.Conn, st *connState, e *ws.HandshakeError, whole bool) {
 	if len(h.req.Origin) == 0 || ws.CheckUpgrade(&h.req) != nil {
-		h.answer(c, st, e)
+		if !whole || h.req.HasBody() {
+			h.answer(c, st, e)
+			return
+		}
+		h.n.refused.Add(1)
+		h.out = e.AppendResponse(h.out[:0])
+		h.frames = 1
+		h.end(c, st)
+		if c.Waiting() == 0 {
+			c.Close(e)
+		} else {
+			c.Finish(e)
+		}
 		return
 	}
 	h.n.refused.Add(1)
 	code := refusalCode(e.Status)
-	_, protocol, _ := h.chooseFormat()
+	// A browser takes no answer that leaves its offer out.
+	protocol := ""
+	if t := h.req.OfferedProtocols(); t.Next() {
+		protocol = string(t.Token())
+	}
 	h.out = ws.AppendUpgrade(h.out[:0], &h.req, protocol, nil)
 	h.out = ws.AppendClose(h.out, code, e.Text)
 	h.frames = 1

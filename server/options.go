@@ -29,11 +29,12 @@ const (
 type timing struct {
 	upgrade   time.Duration // to finish the upgrade
 	echo      time.Duration // silence of an echo connection
+	message   time.Duration // to finish a message that was begun
 	write     time.Duration // a socket that takes nothing while output waits
 	heartbeat time.Duration // one second of a heartbeat interval
 }
 
-var defaultTiming = timing{upgrade: 8 * time.Second, echo: 10 * time.Minute, write: 10 * time.Second, heartbeat: time.Second}
+var defaultTiming = timing{upgrade: 8 * time.Second, echo: 10 * time.Minute, message: 30 * time.Second, write: 10 * time.Second, heartbeat: time.Second}
 
 // Options configures a Server. The zero value of a field means its default,
 // unless it says otherwise.

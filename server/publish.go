@@ -172,6 +172,8 @@ func (b *broadcast) report(res *api.Result) {
 		res.Status = api.StatusOffline
 	case queued == 0 && dropped == 0:
 		res.Status = api.StatusWritten
+	case written == 0 && queued == 0:
+		res.Status, res.Reason = api.StatusRefused, api.ReasonTooBig
 	}
 }
 

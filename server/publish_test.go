@@ -182,14 +182,18 @@ func TestAPIErrors(t *testing.T) {
 		{`{"all":false,"payload":1}`, 400, "device", "no addressee"},
 		{`{"all":true}`, 400, "payload", "missing"},
 		{`{"all":true,"payload":1,"payload_base64":""}`, 400, "payload_base64", "both"},
-		{`{"all":true,"payload_base64":"*"}`, 400, "", "base64"},
+		{`{"all":true,"payload_base64":"*"}`, 400, "payload_base64", "not base64"},
+		{`{"all":true,"payload":"` + "\xff" + `"}`, 400, "payload", "not UTF-8"},
+		{`{"all":true,"payload":{"k` + "\xc3" + `":1}}`, 400, "payload", "not UTF-8"},
+		{`{"all":true,"payload":1,"id":"a b"}`, 400, "id", "printable"},
 		{`{"all":true,"payload":1,"class":"kept"}`, 400, "class", "only class served is live"},
 		{`{"all":true,"payload":1,"wait":31}`, 400, "wait", "0 to 30"},
 		{`{"all":true,"payload":1,"wait":"x"}`, 400, "wait", "want a number"},
 		{`{"all":true,"payload":1,"colour":1}`, 400, "colour", "unknown"},
 		{`{"all":true,"payload":1} {}`, 400, "", "more than one JSON value"},
 		{`{"all":true,"payload":"` + strings.Repeat("x", 65536) + `"}`, 413, "payload", "65538 bytes"},
-		{`{"all":true,"payload":"` + strings.Repeat("x", 200_000) + `"}`, 413, "", "body is larger"},
+		{`{"all":true,"payload_base64":"` + strings.Repeat("AAAA", 16400) + `"}`, 413, "payload", "65600 bytes"},
+		{`{"all":true,"payload":"` + strings.Repeat("x", 300_000) + `"}`, 413, "payload", "body is larger"},
 	} {
 		status, body := post(t, s, tt.body)
 		var p struct{ Field, Detail string }

@@ -35,6 +35,7 @@ type Server struct {
 
 	// Shared: atomic.
 	draining       atomic.Bool
+	open           atomic.Int64           // devices and echo connections
 	receivers      [variants]atomic.Int64 // connections by variant
 	subscriptions  atomic.Int64
 	broadcasts     atomic.Int64
@@ -117,8 +118,28 @@ func (s *Server) startAPI(ln net.Listener) {
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    16 << 10,
 	}
+	s.api.ConnState = makeRoom(s.api)
 	ln = netutil.LimitListener(ln, apiConnections)
 	go func() { s.apiDone <- s.api.Serve(ln) }()
+}
+
+// makeRoom returns a hook that closes idle keep-alive connections, and keeps no
+// more, while three quarters of the API's connections are taken: otherwise 256
+// idle ones would lock everybody out, health checks too.
+func makeRoom(srv *http.Server) func(net.Conn, http.ConnState) {
+	var n atomic.Int64
+	return func(_ net.Conn, state http.ConnState) {
+		switch state {
+		case http.StateNew:
+			if n.Add(1) == apiConnections*3/4 {
+				srv.SetKeepAlivesEnabled(false) // closes the idle ones too
+			}
+		case http.StateClosed, http.StateHijacked:
+			if n.Add(-1) == apiConnections/2 {
+				srv.SetKeepAlivesEnabled(true)
+			}
+		}
+	}
 }
 
 // Addr returns the address that devices connect to.

@@ -39,7 +39,7 @@ func (ts *topics) subscribe(h *handler, c poller.Conn, st *connState, name []byt
 		}
 	}
 	if len(list) >= maxSubscriptions {
-		return &wire.Error{Code: "limit", Text: fmt.Sprintf("a device may be subscribed to %d channels", maxSubscriptions)}
+		return &wire.Error{Code: wire.CodeLimit, Text: fmt.Sprintf("a device may be subscribed to %d channels", maxSubscriptions)}
 	}
 	t := ts.byName[string(name)]
 	if t == nil {

@@ -2,24 +2,28 @@ package api
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"math"
 	"net/http"
+	"os"
 	"reflect"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 const (
-	// maxPayload is the largest payload of a message, in bytes.
-	maxPayload = 64 << 10
-	// maxBody leaves room for a payload in base64 and the fields around it.
-	maxBody = maxPayload*4/3 + 8<<10
-	// maxID is the longest id of a message, in bytes.
-	maxID = 128
+	// maxMessage is the largest message as a device gets it, in bytes: what a
+	// device's queue holds, and the same as devices may send.
+	maxMessage = 64 << 10
+	// maxEnvelope bounds what the protocol puts around payload, id and topic.
+	maxEnvelope = 128
+	// maxBody leaves room for white space and escapes in a JSON payload.
+	maxBody = 4 * maxMessage
 	// maxWait is the longest wait.
 	maxWait = 30 * time.Second
 )
@@ -44,8 +48,11 @@ func readPublication(w http.ResponseWriter, r *http.Request) (*Publication, *pro
 	if err != nil {
 		var big *http.MaxBytesError
 		if errors.As(err, &big) {
-			return nil, &problem{Title: "Too big", Status: http.StatusRequestEntityTooLarge,
+			return nil, &problem{Title: "Too big", Status: http.StatusRequestEntityTooLarge, Field: "payload",
 				Detail: fmt.Sprintf("the body is larger than %d bytes", maxBody)}
+		}
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return nil, &problem{Title: "Timed out", Status: http.StatusRequestTimeout, Detail: "the body did not arrive in time"}
 		}
 		return nil, invalid("", "the body could not be read: "+err.Error())
 	}
@@ -65,7 +72,10 @@ func readPublication(w http.ResponseWriter, r *http.Request) (*Publication, *pro
 func decodeProblem(err error) *problem {
 	var typ *json.UnmarshalTypeError
 	var syntax *json.SyntaxError
+	var corrupt base64.CorruptInputError
 	switch {
+	case errors.As(err, &corrupt):
+		return invalid("payload_base64", "payload_base64 is not base64: "+err.Error())
 	case errors.As(err, &typ):
 		if typ.Field == "" {
 			return invalid("", "the body is a JSON "+typ.Value+": want an object")
@@ -103,8 +113,8 @@ func (q *publishRequest) check() (*Publication, *problem) {
 	if q.Class != nil && *q.Class != "live" {
 		return nil, invalid("class", fmt.Sprintf("class is %q: the only class served is live", *q.Class))
 	}
-	if len(q.ID) > maxID {
-		return nil, invalid("id", fmt.Sprintf("id has %d bytes: at most %d are allowed", len(q.ID), maxID))
+	if q.ID != "" && !printable(q.ID) {
+		return nil, invalid("id", "id must be at most 128 printable ASCII characters without spaces")
 	}
 	if q.Wait != nil {
 		if math.IsNaN(*q.Wait) || *q.Wait < 0 || *q.Wait > maxWait.Seconds() {
@@ -117,6 +127,9 @@ func (q *publishRequest) check() (*Publication, *problem) {
 		return nil, invalid("payload_base64", "payload and payload_base64 are both set: want one")
 	case q.Bytes != nil:
 		p.Payload, p.Raw = *q.Bytes, true
+	case q.Payload != nil && !utf8.Valid(q.Payload):
+		// Devices get it in a text message, and would have to hang up.
+		return nil, invalid("payload", "payload is not UTF-8")
 	case q.Payload != nil:
 		var compact bytes.Buffer
 		if err := json.Compact(&compact, q.Payload); err != nil {
@@ -126,9 +139,13 @@ func (q *publishRequest) check() (*Publication, *problem) {
 	default:
 		return nil, invalid("payload", "payload is missing (any JSON value, or payload_base64)")
 	}
-	if len(p.Payload) > maxPayload {
+	size, room := len(p.Payload), maxMessage-maxEnvelope-len(p.ID)-len(p.Topic)
+	if p.Raw {
+		size = base64.StdEncoding.EncodedLen(size)
+	}
+	if size > room {
 		return nil, &problem{Title: "Too big", Status: http.StatusRequestEntityTooLarge, Field: "payload",
-			Detail: fmt.Sprintf("payload has %d bytes: at most %d are allowed", len(p.Payload), maxPayload)}
+			Detail: fmt.Sprintf("payload makes %d bytes for a JSON device: with this id and topic at most %d are allowed", size, room)}
 	}
 	return p, nil
 }
@@ -163,7 +180,7 @@ func (q *publishRequest) checkTarget(p *Publication) *problem {
 	return nil
 }
 
-// printable is the rule for names of devices and topics.
+// printable is the rule for names of devices and topics and ids of messages.
 func printable(s string) bool {
 	if len(s) == 0 || len(s) > 128 {
 		return false

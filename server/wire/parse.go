@@ -41,19 +41,25 @@ func parseJSON(data []byte, up *Up) *Error {
 		return s.fail("the end")
 	}
 	if op == nil {
-		return &Error{Code: "malformed", Text: `key "t" is missing`}
+		return &Error{Code: CodeMalformed, Text: `key "t" is missing`}
 	}
 	for o, name := range opNames {
 		if string(op) == name {
 			up.Op = Op(o)
+			if err := s.noted(up.Op, up); err != nil {
+				return err
+			}
 			return up.check()
 		}
 	}
-	return &Error{Code: "unknown", Text: fmt.Sprintf("unknown type %.32q", op)}
+	return &Error{Code: CodeUnknown, Text: fmt.Sprintf("unknown type %.32q", op)}
 }
 
-// field scans the value of one key.
+// field scans the value of one key. A key that the operation does not know
+// must be ignored, and which that is may come last: so a value of the wrong type
+// is only noted.
 func (s *scanner) field(key []byte, op *[]byte, up *Up) (err *Error) {
+	start := s.i
 	switch string(key) {
 	case "t":
 		*op, err = s.text()
@@ -69,15 +75,51 @@ func (s *scanner) field(key []byte, op *[]byte, up *Up) (err *Error) {
 	default:
 		_, err = s.value(1)
 	}
-	if err != nil {
-		err.Text = fmt.Sprintf("key %.32q: %s", key, err.Text)
+	if err == nil {
+		return nil
+	}
+	err.Text = fmt.Sprintf("key %.32q: %s", key, err.Text)
+	end := s.i
+	s.i = start
+	if _, bad := s.value(1); bad != nil {
+		s.i = end
+		return err
+	}
+	switch string(key) {
+	case "seq":
+		s.badSeq = err
+	case "r":
+		s.badRequest = err
+	case "ch":
+		s.badChannel = err
+	default:
+		return err
+	}
+	return nil
+}
+
+// noted returns what was noted about the keys that op knows, and forgets the
+// others.
+func (s *scanner) noted(op Op, up *Up) (err *Error) {
+	switch op {
+	case OpHeartbeat, OpAck:
+		err = s.badSeq
+	case OpSubscribe, OpUnsubscribe:
+		if err = s.badRequest; err == nil {
+			err = s.badChannel
+		}
+	case OpUp:
+		err = s.badChannel
+	}
+	if op != OpHeartbeat && op != OpAck {
+		up.Seq, up.HasSeq = 0, false
 	}
 	return err
 }
 
 func parseBinary(data []byte, up *Up) *Error {
 	if len(data) == 0 {
-		return &Error{Code: "malformed", Text: "empty message"}
+		return &Error{Code: CodeMalformed, Text: "empty message"}
 	}
 	r := reader{b: data[1:], ok: true}
 	up.Op = Op(data[0] & opMask)
@@ -96,7 +138,7 @@ func parseBinary(data []byte, up *Up) *Error {
 		up.Payload = r.b
 	}
 	if !r.ok {
-		return &Error{Code: "malformed", Text: fmt.Sprintf("%v message of %d bytes is cut short", up.Op, len(data))}
+		return &Error{Code: CodeMalformed, Text: fmt.Sprintf("%v message of %d bytes is cut short", up.Op, len(data))}
 	}
 	return up.check()
 }
@@ -108,16 +150,16 @@ func (up *Up) check() *Error {
 		return nil
 	case OpAck:
 		if !up.HasSeq {
-			return &Error{Code: "malformed", Text: `ack without "seq"`}
+			return &Error{Code: CodeMalformed, Text: `ack without "seq"`}
 		}
 		return nil
 	case OpSubscribe, OpUnsubscribe, OpUp:
 		if !ValidChannel(up.Channel) {
-			return &Error{Code: "channel", Text: fmt.Sprintf("channel must be 1 to %d printable ASCII characters without spaces", MaxChannel)}
+			return &Error{Code: CodeChannel, Text: fmt.Sprintf("channel must be 1 to %d printable ASCII characters without spaces", MaxChannel)}
 		}
 		return nil
 	}
-	return &Error{Code: "unknown", Text: fmt.Sprintf("type %q is not for devices to send", up.Op)}
+	return &Error{Code: CodeUnknown, Text: fmt.Sprintf("type %q is not for devices to send", up.Op)}
 }
 
 // reader takes fields off a binary message; after a field that is not there ok

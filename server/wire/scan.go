@@ -17,6 +17,8 @@ const maxDepth = 64
 type scanner struct {
 	b []byte
 	i int
+
+	badSeq, badRequest, badChannel *Error // noted by field
 }
 
 // fail words what is wrong and where.
@@ -26,7 +28,7 @@ func (s *scanner) fail(want string) *Error {
 		r, _ := utf8.DecodeRune(s.b[s.i:])
 		got = fmt.Sprintf("%q", r)
 	}
-	return &Error{Code: "malformed", Text: fmt.Sprintf("byte %d: want %s, got %s", s.i, want, got)}
+	return &Error{Code: CodeMalformed, Text: fmt.Sprintf("byte %d: want %s, got %s", s.i, want, got)}
 }
 
 // space skips white space and returns the next byte, 0 at the end.

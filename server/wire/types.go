@@ -131,10 +131,18 @@ type Up struct {
 	Payload []byte // OpUp: JSON, or bytes in the binary form
 }
 
-// Error is a message that cannot be understood: it is answered with OpError,
-// and the connection goes on.
+// Codes of errors, for programs.
+const (
+	CodeMalformed = "malformed" // not a message
+	CodeUnknown   = "unknown"   // a type that is not served
+	CodeChannel   = "channel"   // the name of a channel is not valid
+	CodeLimit     = "limit"     // more than a device may have
+)
+
+// Error is a message that cannot be understood or a request that cannot be
+// done: it is answered, and the connection goes on.
 type Error struct {
-	Code string // for programs: "malformed", "unknown", "channel"
+	Code string // one of the codes above
 	Text string // for people: what was wrong, and where
 }
 

@@ -163,7 +163,7 @@ func (r *Request) field(name, value []byte) *HandshakeError {
 	case len("sec-websocket-version"):
 		if foldEq(name, "sec-websocket-version") {
 			r.version13 = r.seen.version == 0 && string(value) == "13"
-			r.seen.version++
+			r.seen.version = min(r.seen.version, 1) + 1 // two are as wrong as 256
 		}
 	case len("sec-websocket-protocol"):
 		if foldEq(name, "sec-websocket-protocol") {

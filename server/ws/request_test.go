@@ -275,3 +275,15 @@ func TestQueryValue(t *testing.T) {
 		}
 	}
 }
+
+// TestVersionRepeatedOften: 257 version headers are not one.
+func TestVersionRepeatedOften(t *testing.T) {
+	in := strings.Replace(good, "Sec-WebSocket-Version: 13\r\n", strings.Repeat("Sec-WebSocket-Version:\r\n", 256)+"Sec-WebSocket-Version: 13\r\n", 1)
+	var req Request
+	if _, err := ParseRequest([]byte(in), &req); err != nil {
+		t.Fatal(err)
+	}
+	if e := CheckUpgrade(&req); e != ErrVersion {
+		t.Errorf("got %v", e)
+	}
+}

@@ -27,6 +27,22 @@ var (
 	ErrProtocolToken = &HandshakeError{Status: 400, Text: "offered subprotocol is not a token"}
 )
 
+// CheckPlain judges a parsed GET that is no upgrade: HTTP/1.1 needs exactly one
+// Host (RFC 9112, 3.2), and no body is taken.
+func CheckPlain(req *Request) *HandshakeError {
+	switch {
+	case req.Minor >= 1 && !req.oneHost():
+		return ErrHost
+	case req.body:
+		return ErrBody
+	}
+	return nil
+}
+
+func (r *Request) oneHost() bool {
+	return r.seen.host == 1 && len(r.Host) > 0 && all(r.Host, hostByte)
+}
+
 // CheckUpgrade judges a parsed request by RFC 6455, 4.2.1. Nil means that it
 // may be answered with AppendUpgrade; the method was checked by ParseRequest;
 // path, origin and credentials are the caller's matter.
@@ -38,7 +54,7 @@ func CheckUpgrade(req *Request) *HandshakeError {
 		return ErrHTTP10
 	case !req.connection:
 		return ErrConnection
-	case req.seen.host != 1 || len(req.Host) == 0 || !all(req.Host, hostByte):
+	case !req.oneHost():
 		return ErrHost
 	case req.body:
 		return ErrBody
