@@ -26,15 +26,15 @@ var children = map[string]func() error{}
 
 // TestMain fails the run when goroutines or descriptors are left.
 func TestMain(m *testing.M) {
+	if ln, err := net.Listen("tcp", "127.0.0.1:0"); err == nil {
+		ln.Close() // the runtime's own poller opens its descriptors once
+	}
 	if part := os.Getenv(childEnv); part != "" {
 		if err := children[part](); err != nil {
 			fmt.Println("child:", err)
 			os.Exit(1)
 		}
 		os.Exit(0)
-	}
-	if ln, err := net.Listen("tcp", "127.0.0.1:0"); err == nil {
-		ln.Close() // the runtime's own poller opens its descriptors once
 	}
 	before := openDescriptors()
 	settled := goleak.IgnoreCurrent() // netpoll's default poller
