@@ -12,8 +12,9 @@ const (
 	MaxVariants = 32
 
 	// sliceTargets is how many connections one slice of a cast sends to before
-	// the loop looks at other events: 256 sends are about 1.3 ms.
-	sliceTargets = 256
+	// the loop looks at other events: 512 sends are about 2.4 ms. 256 cost 3 to
+	// 6 % more CPU per delivery.
+	sliceTargets = 512
 
 	// sliceScan bounds the slots looked at in one slice, where few of them are
 	// receivers.

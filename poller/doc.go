@@ -21,7 +21,7 @@
 //	  -> timerfd armed for the next deadline
 //
 // Nothing in a turn blocks, and every step has a budget, after which the rest
-// waits for the next turn: 64 accepts, 4 x 64 KiB from one connection, 256
+// waits for the next turn: 64 accepts, 4 x 64 KiB from one connection, 512
 // sends of a cast.
 //
 // # What waits, and its bounds

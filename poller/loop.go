@@ -204,7 +204,7 @@ func (l *Loop) turn(events []unix.EpollEvent) {
 	}
 	l.n.turns.Add(1)
 	l.now = l.p.clock()
-	woken := false
+	woken, served := false, false
 	for i := range events {
 		kind, slot, gen := splitToken(tokenOf(&events[i]))
 		switch kind {
@@ -223,12 +223,12 @@ func (l *Loop) turn(events []unix.EpollEvent) {
 		}
 	}
 	if woken {
-		l.wake()
+		served = l.wake()
 	}
 	l.expire()
 	l.settle()
 	l.arm()
-	if woken || l.now-l.yielded > int64(yieldEvery) {
+	if served || l.now-l.yielded > int64(yieldEvery) {
 		// Whoever got an answer from a task is next in line for this processor,
 		// and epoll_wait would keep it: 40 us until another thread has taken
 		// it, 4 when we step aside.
@@ -243,21 +243,22 @@ func (l *Loop) turn(events []unix.EpollEvent) {
 // away: 12 % of the CPU of a node that echoes 30,000 messages a second.
 const yieldEvery = 4 * time.Millisecond
 
-// wake runs posted tasks and one slice of the cast under way. While casts are
-// left the eventfd stays readable, so that the next epoll_wait returns at once,
+// wake runs posted tasks, and says whether there were any, and one slice of the
+// cast under way. While casts are left the eventfd stays readable, so that the next epoll_wait returns at once,
 // with whatever else is ready.
-func (l *Loop) wake() {
-	l.tasks.run(l)
+func (l *Loop) wake() (served bool) {
+	served = l.tasks.run(l)
 	if l.castSlice() {
 		l.obey()
-		return
+		return served
 	}
 	l.tasks.acknowledge()
-	l.tasks.run(l) // posted before the eventfd was read
-	l.obey()       // ordered before it was read
+	served = l.tasks.run(l) || served // posted before the eventfd was read
+	l.obey()                          // ordered before it was read
 	if len(l.jobs) > 0 {
 		l.tasks.signal()
 	}
+	return served
 }
 
 // obey does what the Poller has ordered; doing it again does nothing.

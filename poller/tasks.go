@@ -85,8 +85,9 @@ func (q *taskQueue) acknowledge() {
 	q.signalled.Store(0)
 }
 
-// run runs what was posted before the call.
-func (q *taskQueue) run(l *Loop) {
+// run runs what was posted before the call, and reports whether that was
+// anything.
+func (q *taskQueue) run(l *Loop) (some bool) {
 	q.mu.Lock()
 	taken := q.queue
 	q.queue, q.taken = q.taken[:0], nil
@@ -98,6 +99,7 @@ func (q *taskQueue) run(l *Loop) {
 	if cap(taken) <= 1024 {
 		q.taken = taken[:0]
 	} // else: after a burst
+	return len(taken) > 0
 }
 
 // close refuses further posts and runs what is left, so that whoever waits for
