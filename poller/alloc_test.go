@@ -103,16 +103,16 @@ func TestCastSlicesDoNotAllocate(t *testing.T) {
 		f := variants(1, 64, 1)
 		back := make([]byte, 1<<16)
 		do(t, l, func(l *Loop) {
-			j := &castJob{Cast: Cast{Frames: f}}
-			l.startJob(j)
+			l.jobs = []*castJob{{Cast: Cast{Frames: f}}}
+			w := l.board()
 			allocs(t, "slice", func() {
-				j.cursor = 0
-				for j.cursor < l.end(j) {
-					n, _ := l.collect(j, sliceTargets)
+				w.cursor = 0
+				for w.cursor < l.end(w) {
+					n, _ := l.collect(w, sliceTargets)
 					if l.ring != nil {
-						l.sendRing(j, l.targets[:n])
+						l.sendRing(w, l.targets[:n])
 					} else {
-						l.sendEach(j, l.targets[:n])
+						l.sendEach(w, l.targets[:n])
 					}
 				}
 				for _, c := range clients {
@@ -121,6 +121,7 @@ func TestCastSlicesDoNotAllocate(t *testing.T) {
 					}
 				}
 			})
+			l.failJobs()
 		})
 	})
 }

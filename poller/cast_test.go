@@ -303,8 +303,10 @@ func TestCastLeavesTimeForOthers(t *testing.T) {
 		during := make(chan uint32, 100)
 		var post func(l *Loop)
 		post = func(l *Loop) {
-			if len(l.jobs) > 0 {
-				during <- l.jobs[0].cursor
+			if l.walk != nil || len(l.jobs) > 0 {
+				if l.walk != nil {
+					during <- l.walk.cursor
+				}
 				l.Post(TaskFunc(post))
 			}
 		}

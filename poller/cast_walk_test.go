@@ -1,6 +1,7 @@
 package poller
 
 import (
+	"bytes"
 	"slices"
 	"testing"
 
@@ -54,21 +55,7 @@ func (w *walker) close(slot uint32) {
 
 // churn makes one change.
 func (w *walker) churn() {
-	slot := rapid.Uint32Range(0, max(w.l.slots, 1)-1).Draw(w.t, "slot")
-	switch rapid.IntRange(0, 4).Draw(w.t, "change") {
-	case 0:
-		w.open()
-	case 1:
-		if slot < w.l.slots {
-			w.close(slot)
-		}
-	case 2:
-		if slot < w.l.slots && w.l.conns.At(slot).flags&flagUsed != 0 {
-			w.add(slot)
-		}
-	default:
-		w.remove(slot)
-	}
+	w.change(rapid.Uint32Range(0, max(w.l.slots, 1)-1).Draw(w.t, "slot"))
 	if len(w.pos) != w.group.Len() {
 		w.t.Fatalf("%d members, want %d", w.group.Len(), len(w.pos))
 	}
@@ -103,12 +90,11 @@ func TestCastWalk(t *testing.T) {
 			}
 		}
 		w.l.jobs = []*castJob{j}
-		w.l.startJob(j)
-		for j.cursor < w.l.end(j) {
-			n, _ := w.l.collect(j, rapid.IntRange(1, 7).Draw(t, "slice"))
+		for walk := w.l.board(); w.l.walk != nil; w.l.alight(walk) {
+			n, _ := w.l.collect(walk, rapid.IntRange(1, 7).Draw(t, "slice"))
 			for _, x := range w.l.targets[:n] {
 				h := w.handle(x.slot)
-				if w.got[h]++; toGroup && w.pos[x.slot] >= j.cursor {
+				if w.got[h]++; toGroup && w.pos[x.slot] >= walk.cursor {
 					t.Fatalf("slot %d was sent to and is still to come", x.slot)
 				}
 				w.l.conns.At(x.slot).flags &^= flagTarget
@@ -117,7 +103,6 @@ func TestCastWalk(t *testing.T) {
 				w.churn()
 			}
 		}
-		w.l.endJob(j)
 		if w.group.active != nil {
 			t.Fatal("the group still knows the cast")
 		}
@@ -194,4 +179,94 @@ func TestCastWhileMembersComeAndGo(t *testing.T) {
 		}
 		checked(t, p)
 	})
+}
+
+// TestCastBoards: casts to all that get on the walk of earlier ones reach
+// everybody who stays, each once, in the order of the calls, whatever comes and
+// goes between slices; and what waits behind a cast to a group waits.
+func TestCastBoards(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := &walker{t: t, l: &Loop{p: &Poller{}}, pos: map[uint32]uint32{}, got: map[Handle]int{}, stayed: map[Handle]bool{}}
+		for range rapid.SampledFrom([]int{0, 1, 5, 40}).Draw(t, "connections") {
+			w.open()
+		}
+		type call struct {
+			job    *castJob
+			stayed []Handle // receivers at the call
+			ended  bool
+		}
+		var calls []*call
+		got := map[Handle][]byte{}
+		cast := func() {
+			c := &call{}
+			id := byte(len(calls))
+			c.job = &castJob{Cast: Cast{Done: func(CastResult) { c.ended = true }}}
+			c.job.Frames[1] = []byte{id}
+			toGroup := rapid.IntRange(0, 5).Draw(t, "to a group") == 0
+			if toGroup {
+				c.job.Group = &w.group
+			}
+			for slot := range w.l.slots {
+				if _, member := w.pos[slot]; w.l.conns.At(slot).flags&flagUsed != 0 && (member || !toGroup) {
+					c.stayed = append(c.stayed, w.handle(slot))
+				}
+			}
+			calls = append(calls, c)
+			w.l.jobs = append(w.l.jobs, c.job)
+		}
+		left := map[Handle]bool{} // left the group, or closed, at some time
+		for more := rapid.IntRange(1, 8).Draw(t, "casts"); more > 0 || w.l.walk != nil || len(w.l.jobs) > 0; {
+			if more > 0 && (rapid.Bool().Draw(t, "call") || w.l.walk == nil && len(w.l.jobs) == 0) {
+				cast()
+				more--
+			}
+			walk := w.l.board()
+			n, _ := w.l.collect(walk, rapid.IntRange(1, 9).Draw(t, "slice"))
+			for _, x := range w.l.targets[:n] {
+				got[w.handle(x.slot)] = append(got[w.handle(x.slot)], x.b...)
+				w.l.conns.At(x.slot).flags &^= flagTarget
+			}
+			w.l.alight(walk)
+			for range rapid.IntRange(0, 3).Draw(t, "changes") {
+				slot := rapid.Uint32Range(0, max(w.l.slots, 1)-1).Draw(t, "slot")
+				if slot < w.l.slots {
+					left[w.handle(slot)] = true // whatever churn would do to it
+				}
+				w.change(slot)
+			}
+		}
+		for id, c := range calls {
+			if !c.ended {
+				t.Fatalf("cast %d has not ended", id)
+			}
+			for _, h := range c.stayed {
+				if n := bytes.Count(got[h], []byte{byte(id)}); n != 1 && !left[h] {
+					t.Fatalf("%s stayed and got cast %d %d times: %v", h, id, n, got[h])
+				}
+			}
+		}
+		for h, ids := range got {
+			if !left[h] && !slices.IsSorted(ids) {
+				t.Fatalf("%s got the casts out of order: %v", h, ids)
+			}
+		}
+	})
+}
+
+// change makes one change, to slot unless it opens another.
+func (w *walker) change(slot uint32) {
+	switch rapid.IntRange(0, 3).Draw(w.t, "change") {
+	case 0:
+		w.open()
+	case 1:
+		if slot < w.l.slots {
+			w.close(slot)
+		}
+	case 2:
+		if slot < w.l.slots && w.l.conns.At(slot).flags&flagUsed != 0 {
+			w.add(slot)
+		}
+	default:
+		w.remove(slot)
+	}
 }

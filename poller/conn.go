@@ -106,7 +106,9 @@ func (l *Loop) resetOnClose(s *conn) {
 
 // Finish ends the connection in order: what waits is sent, then FIN, then the
 // peer has Options.Linger to close its side, so that it gets to read the last
-// bytes. Input is discarded from here on. Handler.Closed is called with why
+// bytes. One whose kernel has not taken them by then is reset: left to the
+// kernel they could stay for as long as the peer likes. Input is discarded from
+// here on, 1 MiB of it at most. Handler.Closed is called with why
 // when it is over.
 func (c Conn) Finish(why error) {
 	if s := c.get(); s != nil && s.flags&noData == 0 {

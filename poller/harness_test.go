@@ -218,7 +218,7 @@ func stop(t testing.TB, p *Poller) {
 		if n := l.buffers.Lent(); n != 0 {
 			t.Errorf("loop %d: %d buffers not given back", l.index, n)
 		}
-		if l.used != 0 || len(l.free) != int(l.slots) || len(l.outs) != 0 || len(l.endings) != 0 || len(l.jobs) != 0 {
+		if l.used != 0 || len(l.free) != int(l.slots) || len(l.outs) != 0 || len(l.endings) != 0 || len(l.jobs) != 0 || l.walk != nil {
 			t.Errorf("loop %d keeps: used %d, free %d of %d, outs %d, endings %d, jobs %d",
 				l.index, l.used, len(l.free), l.slots, len(l.outs), len(l.endings), len(l.jobs))
 		}

@@ -2,6 +2,7 @@ package poller
 
 import (
 	"fmt"
+	"io"
 	"runtime"
 	"time"
 	"unsafe"
@@ -81,7 +82,8 @@ type Loop struct {
 	gathered   int
 
 	// Owned by the loop goroutine: casts.
-	jobs    []*castJob
+	jobs    []*castJob // that wait
+	walk    *castWalk  // that is under way
 	targets [sliceTargets]target
 	ring    *uring // nil: sendto
 
@@ -255,7 +257,7 @@ func (l *Loop) wake() (served bool) {
 	l.tasks.acknowledge()
 	served = l.tasks.run(l) || served // posted before the eventfd was read
 	l.obey()                          // ordered before it was read
-	if len(l.jobs) > 0 {
+	if len(l.jobs) > 0 || l.walk != nil {
 		l.tasks.signal()
 	}
 	return served
@@ -287,8 +289,10 @@ func (l *Loop) timeout(slot uint32) {
 	s := l.conns.At(slot)
 	switch {
 	case s.flags&flagUsed == 0 || s.flags&flagDying != 0:
-	case s.flags&flagClosing != 0:
+	case s.flags&flagClosing != 0 && (s.out != 0 || unacknowledged(int(s.fd))):
 		l.doom(slot, s, ErrSlow)
+	case s.flags&flagClosing != 0:
+		l.doom(slot, s, io.EOF) // the peer has all of it, and keeps its side open
 	default:
 		l.h.Timeout(Conn{l, makeHandle(l.index, slot, s.gen)})
 	}

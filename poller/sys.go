@@ -69,5 +69,11 @@ func sysShutdownWrite(fd int) {
 	unix.RawSyscall(unix.SYS_SHUTDOWN, uintptr(fd), unix.SHUT_WR, 0)
 }
 
+// unacknowledged reports whether the peer's kernel has not taken all output yet.
+func unacknowledged(fd int) bool {
+	n, err := unix.IoctlGetInt(fd, unix.SIOCOUTQ)
+	return err == nil && n > 0
+}
+
 // temporary reports an errno that asks to try again when the socket is ready.
 func temporary(e unix.Errno) bool { return e == unix.EAGAIN || e == unix.EINTR }

@@ -193,22 +193,22 @@ func (u *uring) reap(failed func(i int, res int32)) {
 }
 
 // sendRing sends to the targets through the ring.
-func (l *Loop) sendRing(j *castJob, targets []target) {
+func (l *Loop) sendRing(w *castWalk, targets []target) {
 	bytes := 0
 	done, err := l.ring.send(targets, func(i int, res int32) {
 		t := &targets[i]
 		if res < 0 {
-			l.notWhole(j, t, 0, unix.Errno(-res))
+			l.notWhole(w, t, 0, unix.Errno(-res))
 		} else {
 			bytes += int(res)
-			l.notWhole(j, t, int(res), 0)
+			l.notWhole(w, t, int(res), 0)
 		}
 		t.b = nil // says that it is dealt with; the kernel is done with it
 	})
 	for i := range targets[:done] {
 		if t := &targets[i]; t.b != nil {
 			bytes += len(t.b)
-			j.whole[t.variant]++
+			w.whole[t.variant]++
 			t.b = nil
 		}
 	}
@@ -219,6 +219,6 @@ func (l *Loop) sendRing(j *castJob, targets []target) {
 		l.n.ringsLost.Add(1)
 		l.ring.close()
 		l.ring = nil
-		l.sendEach(j, targets[done:])
+		l.sendEach(w, targets[done:])
 	}
 }

@@ -29,7 +29,7 @@ const (
 )
 
 func (h *handler) publish(w http.ResponseWriter, r *http.Request) {
-	p, bad := readPublication(w, r)
+	p, bad := readPublication(r)
 	if bad != nil {
 		bad.write(w)
 		return
@@ -43,14 +43,15 @@ func (h *handler) publish(w http.ResponseWriter, r *http.Request) {
 }
 
 // readPublication reads and checks the body of a publish request.
-func readPublication(w http.ResponseWriter, r *http.Request) (*Publication, *problem) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+func readPublication(r *http.Request) (*Publication, *problem) {
+	// Not http.MaxBytesReader: it cuts the connection, and a client that is still
+	// sending sees a reset instead of the answer.
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+	if err == nil && len(body) > maxBody {
+		return nil, &problem{Title: "Too big", Status: http.StatusRequestEntityTooLarge, Field: "payload",
+			Detail: fmt.Sprintf("the body is larger than %d bytes", maxBody)}
+	}
 	if err != nil {
-		var big *http.MaxBytesError
-		if errors.As(err, &big) {
-			return nil, &problem{Title: "Too big", Status: http.StatusRequestEntityTooLarge, Field: "payload",
-				Detail: fmt.Sprintf("the body is larger than %d bytes", maxBody)}
-		}
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			return nil, &problem{Title: "Timed out", Status: http.StatusRequestTimeout, Detail: "the body did not arrive in time"}
 		}
