@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -25,6 +26,7 @@ type NodeOptions struct {
 	Out     string        // folder of results; default bench/results/node-DATE
 	Hold    time.Duration // of each load; default 10 s
 	Settle  time.Duration // before memory is read; default 6 s
+	Only    []string      // parts: memory, limit, recovery, publishers; default all
 	Quick   bool          // a tenth of the connections and short loads, to see that it works
 	Command []string      // recorded
 }
@@ -62,8 +64,14 @@ func RunNode(ctx context.Context, opt NodeOptions, out io.Writer) error {
 	}
 	x.gen = generator{path: x.opt.Loadgen, folder: filepath.Join(x.opt.Out, "runs")}
 	x.printf("# One node by itself, %s\n\n    %s\n\n%s\n", time.Now().Format(time.DateOnly), strings.Join(x.opt.Command, " "), usage.ReadEnv())
-	for _, part := range []func(context.Context) error{x.memory, x.limit, x.recovery, x.publishers} {
-		if err := part(ctx); err != nil {
+	for _, part := range []struct {
+		name string
+		run  func(context.Context) error
+	}{{"memory", x.memory}, {"limit", x.limit}, {"recovery", x.recovery}, {"publishers", x.publishers}} {
+		if len(x.opt.Only) > 0 && !slices.Contains(x.opt.Only, part.name) {
+			continue
+		}
+		if err := part.run(ctx); err != nil {
 			return err
 		}
 	}
@@ -154,13 +162,11 @@ func (x *nodeRun) recovery(ctx context.Context) (err error) {
 	x.printf("\n## Does memory come back?\n\n%s idle devices are held; as many other connections come, load, and go. Settled RSS less the empty node's, per held device:\n\n| after | B per held device | of the first |\n|---|---|---|\n", n)
 	first := 0.0
 	for _, load := range x.recoveryLoads(n) {
-		if load.args != nil {
-			if _, err := x.gen.run(ctx, "recovery-"+load.name, join(v.urlArgs(load.mode), load.args)); err != nil {
-				return err
-			}
-			if err := x.devices(ctx, v, 9000/x.scale); err != nil {
-				return err
-			}
+		if _, err := x.gen.run(ctx, "recovery-"+load.name, join(v.urlArgs(load.mode), load.args)); err != nil {
+			return err
+		}
+		if err := x.devices(ctx, v, 9000/x.scale); err != nil {
+			return err
 		}
 		rss, err := x.settled(ctx, v)
 		if err != nil {
@@ -188,7 +194,9 @@ type recoveryLoad struct {
 func (x *nodeRun) recoveryLoads(n string) []recoveryLoad {
 	hold := x.opt.Hold.String()
 	return []recoveryLoad{
-		{name: "connecting"},
+		// The first row is after as many came and went without load: slots and
+		// registry entries stay, for those who come next.
+		{"connecting", loadgen.ModeIdle, []string{"--mode", loadgen.ModeIdle, "--connections", n, "--hold", "1s", "--settle", "-1s"}},
 		{"broadcast", loadgen.ModeBroadcast, []string{"--mode", loadgen.ModeBroadcast, "--connections", n, "--hold", hold}},
 		{"echo burst", loadgen.ModeEcho, []string{"--mode", loadgen.ModeEcho, "--connections", n, "--hold", hold, "--size", "4096"}},
 		{"slow readers", loadgen.ModeBroadcast, []string{"--mode", loadgen.ModeBroadcast, "--connections", n, "--hold", "15s", "--slow", "0.99", "--rate", "4", "--size", "16384"}},

@@ -68,12 +68,16 @@ func parseNode(args []string, errout io.Writer) (o bench.NodeOptions, err error)
 	fs.StringVar(&o.Out, "out", "", "`folder` for results (default bench/results/node-DATE)")
 	fs.DurationVar(&o.Hold, "hold", 0, "time of each load (default 10s; quick: 2s)")
 	fs.DurationVar(&o.Settle, "settle", 0, "pause before memory is read (default 6s; quick: 1s)")
+	only := fs.String("only", "", "`parts`, separated by commas: memory, limit, recovery, publishers (default all)")
 	fs.BoolVar(&o.Quick, "quick", false, "a tenth of the connections and short loads, to see that it works")
 	if err := fs.Parse(args); err != nil {
 		return o, err
 	}
 	if fs.NArg() > 0 {
 		return o, fmt.Errorf("unexpected argument %q: bench node takes flags only", fs.Arg(0))
+	}
+	if *only != "" {
+		o.Only = strings.Split(*only, ",")
 	}
 	return o, nil
 }
