@@ -47,10 +47,10 @@ func call(n *fakeNode, method, path, body string) (rec *httptest.ResponseRecorde
 
 func TestPublication(t *testing.T) {
 	for body, want := range map[string]Publication{
-		`{"device":"d1","payload": {"a" : [1, 2]} }`:            {Device: "d1", Payload: []byte(`{"a":[1,2]}`)},
+		`{"device":"d1","payload": {"a" : [1, 2]} }`:             {Device: "d1", Payload: []byte(`{"a":[1,2]}`)},
 		`{"topic":"fw/eu","class":"live","id":"m1","payload":1}`: {Topic: "fw/eu", ID: "m1", Payload: []byte("1")},
-		`{"all":true,"payload_base64":"AP8=","wait":2.5}`:       {All: true, Payload: []byte{0, 255}, Raw: true, Wait: 2500 * time.Millisecond},
-		`{"all":true,"payload":null}`:                           {All: true, Payload: []byte("null")},
+		`{"all":true,"payload_base64":"AP8=","wait":2.5}`:        {All: true, Payload: []byte{0, 255}, Raw: true, Wait: 2500 * time.Millisecond},
+		`{"all":true,"payload":null}`:                            {All: true, Payload: []byte("null")},
 	} {
 		n := &fakeNode{res: Result{Device: "d1", Status: StatusWritten}}
 		rec, counted := call(n, http.MethodPost, "/v1/publish", body)
