@@ -21,8 +21,13 @@ const (
 // holds for a while: input cut in the middle of a message, output that the
 // socket did not take. It belongs to one loop and is not safe for concurrent
 // use.
+//
+// What was not needed for a second is given to the garbage collector, by trim:
+// a burst leaves nothing behind.
 type Buffers struct {
 	free [maxClass + 1][][]byte
+	low  [maxClass + 1]int // fewest of free since the last trim
+	kept int               // slices in free
 	lent int
 }
 
@@ -40,6 +45,8 @@ func (p *Buffers) Get(n int) []byte {
 		b := p.free[c][k-1]
 		p.free[c][k-1] = nil
 		p.free[c] = p.free[c][:k-1]
+		p.low[c] = min(p.low[c], k-1)
+		p.kept--
 		return b[:0]
 	}
 	return make([]byte, 0, 1<<c)
@@ -53,6 +60,20 @@ func (p *Buffers) Put(b []byte) {
 		return
 	}
 	p.free[c] = append(p.free[c], b[:0])
+	p.kept++
+}
+
+// trim drops the slices that nobody has asked for since the last trim.
+func (p *Buffers) trim() {
+	for c := range p.free {
+		n := len(p.free[c]) - p.low[c]
+		clear(p.free[c][n:])
+		p.free[c] = p.free[c][:n]
+		p.kept -= p.low[c]
+		if p.low[c] = n; n == 0 {
+			p.free[c] = nil
+		}
+	}
 }
 
 // Lent returns the number of slices that were lent and not given back: 0 when

@@ -98,6 +98,7 @@ type Loop struct {
 	yielded  int64 // last pass through the Go scheduler
 	armed    int64 // when the timerfd will fire; 0 is never
 	secondAt int64 // next look at blocked connections
+	trimAt   int64 // next look at unused buffers
 	stopping bool
 }
 
@@ -281,6 +282,10 @@ func (l *Loop) expire() {
 		l.secondAt = l.now + int64(time.Second)
 		l.closeSlow()
 	}
+	if l.buffers.kept > 0 && l.now >= l.trimAt {
+		l.trimAt = l.now + int64(time.Second)
+		l.buffers.trim()
+	}
 	l.wakeListener()
 }
 
@@ -347,7 +352,7 @@ func (l *Loop) arm() {
 	if tick, ok := l.wheel.next(); ok {
 		at = int64(tick) * int64(tickLength)
 	}
-	for _, t := range [...]int64{l.acceptAt, l.secondIfBlocked()} {
+	for _, t := range [...]int64{l.acceptAt, l.secondIfBlocked(), l.trimIfKept()} {
 		if t != 0 && (at == 0 || t < at) {
 			at = t
 		}
@@ -366,6 +371,14 @@ func (l *Loop) secondIfBlocked() int64 {
 		return 0
 	}
 	return max(l.secondAt, 1)
+}
+
+// trimIfKept returns when to look at unused buffers, 0 without any.
+func (l *Loop) trimIfKept() int64 {
+	if l.buffers.kept == 0 {
+		return 0
+	}
+	return max(l.trimAt, 1)
 }
 
 // stopListening closes the listener; established connections stay.

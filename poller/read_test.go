@@ -347,7 +347,7 @@ func FuzzInput(f *testing.F) {
 	var wrong string
 	base := 0 // consumed so far
 	closed := make(chan error, 1)
-	p := start(f, Options{MaxPartial: 1 << 20}, &script{
+	p := start(f, Options{MaxPartial: 16 << 20}, &script{ // more than all pieces together
 		open: func(c Conn) { opened <- c.Handle() },
 		data: func(c Conn, b []byte) int {
 			if keep := len(saw) - base; len(b) < keep || !bytes.Equal(b[:keep], saw[base:]) {
