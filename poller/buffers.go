@@ -15,6 +15,9 @@ const (
 	// keepEntries is how long the loop's lists may be and yet be kept when they
 	// are empty.
 	keepEntries = 64
+
+	// keepQueues is how many empty output queues, of up to 2.5 KB, are kept.
+	keepQueues = 8
 )
 
 // Buffers lends byte slices of power-of-two capacity for what a connection

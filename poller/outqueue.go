@@ -190,7 +190,7 @@ func (l *Loop) dropOutput(s *conn) {
 	l.outs = l.outs[:last]
 	clear(q.items)
 	*q = outQueue{items: q.items[:0]}
-	if cap(q.items) <= keepEntries && len(l.spareOuts) < keepEntries {
+	if cap(q.items) <= keepEntries && len(l.spareOuts) < keepQueues {
 		l.spareOuts = append(l.spareOuts, q)
 	}
 	if last == 0 && cap(l.outs) > keepEntries {
