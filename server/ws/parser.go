@@ -11,8 +11,8 @@ import (
 // never has to. Call Reset before use.
 //
 // A connection that is Idle needs no parser of its own: a loop may Reset one
-// scratch parser for whichever connection is readable and Move it into one of
-// the connection's own only while something is cut.
+// scratch parser for whichever connection is readable, leave it to a connection
+// while something is cut, and take another as its scratch parser.
 //
 // States, by what the next byte is:
 //
@@ -58,14 +58,6 @@ func (p *Parser) Reset(cfg *Config) {
 	}
 	p.putBuffers()
 	*p = Parser{cfg: cfg}
-}
-
-// Move gives all that p holds to dst and leaves p as Reset does: how a loop
-// keeps a connection's half message and frees its scratch parser for the next.
-// What dst held before must have been Released.
-func (p *Parser) Move(dst *Parser) {
-	*dst = *p
-	*p = Parser{cfg: p.cfg}
 }
 
 // Idle reports that no part of a header, frame or message is kept: after

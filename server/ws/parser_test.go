@@ -279,32 +279,6 @@ func TestParserResetReturns(t *testing.T) {
 	l.settled()
 }
 
-// TestParserMove: a half message moves with its buffers, and the scratch parser
-// serves another connection.
-func TestParserMove(t *testing.T) {
-	l := newLender(t)
-	cfg := &Config{Buffers: l}
-	var scratch, own Parser
-	scratch.Reset(cfg)
-	first, second := masked(OpText, true, "first"), masked(OpText, true, "second")
-	if _, _, err := scratch.Next(bytes.Clone(first[:9])); err != nil {
-		t.Fatal(err)
-	}
-	scratch.Move(&own)
-	if !scratch.Idle() || own.Idle() {
-		t.Fatal("nothing moved")
-	}
-	if ev, _, err := scratch.Next(second); err != nil || string(ev.Payload) != "second" {
-		t.Fatal(ev, err)
-	}
-	if ev, _, err := own.Next(first[9:]); err != nil || string(ev.Payload) != "first" {
-		t.Fatal(ev, err)
-	}
-	own.Release()
-	scratch.Release()
-	l.settled()
-}
-
 func TestKindString(t *testing.T) {
 	for k, want := range map[Kind]string{Short: "short", Text: "text", Binary: "binary", Ping: "ping", Pong: "pong", Close: "close", 99: "unknown"} {
 		if k.String() != want {
