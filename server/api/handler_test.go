@@ -21,10 +21,24 @@ type fakeNode struct {
 	ready error
 }
 
-func (n *fakeNode) Publish(_ context.Context, p *Publication) (Result, error) {
-	n.got = p
-	return n.res, n.err
+func (n *fakeNode) Publish(_ context.Context, ps []*Publication) ([]Result, error) {
+	n.got = ps[0]
+	return []Result{n.res}, n.err
 }
+
+func (n *fakeNode) Devices(context.Context, Page) ([]DeviceSummary, bool, error) {
+	return nil, false, n.err
+}
+func (n *fakeNode) RemoveDevice(context.Context, string) error            { return n.err }
+func (n *fakeNode) Disconnect(context.Context, string) error              { return n.err }
+func (n *fakeNode) Topics(context.Context, Page) ([]Topic, bool, error)   { return nil, false, n.err }
+func (n *fakeNode) Topic(context.Context, string) (Topic, error)          { return Topic{}, n.err }
+func (n *fakeNode) ClearTopic(context.Context, string) error              { return n.err }
+func (n *fakeNode) Subscribe(context.Context, string, string, bool) error { return n.err }
+func (n *fakeNode) Events(context.Context, EventFilter, func(*Event) error) error {
+	return n.err
+}
+func (n *fakeNode) Consistency(context.Context) (Consistency, error) { return Consistency{}, n.err }
 
 func (n *fakeNode) Device(_ context.Context, id string) (Device, error) {
 	return Device{Device: id, Online: true}, n.err
@@ -47,10 +61,10 @@ func call(n *fakeNode, method, path, body string) (rec *httptest.ResponseRecorde
 
 func TestPublication(t *testing.T) {
 	for body, want := range map[string]Publication{
-		`{"device":"d1","payload": {"a" : [1, 2]} }`:             {Device: "d1", Payload: []byte(`{"a":[1,2]}`)},
-		`{"topic":"fw/eu","class":"live","id":"m1","payload":1}`: {Topic: "fw/eu", ID: "m1", Payload: []byte("1")},
-		`{"all":true,"payload_base64":"AP8=","wait":2.5}`:        {All: true, Payload: []byte{0, 255}, Raw: true, Wait: 2500 * time.Millisecond},
-		`{"all":true,"payload":null}`:                            {All: true, Payload: []byte("null")},
+		`{"device":"d1","payload": {"a" : [1, 2]} }`:             {Devices: []string{"d1"}, Class: ClassKept, Payload: []byte(`{"a":[1,2]}`)},
+		`{"topic":"fw/eu","class":"live","id":"m1","payload":1}`: {Topic: "fw/eu", Class: ClassLive, ID: "m1", Payload: []byte("1")},
+		`{"all":true,"payload_base64":"AP8=","wait":2.5}`:        {All: true, Class: ClassLive, Payload: []byte{0, 255}, Raw: true, Wait: 2500 * time.Millisecond},
+		`{"all":true,"payload":null}`:                            {All: true, Class: ClassLive, Payload: []byte("null")},
 	} {
 		n := &fakeNode{res: Result{Device: "d1", Status: StatusWritten}}
 		rec, counted := call(n, http.MethodPost, "/v1/publish", body)

@@ -34,12 +34,44 @@ func (h *handler) publish(w http.ResponseWriter, r *http.Request) {
 		bad.write(w)
 		return
 	}
-	res, err := h.node.Publish(r.Context(), p)
+	results, err := h.node.Publish(r.Context(), []*Publication{p})
 	if err != nil {
 		failure(err, "").write(w)
 		return
 	}
-	writeJSON(w, publishResponse{Results: []Result{res}})
+	writeJSON(w, publishResponse{Results: flatten(results)})
+}
+
+// publishRequest is the body of POST /v1/publish.
+type publishRequest struct {
+	Device  *string         `json:"device"`
+	Topic   *string         `json:"topic"`
+	All     *bool           `json:"all"`
+	Class   *string         `json:"class"`
+	ID      string          `json:"id"`
+	Payload json.RawMessage `json:"payload"`
+	// Bytes is a payload that is not JSON, in base64.
+	Bytes *[]byte `json:"payload_base64"`
+	// Wait is how many seconds to wait for the end of a broadcast.
+	Wait *float64 `json:"wait"`
+}
+
+// publishResponse is the answer to it.
+type publishResponse struct {
+	Results []Result `json:"results"`
+}
+
+// flatten puts the results of devices in the place of their publication's.
+func flatten(rs []Result) []Result {
+	var out []Result
+	for _, r := range rs {
+		if r.Devices != nil {
+			out = append(out, r.Devices...)
+			continue
+		}
+		out = append(out, r)
+	}
+	return out
 }
 
 // readPublication reads and checks the body of a publish request.
@@ -111,8 +143,14 @@ func (q *publishRequest) check() (*Publication, *problem) {
 	if bad := q.checkTarget(p); bad != nil {
 		return nil, bad
 	}
-	if q.Class != nil && *q.Class != "live" {
-		return nil, invalid("class", fmt.Sprintf("class is %q: the only class served is live", *q.Class))
+	p.Class = ClassLive
+	if p.Devices != nil {
+		p.Class = ClassKept
+	}
+	if q.Class != nil {
+		if p.Class = Class(*q.Class); p.Class != ClassLive && p.Class != ClassLatest && p.Class != ClassKept {
+			return nil, invalid("class", fmt.Sprintf("class is %q: want live, latest or kept", *q.Class))
+		}
 	}
 	if q.ID != "" && !printable(q.ID) {
 		return nil, invalid("id", "id must be at most 128 printable ASCII characters without spaces")
@@ -159,7 +197,7 @@ func (q *publishRequest) checkTarget(p *Publication) *problem {
 		if !printable(*q.Device) {
 			return invalid("device", "device must be 1 to 128 printable ASCII characters without spaces")
 		}
-		p.Device = *q.Device
+		p.Devices = []string{*q.Device}
 	}
 	if q.Topic != nil {
 		n++

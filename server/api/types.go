@@ -2,106 +2,236 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"time"
 )
 
-// Errors that a Node may return, beside those of the context.
+// Errors that a Node may return, beside those of the context. Each becomes a
+// problem detail.
 var (
-	// ErrOverloaded asks the publisher to come back a little later.
+	// ErrOverloaded asks the publisher to come back a little later (503).
 	ErrOverloaded = errors.New("too much is under way on this node")
-	// ErrUnknownDevice says that nothing is known about the device.
+	// ErrUnknownDevice says that nothing is known about the device (404).
 	ErrUnknownDevice = errors.New("unknown device")
+	// ErrUnknownTopic says that the topic has neither subscribers nor a latest
+	// value (404).
+	ErrUnknownTopic = errors.New("unknown topic")
+	// ErrNotConnected says that the device is away (409).
+	ErrNotConnected = errors.New("the device is not connected")
+	// ErrStoreFull says that the disk is full: nothing was stored (507).
+	ErrStoreFull = errors.New("the store is full: nothing was accepted")
+	// ErrStore says that the store cannot write: nothing was stored (503).
+	ErrStore = errors.New("the store does not work: nothing was accepted")
+	// ErrLimit says that a bound of the node or device is reached (409).
+	ErrLimit = errors.New("limit reached")
 )
 
-// Node is what the API needs of the server.
+// Node is what the API needs of the server. Every method may be called from any
+// goroutine.
 type Node interface {
-	// Publish sends a message and says what became of it.
-	Publish(ctx context.Context, p *Publication) (Result, error)
+	// Publish sends messages and says what became of each: results has the
+	// length and order of ps. Kept messages of one call are stored in one
+	// commit. err is for the call as a whole; when it is ErrStoreFull or
+	// ErrStore results says which were done all the same (the live ones), the
+	// others are refused with ReasonStore.
+	Publish(ctx context.Context, ps []*Publication) (results []Result, err error)
 	// Device describes a device, or returns ErrUnknownDevice.
 	Device(ctx context.Context, id string) (Device, error)
+	// Devices returns known devices in order of id, beginning after p.After; more says
+	// that there are further ones.
+	Devices(ctx context.Context, p Page) (devices []DeviceSummary, more bool, err error)
+	// RemoveDevice forgets a device with all that waits for it and closes its
+	// connection, or returns ErrUnknownDevice.
+	RemoveDevice(ctx context.Context, id string) error
+	// Disconnect closes a device's connection so that it comes back, or returns
+	// ErrNotConnected or ErrUnknownDevice.
+	Disconnect(ctx context.Context, id string) error
+	// Topics returns topics in order of name, beginning after p.After.
+	Topics(ctx context.Context, p Page) (topics []Topic, more bool, err error)
+	// Topic describes one topic, or returns ErrUnknownTopic.
+	Topic(ctx context.Context, name string) (Topic, error)
+	// ClearTopic removes a topic's latest value; without one it returns
+	// ErrUnknownTopic.
+	ClearTopic(ctx context.Context, name string) error
+	// Subscribe puts a device into a topic or takes it out; it returns
+	// ErrUnknownDevice, ErrLimit or ErrStore.
+	Subscribe(ctx context.Context, device, topic string, on bool) error
+	// Events calls f for every event from now on until ctx is over or f returns
+	// an error. It returns ErrOverloaded when there are too many listeners or
+	// this one was too slow; f is called from one goroutine.
+	Events(ctx context.Context, filter EventFilter, f func(*Event) error) error
+	// Consistency checks the node's own books.
+	Consistency(ctx context.Context) (Consistency, error)
 	// Ready returns nil when devices can connect, or why they cannot.
 	Ready() error
 	// WriteMetrics writes all metrics in the Prometheus text format.
 	WriteMetrics(w io.Writer)
 }
 
-// Publication is a checked publish request. Exactly one of Device, Topic and
-// All is set.
+// Class is how a message is delivered.
+type Class string
+
+// The classes of docs and contract.
+const (
+	ClassLive   Class = "live"   // to those connected now; default for topic and all
+	ClassLatest Class = "latest" // topics only: live, and the last value is kept
+	ClassKept   Class = "kept"   // stored until acknowledged; default for devices
+)
+
+// Publication is a checked publish request. Exactly one of Devices, Topic and All
+// is set.
 type Publication struct {
-	Device  string
+	Devices []string // one (from "device") or up to 1,000 (from "devices"); no duplicates
 	Topic   string
 	All     bool
+	Class   Class
 	ID      string
+	TTL     time.Duration // 0: the default of 24 h; whole seconds, at most 24 h; ClassKept and ClassLatest only
 	Payload []byte
 	Raw     bool          // Payload is bytes, not JSON
-	Wait    time.Duration // how long to wait for the end of a broadcast, 0 not to
+	Wait    time.Duration // how long to wait for acknowledgements (kept) or the end of a broadcast, 0 not to
+	Pace    int           // receivers a second of a broadcast, 0 for as fast as it goes
 }
 
 // Status is what became of a message to one addressee.
 type Status string
 
-// The statuses of a live message.
+// The statuses.
 const (
-	StatusWritten Status = "written" // the kernel took the whole frame
-	StatusQueued  Status = "queued"  // will be sent: the socket is busy, or the broadcast under way
-	StatusOffline Status = "offline" // nobody is there
-	StatusRefused Status = "refused" // not sent, see Reason
+	StatusWritten      Status = "written"      // the kernel took the whole frame
+	StatusAcknowledged Status = "acknowledged" // the device has it; only when it was waited for
+	StatusQueued       Status = "queued"       // will be sent: window or socket is busy, or the broadcast under way
+	StatusOffline      Status = "offline"      // the device is away: stored if kept; nobody is there, if live
+	StatusUnknown      Status = "unknown"      // the device has never been seen: not stored
+	StatusRefused      Status = "refused"      // not sent and not stored, see Reason
 )
 
-// ReasonTooBig refuses a message larger than a device's queue may hold.
-const ReasonTooBig = "too_big"
+// The reasons of a refusal.
+const (
+	ReasonInboxFull = "inbox_full" // the device's inbox, or the node's total, is full
+	ReasonTooBig    = "too_big"    // larger than a device's queue may hold
+	ReasonTTL       = "ttl"        // expired before it could be stored
+	ReasonRate      = "rate"       // too many at once
+	ReasonLimit     = "limit"      // a table of the node is full
+	ReasonStore     = "store"      // the store could not write: see the problem
+	ReasonInvalid   = "invalid"    // this line of a batch makes no sense, see Detail
+)
 
-// Result is the answer for one addressee.
+// Result is the answer for one addressee: a device, or a topic or all. A
+// Publication to several devices has its devices' results in Devices.
 type Result struct {
-	Device    string  `json:"device,omitempty"`
-	Topic     string  `json:"topic,omitempty"`
-	All       bool    `json:"all,omitempty"`
-	Status    Status  `json:"status"`
-	Reason    string  `json:"reason,omitempty"`
-	Receivers int     `json:"receivers,omitempty"` // of a broadcast: those addressed
-	Counts    *Counts `json:"counts,omitempty"`    // of a broadcast that was waited for
+	Device    string   `json:"device,omitempty"`
+	Topic     string   `json:"topic,omitempty"`
+	All       bool     `json:"all,omitempty"`
+	Status    Status   `json:"status"`
+	Reason    string   `json:"reason,omitempty"`
+	Detail    string   `json:"detail,omitempty"` // in words, for ReasonInvalid
+	Field     string   `json:"field,omitempty"`  // at fault, for ReasonInvalid
+	Seq       uint64   `json:"seq,omitempty"`    // of a kept message
+	Duplicate bool     `json:"duplicate,omitempty"`
+	Receivers int      `json:"receivers,omitempty"` // of a broadcast: those addressed
+	Counts    *Counts  `json:"counts,omitempty"`    // of a kept broadcast, or one that was waited for
+	Devices   []Result `json:"-"`                   // of several devices: flattened in the answer
 }
 
-// Counts are the receivers of a finished broadcast.
+// Counts are the receivers of a broadcast by what became of it at each.
 type Counts struct {
-	Written int `json:"written"`
-	Queued  int `json:"queued"`
-	Dropped int `json:"dropped"`
+	Written      int `json:"written"`
+	Acknowledged int `json:"acknowledged,omitempty"`
+	Queued       int `json:"queued"`
+	Offline      int `json:"offline,omitempty"` // stored for devices that are away
+	Refused      int `json:"refused,omitempty"` // their inboxes are full
+	Dropped      int `json:"dropped,omitempty"` // live: pushed out of a full queue, or the connection ended
 }
 
-// Device is what GET /v1/devices/{id} answers.
+// Device is what GET /v1/devices/{id} answers. The fields from Address on are of the
+// connection, and missing while the device is away.
 type Device struct {
-	Device           string    `json:"device"`
-	Online           bool      `json:"online"`
-	Node             string    `json:"node"`
+	Device  string   `json:"device"`
+	Online  bool     `json:"online"`
+	Node    string   `json:"node"`
+	Epoch   string   `json:"epoch"`
+	Seq     uint64   `json:"seq"`         // last number given
+	Acked   uint64   `json:"acked"`       // last one acknowledged
+	Waiting int      `json:"waiting"`     // messages in the inbox
+	Bytes   int64    `json:"inbox_bytes"` // their size
+	Topics  []string `json:"topics,omitempty"`
+
+	Connection *Connection `json:"connection,omitempty"`
+}
+
+// Connection is the connection of a device.
+type Connection struct {
 	Address          string    `json:"address"`
 	Protocol         string    `json:"protocol"`
 	Deflate          bool      `json:"deflate"`
 	HeartbeatSeconds int       `json:"heartbeat_seconds"`
 	Since            time.Time `json:"since"`
 	LastInbound      time.Time `json:"last_inbound"`
+	Sent             uint64    `json:"sent"` // last number sent on it
 	QueuedBytes      int       `json:"queued_bytes"`
-	Topics           []string  `json:"topics,omitempty"`
 }
 
-// publishRequest is the body of POST /v1/publish.
-type publishRequest struct {
-	Device  *string         `json:"device"`
-	Topic   *string         `json:"topic"`
-	All     *bool           `json:"all"`
-	Class   *string         `json:"class"`
-	ID      string          `json:"id"`
-	Payload json.RawMessage `json:"payload"`
-	// Bytes is a payload that is not JSON, in base64.
-	Bytes *[]byte `json:"payload_base64"`
-	// Wait is how many seconds to wait for the end of a broadcast.
-	Wait *float64 `json:"wait"`
+// DeviceSummary is one line of a list of devices.
+type DeviceSummary struct {
+	Device  string `json:"device"`
+	Online  bool   `json:"online"`
+	Seq     uint64 `json:"seq"`
+	Acked   uint64 `json:"acked"`
+	Waiting int    `json:"waiting"`
 }
 
-// publishResponse is the answer to it.
-type publishResponse struct {
-	Results []Result `json:"results"`
+// Topic is one topic.
+type Topic struct {
+	Topic       string `json:"topic"`
+	Subscribers int    `json:"subscribers"`      // devices, those that are away included
+	Latest      bool   `json:"latest,omitempty"` // it has a latest value
+}
+
+// Page is a part of a list.
+type Page struct {
+	After  string // begin behind this id or name; empty: at the first
+	Limit  int    // at most so many, 1 to 1,000
+	Online bool   // devices: connected ones only
+}
+
+// Event kinds.
+const (
+	EventOnline  = "online"
+	EventOffline = "offline"
+	EventUp      = "up"     // a device's message to the backend
+	EventMissed  = "missed" // the listener was too slow: Missed events were left out
+)
+
+// Event is something that happened to a device.
+type Event struct {
+	Kind    string
+	Device  string
+	At      time.Time
+	Code    int    // EventOffline: the close code that was sent, 0 for none
+	Topic   string // EventUp: the channel
+	Payload []byte // EventUp
+	Raw     bool   // Payload is bytes, not JSON
+	Missed  int    // EventMissed
+}
+
+// EventFilter chooses events; the zero value is all.
+type EventFilter struct {
+	Kinds  []string // empty: all
+	Device string   // empty: all
+}
+
+// Consistency is what a check of the books found.
+type Consistency struct {
+	OK       bool     `json:"ok"`
+	Problems []string `json:"problems,omitempty"`
+	// Kept messages: Published = Acknowledged + Expired + Dropped + InFlight.
+	Published    uint64            `json:"published"`
+	Acknowledged uint64            `json:"acknowledged"`
+	Expired      uint64            `json:"expired"`
+	Dropped      map[string]uint64 `json:"dropped"`
+	InFlight     uint64            `json:"in_flight"`
+	Devices      int               `json:"devices"`
+	Online       int               `json:"online"`
 }
