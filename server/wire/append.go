@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
 	"strconv"
@@ -16,11 +15,18 @@ func AppendWelcome(dst []byte, f Format, w *Welcome) []byte {
 		dst = append(dst, `{"t":"welcome",`...)
 	}
 	dst = appendString(append(dst, `"sid":`...), w.SID)
+	dst = appendString(append(dst, `,"epoch":`...), w.Epoch)
+	dst = strconv.AppendUint(append(dst, `,"seq":`...), w.Seq, 10)
+	dst = strconv.AppendUint(append(dst, `,"acked":`...), w.Acked, 10)
+	if w.From != 0 {
+		dst = strconv.AppendUint(append(dst, `,"from":`...), w.From, 10)
+	}
 	dst = strconv.AppendBool(append(dst, `,"resumed":`...), w.Resumed)
 	dst = strconv.AppendInt(append(dst, `,"hb":`...), int64(w.Heartbeat), 10)
 	dst = strconv.AppendInt(append(dst, `,"spread":`...), int64(w.Spread), 10)
 	dst = appendString(append(dst, `,"node":`...), w.Node)
 	dst = strconv.AppendInt(append(dst, `,"max":`...), int64(w.Max), 10)
+	dst = strconv.AppendInt(append(dst, `,"win":`...), int64(w.Win), 10)
 	dst = strconv.AppendInt(append(dst, `,"back":{"base":`...), int64(w.Back.Base), 10)
 	dst = strconv.AppendInt(append(dst, `,"max":`...), int64(w.Back.Max), 10)
 	return append(dst, "}}"...)
@@ -36,49 +42,30 @@ func AppendHeartbeat(dst []byte, f Format, spread int) []byte {
 	return append(dst, '}')
 }
 
-// AppendMessage appends a message to a device.
-func AppendMessage(dst []byte, f Format, m *Message) []byte {
+// AppendSkip appends that all kept messages up to number to are done with: why
+// is "ttl" or "gone".
+func AppendSkip(dst []byte, f Format, to uint64, why string) []byte {
 	if f == Binary {
-		return appendMessageBinary(dst, m)
+		return append(binary.AppendUvarint(append(dst, byte(OpSkip)), to), why...)
 	}
-	dst = append(dst, `{"t":"msg"`...)
-	if m.Seq != 0 {
-		dst = strconv.AppendUint(append(dst, `,"seq":`...), m.Seq, 10)
-		dst = strconv.AppendUint(append(dst, `,"ttl":`...), m.TTL, 10)
-	}
-	if len(m.ID) > 0 {
-		dst = appendString(append(dst, `,"id":`...), m.ID)
-	}
-	if len(m.Channel) > 0 {
-		dst = appendString(append(dst, `,"ch":`...), m.Channel)
-	}
-	switch {
-	case m.Raw:
-		dst = base64.StdEncoding.AppendEncode(append(dst, `,"p64":"`...), m.Payload)
-		dst = append(dst, '"')
-	case len(m.Payload) > 0:
-		dst = append(append(dst, `,"p":`...), m.Payload...)
-	}
-	return append(dst, '}')
+	dst = strconv.AppendUint(append(dst, `{"t":"skip","to":`...), to, 10)
+	return append(appendString(append(dst, `,"why":`...), why), '}')
 }
 
-func appendMessageBinary(dst []byte, m *Message) []byte {
-	at := len(dst)
-	dst = append(dst, byte(OpMessage))
-	if m.Seq != 0 {
-		dst[at] |= flagKept
-		dst = binary.AppendUvarint(dst, m.Seq)
-		dst = binary.AppendUvarint(dst, m.TTL)
+// AppendAway appends that this connection will be closed with code in inMS
+// milliseconds, and that the device is to connect to url then; empty: to where
+// it would go anyway.
+func AppendAway(dst []byte, f Format, code uint16, inMS int, url string) []byte {
+	if f == Binary {
+		dst = binary.AppendUvarint(append(dst, byte(OpAway)), uint64(code))
+		return append(binary.AppendUvarint(dst, uint64(inMS)), url...)
 	}
-	if len(m.ID) > 0 {
-		dst[at] |= flagID
-		dst = appendBytes(dst, m.ID)
+	dst = strconv.AppendUint(append(dst, `{"t":"away","code":`...), uint64(code), 10)
+	dst = strconv.AppendInt(append(dst, `,"in":`...), int64(inMS), 10)
+	if url != "" {
+		dst = appendString(append(dst, `,"url":`...), url)
 	}
-	if len(m.Channel) > 0 {
-		dst[at] |= flagChannel
-		dst = appendBytes(dst, m.Channel)
-	}
-	return append(dst, m.Payload...)
+	return append(dst, '}')
 }
 
 // AppendResult appends the answer to the device's request r: err is nil if it
@@ -110,42 +97,6 @@ func appendErrorFields(dst []byte, err *Error) []byte {
 	dst = appendString(append(dst, `,"code":`...), err.Code)
 	dst = appendString(append(dst, `,"text":`...), err.Text)
 	return append(dst, '}')
-}
-
-// AppendUp appends what a device says: the other side of Parse.
-func AppendUp(dst []byte, f Format, up *Up) []byte {
-	if f == Binary {
-		return appendUpBinary(dst, up)
-	}
-	dst = append(append(append(dst, `{"t":"`...), up.Op.String()...), '"')
-	if up.HasSeq {
-		dst = strconv.AppendUint(append(dst, `,"seq":`...), up.Seq, 10)
-	}
-	if up.Op == OpSubscribe || up.Op == OpUnsubscribe {
-		dst = strconv.AppendUint(append(dst, `,"r":`...), up.Request, 10)
-	}
-	if len(up.Channel) > 0 {
-		dst = appendString(append(dst, `,"ch":`...), up.Channel)
-	}
-	if len(up.Payload) > 0 {
-		dst = append(append(dst, `,"p":`...), up.Payload...)
-	}
-	return append(dst, '}')
-}
-
-func appendUpBinary(dst []byte, up *Up) []byte {
-	switch up.Op {
-	case OpHeartbeat:
-		if up.HasSeq {
-			return binary.AppendUvarint(append(dst, byte(OpHeartbeat)|flagSeq), up.Seq)
-		}
-		return append(dst, byte(OpHeartbeat))
-	case OpAck:
-		return binary.AppendUvarint(append(dst, byte(OpAck)), up.Seq)
-	case OpUp:
-		return append(appendBytes(append(dst, byte(OpUp)), up.Channel), up.Payload...)
-	}
-	return append(binary.AppendUvarint(append(dst, byte(up.Op)), up.Request), up.Channel...)
 }
 
 func appendBytes[T string | []byte](dst []byte, b T) []byte {

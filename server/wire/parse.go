@@ -16,105 +16,31 @@ func Parse(f Format, data []byte, up *Up) *Error {
 	return parseJSON(data, up)
 }
 
-func parseJSON(data []byte, up *Up) *Error {
-	s := scanner{b: data}
-	if !s.accept('{') {
-		return s.fail("'{'")
-	}
-	var op []byte
-	for first := true; !s.accept('}'); first = false {
-		if !first && !s.accept(',') {
-			return s.fail("',' or '}'")
-		}
-		key, err := s.text()
-		if err != nil {
-			return err
-		}
-		if !s.accept(':') {
-			return s.fail("':'")
-		}
-		if err := s.field(key, &op, up); err != nil {
-			return err
-		}
-	}
-	if s.space() != 0 || s.i != len(data) {
-		return s.fail("the end")
-	}
-	if op == nil {
-		return &Error{Code: CodeMalformed, Text: `key "t" is missing`}
-	}
-	for o, name := range opNames {
-		if string(op) == name {
-			up.Op = Op(o)
-			if err := s.noted(up.Op, up); err != nil {
-				return err
-			}
-			return up.check()
-		}
-	}
-	return &Error{Code: CodeUnknown, Text: fmt.Sprintf("unknown type %.32q", op)}
-}
-
-// field scans the value of one key. A key that the operation does not know
-// must be ignored, and which that is may come last: so a value of the wrong type
-// is only noted.
-func (s *scanner) field(key []byte, op *[]byte, up *Up) (err *Error) {
-	start := s.i
-	switch string(key) {
-	case "t":
-		*op, err = s.text()
-	case "seq":
-		up.Seq, err = s.number()
-		up.HasSeq = true
-	case "r":
-		up.Request, err = s.number()
-	case "ch":
-		up.Channel, err = s.text()
-	case "p":
-		up.Payload, err = s.value(1)
-	default:
-		_, err = s.value(1)
-	}
-	if err == nil {
-		return nil
-	}
-	err.Text = fmt.Sprintf("key %.32q: %s", key, err.Text)
-	end := s.i
-	s.i = start
-	if _, bad := s.value(1); bad != nil {
-		s.i = end
+func parseJSON(data []byte, up *Up) (err *Error) {
+	var f fields
+	if err = f.scan(data); err != nil {
 		return err
 	}
-	switch string(key) {
-	case "seq":
-		s.badSeq = err
-	case "r":
-		s.badRequest = err
-	case "ch":
-		s.badChannel = err
-	default:
+	if up.Op, err = f.op(); err != nil {
 		return err
 	}
-	return nil
-}
-
-// noted returns what was noted about the keys that op knows, and forgets the
-// others.
-func (s *scanner) noted(op Op, up *Up) (err *Error) {
-	switch op {
+	switch up.Op {
 	case OpHeartbeat, OpAck:
-		err = s.badSeq
+		up.Seq, up.HasSeq = f.uint(keySeq), f.has(keySeq)
 	case OpSubscribe, OpUnsubscribe:
-		if err = s.badRequest; err == nil {
-			err = s.badChannel
-		}
+		up.Request, up.Channel = f.uint(keyR), f.text(keyCh)
 	case OpUp:
-		err = s.badChannel
+		up.Channel = f.text(keyCh)
+		if f.has(keyP) {
+			up.Payload = f.raw(keyP)
+		}
+	case OpAuth:
+		up.Token = f.text(keyToken)
 	}
-	if op != OpHeartbeat && op != OpAck {
-		up.Seq, up.HasSeq = 0, false
+	if f.err != nil {
+		return f.err
 	}
-	return err
+	return up.check()
 }
 
 func parseBinary(data []byte, up *Up) *Error {
@@ -136,9 +62,11 @@ func parseBinary(data []byte, up *Up) *Error {
 	case OpUp:
 		up.Channel = r.bytes()
 		up.Payload = r.b
+	case OpAuth:
+		up.Token = r.b
 	}
-	if !r.ok {
-		return &Error{Code: CodeMalformed, Text: fmt.Sprintf("%v message of %d bytes is cut short", up.Op, len(data))}
+	if err := r.check(up.Op, len(data)); err != nil {
+		return err
 	}
 	return up.check()
 }
@@ -151,6 +79,11 @@ func (up *Up) check() *Error {
 	case OpAck:
 		if !up.HasSeq {
 			return &Error{Code: CodeMalformed, Text: `ack without "seq"`}
+		}
+		return nil
+	case OpAuth:
+		if len(up.Token) == 0 {
+			return &Error{Code: CodeMalformed, Text: `auth without "token"`}
 		}
 		return nil
 	case OpSubscribe, OpUnsubscribe, OpUp:
@@ -167,6 +100,22 @@ func (up *Up) check() *Error {
 type reader struct {
 	b  []byte
 	ok bool
+}
+
+// check is the error about fields that were not there, if any, of a message of
+// size bytes.
+func (r *reader) check(op Op, size int) *Error {
+	if r.ok {
+		return nil
+	}
+	return &Error{Code: CodeMalformed, Text: fmt.Sprintf("%v message of %d bytes is cut short, or a number in it too large", op, size)}
+}
+
+// int takes a uvarint of at most maxInt.
+func (r *reader) int() int {
+	v := r.uvarint()
+	r.ok = r.ok && v <= maxInt
+	return int(v & maxInt)
 }
 
 func (r *reader) uvarint() uint64 {

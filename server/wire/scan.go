@@ -17,8 +17,6 @@ const maxDepth = 64
 type scanner struct {
 	b []byte
 	i int
-
-	badSeq, badRequest, badChannel *Error // noted by field
 }
 
 // fail words what is wrong and where.
@@ -150,7 +148,7 @@ func (s *scanner) value(depth int) ([]byte, *Error) {
 	start := s.i
 	var err *Error
 	switch {
-	case depth > maxDepth:
+	case depth > maxDepth && (c == '{' || c == '['):
 		err = s.fail(fmt.Sprintf("at most %d levels", maxDepth))
 	case c == '"':
 		_, _, err = s.str()

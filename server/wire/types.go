@@ -49,12 +49,15 @@ const (
 	OpResult      Op = 6  // S
 	OpUp          Op = 7  // D
 	OpError       Op = 8  // S
-	ops              = 9  // number of operations
+	OpAuth        Op = 9  // D
+	OpSkip        Op = 10 // S
+	OpAway        Op = 11 // S
+	ops              = 12 // number of operations
 	opMask           = 31 // in the first byte
 )
 
 // opNames are the values of "t" in the JSON form, by Op.
-var opNames = [ops]string{"hb", "welcome", "msg", "ack", "sub", "unsub", "res", "up", "err"}
+var opNames = [ops]string{"hb", "welcome", "msg", "ack", "sub", "unsub", "res", "up", "err", "auth", "skip", "away"}
 
 // String returns the operation's name in the JSON form.
 func (o Op) String() string {
@@ -94,14 +97,27 @@ func ValidChannel[T string | []byte](ch T) bool {
 	return true
 }
 
+// MaxSeq is the largest number of a message that both forms carry exactly to
+// every client: 2^53-1, the last integer that JavaScript counts to.
+const MaxSeq = 1<<53 - 1
+
+// maxInt bounds the numbers that a Down holds as int: milliseconds, bytes,
+// messages.
+const maxInt = 1<<31 - 1
+
 // Welcome is the server's first message.
 type Welcome struct {
 	SID       []byte // session: give it back when you come again
-	Resumed   bool   // the session is the one that was given
+	Epoch     string // of the device's stream
+	Seq       uint64 // the last number given in the stream
+	Acked     uint64 // the last number acknowledged: Acked + 1 follows
+	From      uint64 // what the device missed ends before this number; 0 is left out
+	Resumed   bool   // the device goes on where it was
 	Heartbeat int    // ms between heartbeats of the device
 	Spread    int    // ms over which to come back after a cut
 	Node      string // name of this node
 	Max       int    // largest message of the device, bytes
+	Win       int    // kept messages that may be under way unacknowledged
 	Back      Back   // backoff of reconnects
 }
 
@@ -129,14 +145,17 @@ type Up struct {
 	Request uint64 // number that the OpResult repeats
 	Channel []byte
 	Payload []byte // OpUp: JSON, or bytes in the binary form
+	Token   []byte // OpAuth: the credential
 }
 
 // Codes of errors, for programs.
 const (
-	CodeMalformed = "malformed" // not a message
-	CodeUnknown   = "unknown"   // a type that is not served
-	CodeChannel   = "channel"   // the name of a channel is not valid
-	CodeLimit     = "limit"     // more than a device may have
+	CodeMalformed   = "malformed"   // not a message
+	CodeUnknown     = "unknown"     // a type that is not served
+	CodeChannel     = "channel"     // the name of a channel is not valid
+	CodeLimit       = "limit"       // more than a device may have
+	CodeUnavailable = "unavailable" // could not be stored now: try again
+	CodeAuth        = "auth"        // the token is not taken
 )
 
 // Error is a message that cannot be understood or a request that cannot be
