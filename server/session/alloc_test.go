@@ -6,7 +6,7 @@ import "testing"
 
 func TestNoAllocs(t *testing.T) {
 	r, id := NewRegistry(), []byte("device-0000001")
-	out, _ := r.Register(id, 0, 1, 1)
+	out, _ := r.Register(id, 0, 1, 1, 1)
 	if n := testing.AllocsPerRun(100, func() { r.Lookup(id) }); n != 0 {
 		t.Errorf("Lookup allocates %v times", n)
 	}
@@ -15,7 +15,7 @@ func TestNoAllocs(t *testing.T) {
 		t.Errorf("AppendID allocates %v times", n)
 	}
 	if n := testing.AllocsPerRun(100, func() {
-		out, _ := r.Register(id, 0, 2, 2)
+		out, _ := r.Register(id, 0, 2, 2, 1)
 		r.Unregister(out.Ref, 2)
 	}); n != 0 {
 		t.Errorf("a reconnect allocates %v times", n)

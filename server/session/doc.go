@@ -6,13 +6,11 @@
 //
 // A million devices must cost little memory and no garbage collector work, so
 // nothing here holds a pointer per device. The registry is 32 shards, each with
-// one lock and
+// one lock, an idmap.Map and
 //
-//	table    open addressing, 4 bytes a place: 8 bits of hash, 24 bits of entry
-//	entries  24 bytes: connection, session id, fence, where the device id lies
-//	ids      device ids in cells of 8, 16, 24, 32, 48, 64, 96 or 136 bytes
+//	entries  24 bytes: connection, session id, fence
 //
-// That is 24 + 16 (an id of up to 15 bytes) + about 8 of table per device.
+// That is 24 + 28 (the id, up to 15 bytes, and its place in the map) per device.
 //
 // # Lock order
 //

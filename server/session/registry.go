@@ -5,6 +5,8 @@ import (
 	"hash/maphash"
 	"sync"
 	"sync/atomic"
+
+	"roost/server/idmap"
 )
 
 const (
@@ -17,6 +19,9 @@ const (
 
 // ErrFull is returned by Register when a shard has 16.7 million devices.
 var ErrFull = errors.New("session: registry is full")
+
+// MaxID is the longest device id in bytes.
+const MaxID = idmap.MaxID
 
 // ErrID is returned by Register for an id that is empty, longer than MaxID, or
 // not printable ASCII without spaces.
@@ -44,19 +49,15 @@ type entry struct {
 	conn  uint64 // current connection; 0: the entry is free
 	sid   uint64 // id of the session
 	fence uint32 // number of the session, +1 at each connect of the device
-	id    idRef
 }
 
 // shard is a part of the registry.
 type shard struct {
 	mu sync.Mutex // covers the following
 
-	table  table
-	chunks []*[entriesPerChunk]entry
-	used   uint32   // entries ever used
-	free   []uint32 // entries given back
-	ids    arena
-	_      [64]byte // keep the next shard's lock on another cache line
+	ids    *idmap.Map
+	chunks []*[entriesPerChunk]entry // by number in ids
+	_      [64]byte                  // keep the next shard's lock on another cache line
 }
 
 // Registry maps device ids to connections. It is safe for concurrent use.
@@ -67,70 +68,78 @@ type Registry struct {
 }
 
 // NewRegistry returns an empty registry.
-func NewRegistry() *Registry { return &Registry{seed: maphash.MakeSeed()} }
+func NewRegistry() *Registry {
+	r := &Registry{seed: maphash.MakeSeed()}
+	for i := range r.shards {
+		r.shards[i].ids = idmap.New(r.seed)
+	}
+	return r
+}
 
 // Outcome is what Register found.
 type Outcome struct {
-	Ref   Ref
-	SID   uint64 // the session's id: the one offered if it was current, else the fresh one
-	Fence uint32
+	Ref Ref
+	SID uint64 // the session's id
 	// Old is the connection that this one takes over from, or 0. Its owner has
 	// to close it: SameSession tells a device that moved from a stranger.
 	Old         uint64
 	SameSession bool
+	// Late says that a later connection of the device is there already: nothing
+	// was registered.
+	Late bool
 }
 
-// Register makes conn (not 0) the current connection of the device. sid is the
-// session id that the device gave back, 0 for none; fresh is the one to use if
-// that is not the current one.
-func (r *Registry) Register(id []byte, sid, fresh, conn uint64) (Outcome, error) {
+// Register makes conn (not 0) the current connection of the device, which
+// connects for the fence-th time: a connection with a higher fence that is there
+// already stays, and Outcome.Late is set. sid is the session id that the device
+// gave back, 0 for none; it is kept unless somebody else is connected as the
+// device. fresh is the one to use otherwise.
+func (r *Registry) Register(id []byte, sid, fresh, conn uint64, fence uint32) (Outcome, error) {
 	if !ValidID(id) {
 		return Outcome{}, ErrID
 	}
-	hash := maphash.Bytes(r.seed, id)
+	hash := idmap.Hash(r.seed, id)
 	n := r.shardOf(hash)
 	s := &r.shards[n]
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	hashOf := func(e uint32) uint64 { return maphash.Bytes(r.seed, s.ids.get(s.at(e).id)) }
-	s.table.grow(hashOf)
-	place, found := s.table.find(hash, func(e uint32) bool { return string(s.ids.get(s.at(e).id)) == string(id) })
+	out := Outcome{SID: sid}
+	i, found := s.ids.Find(hash, id)
 	if found {
-		i := s.table.places[place]&maxEntries - 1
 		e := s.at(i)
-		out := Outcome{Ref: makeRef(n, i), Old: e.conn, SID: fresh, SameSession: sid != 0 && sid == e.sid}
-		if out.SameSession {
-			out.SID = sid
+		out.SameSession = sid != 0 && sid == e.sid
+		if e.fence > fence {
+			return Outcome{Late: true, SameSession: out.SameSession}, nil
 		}
-		e.conn, e.sid = conn, out.SID
-		e.fence++
-		out.Fence = e.fence
-		return out, nil
-	}
-	i, ok := s.alloc()
-	if !ok {
+		out.Old = e.conn
+		if !out.SameSession {
+			out.SID = fresh
+		}
+	} else if i, found = s.ids.Insert(hash, id); !found {
 		return Outcome{}, ErrFull
+	} else {
+		r.n.Add(1)
 	}
-	*s.at(i) = entry{conn: conn, sid: fresh, fence: 1, id: s.ids.put(id)}
-	s.table.set(place, hash, i)
-	r.n.Add(1)
-	return Outcome{Ref: makeRef(n, i), SID: fresh, Fence: 1}, nil
+	if out.SID == 0 {
+		out.SID = fresh
+	}
+	out.Ref = makeRef(n, i)
+	s.grow(i)
+	*s.at(i) = entry{conn: conn, sid: out.SID, fence: fence}
+	return out, nil
 }
 
 // Lookup returns the current connection of the device.
 func (r *Registry) Lookup(id []byte) (conn uint64, ok bool) {
-	hash := maphash.Bytes(r.seed, id)
+	hash := idmap.Hash(r.seed, id)
 	s := &r.shards[r.shardOf(hash)]
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.table.used == 0 {
+	i, ok := s.ids.Find(hash, id)
+	if !ok {
 		return 0, false
 	}
-	place, found := s.table.find(hash, func(e uint32) bool { return string(s.ids.get(s.at(e).id)) == string(id) })
-	if !found {
-		return 0, false
-	}
-	return s.at(s.table.places[place]&maxEntries - 1).conn, true
+	return s.at(i).conn, true
 }
 
 // Unregister removes the device if conn is still its current connection, and
@@ -143,21 +152,12 @@ func (r *Registry) Unregister(ref Ref, conn uint64) bool {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if i >= s.used || s.at(i).conn != conn || conn == 0 {
+	if conn == 0 || !s.ids.Used(i) || s.at(i).conn != conn {
 		return false
 	}
-	e := s.at(i)
-	id := s.ids.get(e.id)
-	hashOf := func(e uint32) uint64 { return maphash.Bytes(r.seed, s.ids.get(s.at(e).id)) }
-	place, found := s.table.find(maphash.Bytes(r.seed, id), func(o uint32) bool { return o == i })
-	if !found {
-		panic("BUG: session: a registered device is not in the table")
-	}
-	s.table.remove(place, hashOf)
+	s.ids.Remove(i)
+	*s.at(i) = entry{}
 	r.n.Add(-1)
-	s.ids.drop(e.id)
-	*e = entry{}
-	s.free = append(s.free, i)
 	return true
 }
 
@@ -170,10 +170,10 @@ func (r *Registry) AppendID(dst []byte, ref Ref, conn uint64) []byte {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if i >= s.used || s.at(i).conn != conn {
+	if !s.ids.Used(i) || s.at(i).conn != conn {
 		return dst
 	}
-	return append(dst, s.ids.get(s.at(i).id)...)
+	return append(dst, s.ids.ID(i)...)
 }
 
 // Len returns the number of registered devices.
@@ -195,19 +195,9 @@ func (r *Registry) locate(ref Ref) (s *shard, entry uint32, ok bool) {
 
 func (s *shard) at(i uint32) *entry { return &s.chunks[i/entriesPerChunk][i%entriesPerChunk] }
 
-func (s *shard) alloc() (uint32, bool) {
-	if n := len(s.free); n > 0 {
-		i := s.free[n-1]
-		s.free = s.free[:n-1]
-		return i, true
-	}
-	i := s.used
-	if i >= maxEntries {
-		return 0, false
-	}
+// grow makes room for entry i.
+func (s *shard) grow(i uint32) {
 	if int(i/entriesPerChunk) == len(s.chunks) {
 		s.chunks = append(s.chunks, new([entriesPerChunk]entry))
 	}
-	s.used++
-	return i, true
 }

@@ -35,13 +35,18 @@ func TestRegistryAgainstMap(t *testing.T) {
 					sid = old.sid
 				}
 				next++
-				out, err := r.Register([]byte(id), sid, next<<32, next)
+				fence := rapid.Uint32Range(1, 20).Draw(t, "fence")
+				out, err := r.Register([]byte(id), sid, next<<32, next, fence)
 				if err != nil {
 					t.Fatal(err)
 				}
-				want := known{conn: next, sid: next << 32, ref: out.Ref, fence: 1}
+				if late := old != nil && old.fence > fence; late != out.Late {
+					t.Fatalf("fence %d against %+v: %+v", fence, old, out)
+				} else if late {
+					return
+				}
+				want := known{conn: next, sid: next << 32, ref: out.Ref, fence: fence}
 				if old != nil {
-					want.fence = old.fence + 1
 					if out.Old != old.conn || out.Ref != old.ref || out.SameSession != (sid != 0) {
 						t.Fatalf("takeover of %+v: %+v", *old, out)
 					}
@@ -51,7 +56,7 @@ func TestRegistryAgainstMap(t *testing.T) {
 				} else if out.Old != 0 || out.SameSession {
 					t.Fatalf("a new device took over: %+v", out)
 				}
-				if out.SID != want.sid || out.Fence != want.fence {
+				if out.SID != want.sid {
 					t.Fatalf("got %+v, want %+v", out, want)
 				}
 				model[id] = &want
@@ -95,14 +100,26 @@ func TestRegistryAgainstMap(t *testing.T) {
 	})
 }
 
+// TestSessionIsAdopted: the sid of a device that nobody else is connected as
+// lives on, so that a session outlives its connections and the node.
+func TestSessionIsAdopted(t *testing.T) {
+	r := NewRegistry()
+	if out, err := r.Register([]byte("d"), 77, 1, 1, 1); err != nil || out.SID != 77 || out.SameSession {
+		t.Errorf("first: %+v, %v", out, err)
+	}
+	if out, _ := r.Register([]byte("d"), 78, 2, 2, 2); out.SID != 2 || out.Old != 1 || out.SameSession {
+		t.Errorf("a stranger: %+v", out)
+	}
+}
+
 func TestRegisterRefusesBadIDs(t *testing.T) {
 	r := NewRegistry()
 	for _, id := range []string{"", "a b", "\x00", "é", "a\n", strings.Repeat("x", MaxID+1)} {
-		if _, err := r.Register([]byte(id), 0, 1, 1); !errors.Is(err, ErrID) {
+		if _, err := r.Register([]byte(id), 0, 1, 1, 1); !errors.Is(err, ErrID) {
 			t.Errorf("Register(%q) = %v, want ErrID", id, err)
 		}
 	}
-	if _, err := r.Register([]byte(strings.Repeat("x", MaxID)), 0, 1, 1); err != nil {
+	if _, err := r.Register([]byte(strings.Repeat("x", MaxID)), 0, 1, 1, 1); err != nil {
 		t.Errorf("an id of MaxID bytes: %v", err)
 	}
 }
@@ -116,7 +133,7 @@ func TestConcurrentTakeover(t *testing.T) {
 		wg.Go(func() {
 			for i := range 2000 {
 				conn := uint64(g*1_000_000 + i + 1)
-				out, err := r.Register(fmt.Appendf(nil, "d%d", i%7), 0, conn, conn)
+				out, err := r.Register(fmt.Appendf(nil, "d%d", i%7), 0, conn, conn, 1)
 				if err != nil {
 					t.Error(err)
 					return
@@ -149,7 +166,7 @@ func BenchmarkRegistry(b *testing.B) {
 		ids := make([][]byte, n)
 		for i := range ids {
 			ids[i] = fmt.Appendf(nil, "device-%07d", i)
-			r.Register(ids[i], 0, 1, uint64(i+1))
+			r.Register(ids[i], 0, 1, uint64(i+1), 1)
 		}
 		b.Run(fmt.Sprintf("lookup/devices=%d", n), func(b *testing.B) {
 			b.ReportAllocs()
@@ -161,9 +178,9 @@ func BenchmarkRegistry(b *testing.B) {
 			b.ReportAllocs()
 			for i := 0; b.Loop(); i++ {
 				k := i * 7919 % n
-				out, _ := r.Register(ids[k], 0, 1, uint64(k+1))
+				out, _ := r.Register(ids[k], 0, 1, uint64(k+1), 1)
 				r.Unregister(out.Ref, uint64(k+1))
-				r.Register(ids[k], 0, 1, uint64(k+1))
+				r.Register(ids[k], 0, 1, uint64(k+1), 1)
 			}
 		})
 	}

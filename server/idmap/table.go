@@ -1,6 +1,6 @@
-package session
+package idmap
 
-// table is an open-addressing hash table from device ids to entries. A place
+// table is an open-addressing hash table from ids to numbers (entries). A place
 // holds 8 bits of the hash, which spare nearly all comparisons with other
 // devices' ids, and the entry's number + 1; 0 is free. Linear probing, at most
 // three quarters full, and removal closes the gap, so there are no tombstones.

@@ -1,4 +1,4 @@
-package session
+package idmap
 
 // MaxID is the longest device id in bytes.
 const MaxID = 128

@@ -1,0 +1,176 @@
+package delivery
+
+import (
+	"errors"
+
+	"roost/server/inbox"
+	"roost/server/session"
+)
+
+// Window is how many kept messages may be under way to a device without
+// acknowledgement.
+const Window = 32
+
+// ErrLate refuses a connection that was overtaken by a later one of its device.
+var ErrLate = errors.New("delivery: a later connection of the device is there already")
+
+// Lanes reaches the lanes from any goroutine.
+type Lanes interface {
+	// Of returns the number of the lane that has the connection.
+	Of(c Conn) int
+	// Len returns the number of lanes.
+	Len() int
+	// Post has f called on a lane's goroutine. It reports false when that cannot
+	// be; the lane has then to Look at all its connections within a second or
+	// so.
+	Post(lane int, f func(l *Lane)) bool
+}
+
+// Hub is a node's delivery of kept messages.
+type Hub struct {
+	// Static after construction.
+	store    inbox.Store
+	registry *session.Registry
+	lanes    Lanes
+	window   int
+
+	waiters waiters
+}
+
+// NewHub returns the hub of a node.
+func NewHub(store inbox.Store, registry *session.Registry, lanes Lanes) *Hub {
+	return &Hub{store: store, registry: registry, lanes: lanes, window: Window}
+}
+
+// Hello is what a device says when it connects.
+type Hello struct {
+	ID     []byte
+	SID    uint64 // given back by the client, 0 for none
+	Fresh  uint64 // a new one, if it is needed
+	Resume inbox.Resume
+	Conn   Conn
+}
+
+// Session is what it gets.
+type Session struct {
+	inbox.Opened
+	session.Outcome
+}
+
+// Connect makes a connection the current one of its device. Its lane has to
+// call Begin once the welcome is out. The errors are those of Store.Open and
+// Registry.Register, and ErrLate with Outcome.SameSession.
+func (h *Hub) Connect(hello *Hello) (s Session, err error) {
+	if !session.ValidID(hello.ID) {
+		return s, session.ErrID
+	}
+	if s.Opened, err = h.store.Open(hello.ID, hello.Resume); err != nil {
+		return s, err
+	}
+	s.Outcome, err = h.registry.Register(hello.ID, hello.SID, hello.Fresh, uint64(hello.Conn), s.Fence)
+	if err == nil && s.Late {
+		err = ErrLate
+	}
+	return s, err
+}
+
+// Status is what became of a kept message.
+type Status uint8
+
+// The statuses; docs and contract have the words.
+const (
+	StatusNone Status = iota
+	StatusWritten
+	StatusQueued
+	StatusOffline
+	StatusAcknowledged
+)
+
+// Publish commits c and brings its Puts to their devices; then it calls done,
+// once, from any goroutine. Each Put's Outcome is a Status, that of the first for
+// a duplicate; when c.Err is set nothing happened. Other operations are
+// committed and no more: see Lane.OfferBody for spreads.
+func (h *Hub) Publish(c *inbox.Commit, done func()) {
+	c.Done = func(c *inbox.Commit) { h.route(c, done) }
+	h.store.Commit(c)
+}
+
+// offer is a stored message on its way to a lane.
+type offer struct {
+	put  *inbox.Put
+	conn Conn
+}
+
+// route hands what is stored to the lanes that have the devices.
+func (h *Hub) route(c *inbox.Commit, done func()) {
+	if c.Err != nil {
+		done()
+		return
+	}
+	r := &routed{hub: h, c: c, done: done}
+	var lanes [4][]offer // more than that are rare, and pay an allocation
+	by := lanes[:]
+	if h.lanes.Len() > len(by) {
+		by = make([][]offer, h.lanes.Len())
+	}
+	for _, op := range c.Ops {
+		p, ok := op.(*inbox.Put)
+		switch {
+		case !ok:
+		case p.Verdict == inbox.Duplicate:
+			p.Outcome = p.First
+		case p.Verdict == inbox.Stored:
+			p.Outcome = uint8(StatusOffline)
+			if conn, ok := h.registry.Lookup([]byte(p.Device)); ok {
+				p.Outcome = uint8(StatusQueued)
+				lane := h.lanes.Of(Conn(conn))
+				by[lane] = append(by[lane], offer{p, Conn(conn)})
+			}
+		}
+	}
+	r.post(by)
+}
+
+// routed is a commit whose messages are with the lanes.
+type routed struct {
+	hub  *Hub
+	c    *inbox.Commit
+	done func()
+	left counter // lanes that have not finished, and post itself
+}
+
+// post gives each lane its share.
+func (r *routed) post(by [][]offer) {
+	r.left.add(1)
+	for lane, offers := range by {
+		if len(offers) == 0 {
+			continue
+		}
+		r.left.add(1)
+		if !r.hub.lanes.Post(lane, func(l *Lane) { r.deliver(l, offers) }) {
+			r.finish() // they stay queued until the lane looks
+		}
+	}
+	r.finish()
+}
+
+// deliver runs on a lane.
+func (r *routed) deliver(l *Lane, offers []offer) {
+	for _, o := range offers {
+		switch l.Offer(o.conn, o.put.Ref, o.put.Seq, o.put.Message) {
+		case Written:
+			o.put.Outcome = uint8(StatusWritten)
+		case Gone:
+			o.put.Outcome = uint8(StatusOffline)
+		}
+	}
+	r.finish()
+}
+
+// finish ends one share; the last one ends the publish.
+func (r *routed) finish() {
+	if r.left.add(-1) == 0 {
+		r.hub.store.Remember(r.c)
+		r.done()
+	}
+}

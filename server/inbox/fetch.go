@@ -1,0 +1,68 @@
+package inbox
+
+// plan finds out what a device gets next: skips and places of messages, not yet
+// their bytes.
+func (x *index) fetch(f *Fetch) {
+	f.Skip, f.Why, f.Items, f.Last, f.Gone, f.Err = 0, "", f.Items[:0], 0, false, nil
+	d := x.get(f.Ref)
+	if d == nil {
+		f.Gone = true
+		return
+	}
+	x.expire(d, x.seconds())
+	f.Last = x.committed(d)
+	from := max(f.From, d.acked+1)
+	if from > f.Last {
+		return
+	}
+	f.Why = "ttl"
+	if d.box == 0 {
+		f.Skip = f.Last
+	} else if b := x.boxes.at(d.box); from < b.first {
+		f.Skip = min(b.first-1, f.Last)
+	}
+	if f.Skip > 0 && x.lossy {
+		f.Why = "gone"
+	}
+	if d.box == 0 {
+		return
+	}
+	b := x.boxes.at(d.box)
+	i := uint32(max(from, b.first) - b.first)
+	c, off := b.head, b.off+i
+	for ; off >= perItemChunk; off -= perItemChunk {
+		c = x.chunks.at(c).next
+	}
+	bytes := 0
+	for ; i < b.n && b.first+uint64(i) <= f.Last && len(f.Items) < f.Max; i++ {
+		if off == perItemChunk {
+			c, off = x.chunks.at(c).next, 0
+		}
+		item := x.chunks.at(c).items[off]
+		off++
+		if !isBody(item) {
+			if len(f.Items) > 0 {
+				return
+			}
+			if f.Skip = b.first + uint64(i); item == lost {
+				f.Why = "gone"
+			}
+			continue
+		}
+		v := x.bodies.at(item)
+		if bytes += int(v.size); bytes > f.Bytes && len(f.Items) > 0 {
+			return
+		}
+		f.Items = append(f.Items, Item{Seq: b.first + uint64(i), loc: v.loc, body: item})
+	}
+}
+
+// isNext reports whether body is what the device gets as number seq.
+func (x *index) isNext(ref Ref, seq uint64, want Body) bool {
+	d := x.get(ref)
+	if d == nil || d.box == 0 || x.bodyOf(want) == nil {
+		return false
+	}
+	b := x.boxes.at(d.box)
+	return seq >= b.first && seq < b.first+uint64(b.n) && x.item(b, uint32(seq-b.first)) == want.index
+}

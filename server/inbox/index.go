@@ -1,0 +1,216 @@
+package inbox
+
+import (
+	"hash/maphash"
+	"sync"
+	"time"
+
+	"roost/server/idmap"
+)
+
+// index is what every store knows in memory about devices and what waits for
+// them: the rules, without the bytes of the messages and without a disk.
+//
+// One goroutine at a time plans and commits operations (whoever holds the
+// store's committing role); everything else may come from anywhere. What plan
+// has applied and commit has not yet confirmed is not shown to anybody: such a
+// body has no place (loc 0), and it is always at the end of its inboxes.
+type index struct {
+	// Static after construction.
+	limits  Limits
+	now     func() time.Time
+	storeID uint64
+	seed    maphash.Seed
+	content content
+
+	// mu covers the following.
+	mu sync.Mutex
+
+	ids     *idmap.Map
+	devices slab[device] // by Ref; Ref is the number in ids + 1
+	boxes   slab[box]
+	chunks  slab[chunk]
+	bodies  slab[body]
+	topics  topics
+	keys    keys
+	era     uint32 // the newest
+	serial  uint32 // of the newest body
+	pending int    // bodies that are planned and not committed
+	lossy   bool   // damage was found at the start: holes may be losses
+	dirty   []Ref  // acknowledged since they were last logged
+	swept   uint32 // where the sweep goes on
+	n       Counts
+}
+
+// content keeps the bytes of messages.
+type content interface {
+	// drop says that nobody waits for the body any more.
+	drop(body uint32, b *body)
+}
+
+// device is what is kept about a known device: 32 bytes beside its id.
+type device struct {
+	acked uint64
+	lag   uint32 // last number given - acked
+	era   uint32 // of its epoch
+	fence uint32 // number of its last session
+	box   uint32 // 0: nothing waits
+	subs  uint32 // first subscription, 0 for none
+	// segment is the number, low 31 bits, of the segment that holds its newest
+	// record of state; the top bit says that it is in index.dirty.
+	segment uint32
+}
+
+const dirtyBit = 1 << 31
+
+func (d *device) last() uint64 { return d.acked + uint64(d.lag) }
+
+// body is one stored message, which one device or many wait for.
+type body struct {
+	loc     uint64 // where its bytes are; 0: not committed yet
+	expires uint32 // s since 1970
+	refs    uint32 // devices that wait for it
+	size    uint32 // bytes
+	serial  uint32
+}
+
+// newIndex returns an empty index.
+func newIndex(limits Limits, now func() time.Time, storeID uint64) *index {
+	seed := maphash.MakeSeed()
+	x := &index{limits: limits.withDefaults(), now: now, storeID: storeID, seed: seed, ids: idmap.New(seed), era: 1}
+	x.topics.init()
+	x.keys.init()
+	return x
+}
+
+// seconds returns the time in the unit of body.expires.
+func (x *index) seconds() uint32 { return uint32(x.now().Unix()) }
+
+// find returns a known device.
+func (x *index) find(id []byte) (Ref, *device) {
+	n, ok := x.ids.Find(idmap.Hash(x.seed, id), id)
+	if !ok {
+		return 0, nil
+	}
+	return Ref(n + 1), x.devices.at(n + 1)
+}
+
+// get returns the device named by ref, nil if it was removed.
+func (x *index) get(ref Ref) *device {
+	if ref == 0 || !x.ids.Used(uint32(ref)-1) {
+		return nil
+	}
+	return x.devices.at(uint32(ref))
+}
+
+// add makes a device known.
+func (x *index) add(id []byte) (Ref, *device, error) {
+	if x.ids.Len() >= x.limits.Devices {
+		return 0, nil, ErrDevices
+	}
+	n, ok := x.ids.Insert(idmap.Hash(x.seed, id), id)
+	if !ok {
+		return 0, nil, ErrDevices
+	}
+	for x.devices.end < n+2 {
+		x.devices.alloc() // numbers of devices are those of their ids
+	}
+	d := x.devices.at(n + 1)
+	*d = device{era: x.era, fence: d.fence} // see remove
+	return Ref(n + 1), d, nil
+}
+
+// committed returns the last number of a device that is stored for good.
+func (x *index) committed(d *device) uint64 {
+	last := d.last()
+	if x.pending == 0 || d.box == 0 {
+		return last
+	}
+	b := x.boxes.at(d.box)
+	for i := b.n; i > 0 && x.isPending(x.item(b, i-1)); i-- {
+		last--
+	}
+	return last
+}
+
+func (x *index) isPending(item uint32) bool { return isBody(item) && x.bodies.at(item).loc == 0 }
+
+// ack takes all up to seq as delivered.
+func (x *index) ack(ref Ref, d *device, seq uint64) {
+	if seq <= d.acked {
+		return
+	}
+	if seq > x.committed(d) {
+		return // Store.Ack forbids it
+	}
+	if d.box != 0 {
+		b := x.boxes.at(d.box)
+		for b.n > 0 && b.first <= seq {
+			if item := x.pop(b); isBody(item) {
+				x.n.Acknowledged++
+				x.n.InFlight--
+				x.unref(item)
+			}
+		}
+		x.tidy(d)
+	}
+	d.lag -= uint32(seq - d.acked)
+	d.acked = seq
+	x.soil(ref, d)
+}
+
+// soil notes that the state of a device is newer than what is logged.
+func (x *index) soil(ref Ref, d *device) {
+	if d.segment&dirtyBit == 0 {
+		d.segment |= dirtyBit
+		x.dirty = append(x.dirty, ref)
+	}
+}
+
+// newBody makes a body that nobody waits for yet.
+func (x *index) newBody(size int, expires uint32) uint32 {
+	i, b := x.bodies.alloc()
+	x.serial++
+	*b = body{expires: expires, size: uint32(size), serial: x.serial}
+	x.n.Bytes += int64(size) + bodyCost
+	x.pending++
+	return i
+}
+
+// bodyCost is what a message counts beside its bytes, against Limits.Total.
+const bodyCost = 32
+
+// unref takes one who waits from a body.
+func (x *index) unref(i uint32) {
+	b := x.bodies.at(i)
+	if b.refs--; b.refs == 0 {
+		x.dropBody(i)
+	}
+}
+
+func (x *index) dropBody(i uint32) {
+	b := x.bodies.at(i)
+	x.n.Bytes -= int64(b.size) + bodyCost
+	if b.loc == 0 {
+		x.pending--
+	}
+	x.content.drop(i, b)
+	x.bodies.release(i)
+}
+
+// settle gives a planned body its place.
+func (x *index) settle(i uint32, loc uint64) {
+	x.bodies.at(i).loc = loc
+	x.pending--
+}
+
+// bodyOf returns the body that is still the one named.
+func (x *index) bodyOf(b Body) *body {
+	if b.index == 0 || b.index >= x.bodies.end {
+		return nil
+	}
+	if v := x.bodies.at(b.index); v.serial == b.serial && v.refs > 0 {
+		return v
+	}
+	return nil
+}

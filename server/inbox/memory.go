@@ -1,0 +1,128 @@
+package inbox
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"sync"
+	"time"
+)
+
+// Memory is a Store that lives as long as the process. Every one has streams of
+// its own: a device that comes back to another begins anew.
+type Memory struct {
+	common
+
+	planning sync.Mutex // held by who plans and commits
+	content  memoryContent
+	closed   bool // under planning
+}
+
+// memoryContent keeps the bytes of bodies, by their number. It is covered by
+// index.mu.
+type memoryContent struct {
+	bytes [][]byte
+	last  []byte // made by message
+}
+
+// NewMemory returns an empty store. now is the clock, nil for time.Now.
+func NewMemory(limits Limits, now func() time.Time) *Memory {
+	if now == nil {
+		now = time.Now
+	}
+	var id [8]byte
+	rand.Read(id[:]) // never fails
+	m := &Memory{common: common{newIndex(limits, now, binary.LittleEndian.Uint64(id[:]))}}
+	m.x.content = &m.content
+	return m
+}
+
+// Open implements Store.
+func (m *Memory) Open(id []byte, r Resume) (Opened, error) {
+	m.x.mu.Lock()
+	defer m.x.mu.Unlock()
+	o, _, err := m.x.open(id, r)
+	m.x.dirty = m.x.dirty[:0]
+	return o, err
+}
+
+// Commit implements Store: done before it returns.
+func (m *Memory) Commit(c *Commit) {
+	m.planning.Lock()
+	if m.closed {
+		c.Err = ErrFailed
+	} else {
+		m.x.plan(c, &m.content)
+		m.x.commit([]*Commit{c}, &m.content)
+	}
+	m.planning.Unlock()
+	c.Done(c)
+}
+
+// Fetch implements Store.
+func (m *Memory) Fetch(f *Fetch) {
+	m.x.mu.Lock()
+	defer m.x.mu.Unlock()
+	m.x.fetch(f)
+	for i := range f.Items {
+		it := &f.Items[i]
+		f.Err = it.Message.parseContent(m.content.bytes[it.body])
+	}
+}
+
+// Tick implements Store.
+func (m *Memory) Tick() {
+	m.x.sweep()
+	m.x.mu.Lock()
+	defer m.x.mu.Unlock()
+	m.x.clean()
+}
+
+// clean forgets who is dirty: nothing is logged.
+func (x *index) clean() {
+	for _, ref := range x.dirty {
+		if d := x.get(ref); d != nil {
+			d.segment &^= dirtyBit
+		}
+	}
+	x.dirty = x.dirty[:0]
+}
+
+// Counts implements Store.
+func (m *Memory) Counts() Counts { return m.counts() }
+
+// Close implements Store.
+func (m *Memory) Close() error {
+	m.planning.Lock()
+	defer m.planning.Unlock()
+	m.closed = true
+	return nil
+}
+
+func (c *memoryContent) message(m *Message) []byte {
+	c.last = m.appendContent(make([]byte, 0, len(m.ID)+len(m.Channel)+len(m.Payload)+8))
+	return c.last
+}
+
+func (c *memoryContent) keep(body uint32, content []byte) int {
+	for int(body) >= len(c.bytes) {
+		c.bytes = append(c.bytes, nil)
+	}
+	c.bytes[body] = content
+	return 0
+}
+
+func (c *memoryContent) put(_ Ref, _ uint64, _ uint32, body uint32, content []byte) int {
+	return c.keep(body, content)
+}
+
+func (c *memoryContent) spread(_ *index, s *Spread, _ uint32, content []byte) int {
+	return c.keep(s.body, content)
+}
+
+func (c *memoryContent) drop(i uint32, _ *body) { c.bytes[i] = nil }
+
+func (c *memoryContent) latest(string, uint32, *Message) int { return 0 }
+func (c *memoryContent) clear(string)                        {}
+func (c *memoryContent) subscription(Ref, string, bool)      {}
+func (c *memoryContent) remove(Ref)                          {}
+func (c *memoryContent) place(int) uint64                    { return 1 }

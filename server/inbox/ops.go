@@ -1,0 +1,123 @@
+package inbox
+
+func (l *Latest) plan(x *index, w writer) {
+	if l.Message == nil {
+		if x.latestOf(l.Topic) == nil {
+			l.Err = ErrUnknown
+			return
+		}
+		w.clear(l.Topic)
+		return
+	}
+	size := int64(len(l.Message.Payload) + len(l.Message.ID) + len(l.Message.Channel) + 8)
+	if x.topics.bytes+size > x.limits.Latest || x.topics.byName[l.Topic] == nil && len(x.topics.byName) >= x.limits.Topics {
+		l.Err = ErrTopics
+		return
+	}
+	l.record = w.latest(l.Topic, x.seconds()+l.Message.TTL, l.Message)
+}
+
+func (l *Latest) commit(x *index, w writer) {
+	if l.Err != nil {
+		return
+	}
+	if l.Message == nil {
+		if it := x.topics.byName[l.Topic]; it != nil {
+			x.setLatest(it, nil, 0, 0)
+		}
+		return
+	}
+	it, err := x.makeTopic(l.Topic)
+	if err != nil {
+		l.Err = err
+		return
+	}
+	x.setLatest(it, l.Message.appendContent(nil), x.seconds()+l.Message.TTL, w.place(l.record))
+}
+
+func (l *Latest) undo(*index) { l.Err = nil }
+
+func (l *Latest) alone() bool { return false }
+
+func (s *Subscription) plan(x *index, w writer) {
+	s.Err, s.nothing = nil, false
+	d := x.get(s.Ref)
+	if d == nil {
+		s.Err = ErrUnknown
+		return
+	}
+	node, n := x.membership(d, s.Topic)
+	switch {
+	case (node != 0) == s.On:
+		s.nothing = true
+	case s.On && n >= MaxSubscriptions:
+		s.Err = ErrSubscriptions
+	case s.On && x.topics.byName[s.Topic] == nil && len(x.topics.byName) >= x.limits.Topics:
+		s.Err = ErrTopics
+	default:
+		w.subscription(s.Ref, s.Topic, s.On)
+	}
+}
+
+// commit applies it. The bounds are looked at again: others of the same batch may
+// have filled them. A replay of the log comes to the same end.
+func (s *Subscription) commit(x *index, _ writer) {
+	if s.Err != nil || s.nothing {
+		return
+	}
+	d := x.get(s.Ref)
+	if s.On {
+		s.Err = x.subscribe(s.Ref, d, s.Topic)
+	} else {
+		x.unsubscribe(d, s.Topic)
+	}
+}
+
+func (s *Subscription) undo(*index) { s.Err, s.nothing = nil, false }
+
+func (s *Subscription) alone() bool { return false }
+
+func (r *Removal) plan(x *index, w writer) {
+	r.Err = nil
+	ref, d := x.find([]byte(r.Device))
+	if d == nil {
+		r.Err = ErrUnknown
+		return
+	}
+	r.ref = ref
+	w.remove(ref)
+}
+
+func (r *Removal) commit(x *index, _ writer) {
+	if r.Err == nil {
+		x.remove(r.ref)
+	}
+}
+
+func (r *Removal) undo(*index) { r.Err = nil }
+
+// alone: what a removal takes away could not be undone together with what was
+// planned before and after it.
+func (r *Removal) alone() bool { return true }
+
+// remove forgets a device. Who comes under its id later begins in a new era.
+func (x *index) remove(ref Ref) {
+	d := x.get(ref)
+	if d.box != 0 {
+		b := x.boxes.at(d.box)
+		for b.n > 0 {
+			if item := x.pop(b); isBody(item) {
+				x.n.Removed++
+				x.n.InFlight--
+				x.unref(item)
+			}
+		}
+		x.tidy(d)
+	}
+	x.unsubscribeAll(d)
+	// Sessions of the next device with this number are told from those of this
+	// one by going on with the fence.
+	*d = device{fence: d.fence}
+	x.ids.Remove(uint32(ref) - 1)
+	x.era++
+}

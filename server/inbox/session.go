@@ -1,0 +1,37 @@
+package inbox
+
+// open begins a session of a device: who it is, where its stream stands, and
+// what the device knows of that. It reports news: that the device, or its epoch,
+// is new and has to be logged.
+func (x *index) open(id []byte, r Resume) (o Opened, news bool, err error) {
+	ref, d := x.find(id)
+	known := d != nil
+	if !known {
+		if ref, d, err = x.add(id); err != nil {
+			return o, false, err
+		}
+	}
+	last := x.committed(d)
+	d.fence++
+	switch {
+	case !known:
+	case !r.Given:
+		o.Resumed = true
+	case !x.epoch(d).Is(r.Epoch):
+	case r.Seq > last:
+		// The device has what we have lost: from here on the numbers mean
+		// something else.
+		x.era++
+		d.era = x.era
+		news = true
+	case r.Seq < d.acked:
+		o.From = d.acked + 1
+	default:
+		o.Resumed = true
+		x.ack(ref, d, r.Seq)
+	}
+	o.Ref, o.Fence, o.Epoch, o.Last, o.Acked = ref, d.fence, x.epoch(d), last, d.acked
+	return o, news || !known, nil
+}
+
+func (x *index) epoch(d *device) Epoch { return Epoch{store: x.storeID, era: d.era} }

@@ -1,0 +1,217 @@
+package inbox
+
+import (
+	"maps"
+	"slices"
+	"strings"
+)
+
+// common is what the stores have in common: everything that memory answers.
+type common struct{ x *index }
+
+// Last implements Store.
+func (s *common) Last(ref Ref) (last, acked uint64) {
+	s.x.mu.Lock()
+	defer s.x.mu.Unlock()
+	d := s.x.get(ref)
+	if d == nil {
+		return 0, 0
+	}
+	return s.x.committed(d), d.acked
+}
+
+// Ack implements Store.
+func (s *common) Ack(ref Ref, fence uint32, seq uint64) {
+	s.x.mu.Lock()
+	defer s.x.mu.Unlock()
+	if d := s.x.get(ref); d != nil && d.fence == fence {
+		s.x.ack(ref, d, seq)
+	}
+}
+
+// Remember implements Store.
+func (s *common) Remember(c *Commit) {
+	locked := false
+	for _, op := range c.Ops {
+		p, ok := op.(*Put)
+		if !ok || p.Verdict != Stored || len(p.Message.ID) == 0 {
+			continue
+		}
+		if !locked {
+			s.x.mu.Lock()
+			defer s.x.mu.Unlock()
+			locked = true
+		}
+		s.x.keys.note(p.key, p.Outcome)
+	}
+}
+
+// IsNext implements Store.
+func (s *common) IsNext(ref Ref, seq uint64, body Body) bool {
+	s.x.mu.Lock()
+	defer s.x.mu.Unlock()
+	return s.x.isNext(ref, seq, body)
+}
+
+// Remaining implements Store.
+func (s *common) Remaining(body Body) int {
+	s.x.mu.Lock()
+	defer s.x.mu.Unlock()
+	if b := s.x.bodyOf(body); b != nil {
+		return int(b.refs)
+	}
+	return 0
+}
+
+// Lookup implements Store.
+func (s *common) Lookup(id []byte) (Info, bool) {
+	s.x.mu.Lock()
+	defer s.x.mu.Unlock()
+	ref, d := s.x.find(id)
+	if d == nil {
+		return Info{}, false
+	}
+	i := Info{Ref: ref, Epoch: s.x.epoch(d), Last: s.x.committed(d), Acked: d.acked, Topics: s.x.topicNames(d)}
+	if d.box != 0 {
+		s.x.expire(d, s.x.seconds())
+	}
+	if d.box != 0 {
+		b := s.x.boxes.at(d.box)
+		i.Messages, i.Bytes = int(b.live), int(b.bytes)
+	}
+	return i, true
+}
+
+// EachTopic implements Store.
+func (s *common) EachTopic(ref Ref, f func(topic string)) {
+	s.x.mu.Lock()
+	var names []string
+	if d := s.x.get(ref); d != nil && d.subs != 0 {
+		names = s.x.topicNames(d)
+	}
+	s.x.mu.Unlock()
+	for _, name := range names {
+		f(name)
+	}
+}
+
+// LatestOf implements Store.
+func (s *common) LatestOf(name []byte) (m Message, ok bool) {
+	s.x.mu.Lock()
+	defer s.x.mu.Unlock()
+	it := s.x.topics.byName[string(name)]
+	if it == nil || it.latest == nil || it.expires <= s.x.seconds() {
+		return m, false
+	}
+	return m, m.parseContent(it.latest) == nil
+}
+
+// Devices implements Store. A page costs a look at every id.
+func (s *common) Devices(after string, limit int) []string {
+	var all []string
+	for n := uint32(0); ; n += sweepSlice {
+		s.x.mu.Lock()
+		end := s.x.ids.End()
+		for i := n; i < min(n+sweepSlice, end); i++ {
+			if s.x.ids.Used(i) && string(s.x.ids.ID(i)) > after {
+				all = append(all, string(s.x.ids.ID(i)))
+			}
+		}
+		s.x.mu.Unlock()
+		all = smallest(all, limit)
+		if n+sweepSlice >= end {
+			break
+		}
+	}
+	slices.Sort(all)
+	return all[:min(len(all), limit)]
+}
+
+// smallest keeps the limit smallest of names when there are many more.
+func smallest(names []string, limit int) []string {
+	if len(names) < 2*limit+sweepSlice {
+		return names
+	}
+	slices.Sort(names)
+	clear(names[limit:])
+	return names[:limit]
+}
+
+// Topics implements Store.
+func (s *common) Topics(after string, limit int) []TopicInfo {
+	s.x.mu.Lock()
+	defer s.x.mu.Unlock()
+	now := s.x.seconds()
+	var all []TopicInfo
+	for name, it := range s.x.topics.byName {
+		if name > after {
+			all = append(all, it.info(now))
+		}
+	}
+	slices.SortFunc(all, func(a, b TopicInfo) int { return strings.Compare(a.Topic, b.Topic) })
+	return all[:min(len(all), limit)]
+}
+
+// Topic implements Store.
+func (s *common) Topic(name string) (TopicInfo, bool) {
+	s.x.mu.Lock()
+	defer s.x.mu.Unlock()
+	it := s.x.topics.byName[name]
+	if it == nil {
+		return TopicInfo{}, false
+	}
+	return it.info(s.x.seconds()), true
+}
+
+// counts returns the totals that memory knows.
+func (s *common) counts() Counts {
+	s.x.mu.Lock()
+	defer s.x.mu.Unlock()
+	c := s.x.n
+	c.Devices, c.Keys = s.x.ids.Len(), s.x.keys.len()
+	return c
+}
+
+// Check implements Store.
+func (s *common) Check() []string {
+	s.x.mu.Lock()
+	defer s.x.mu.Unlock()
+	return s.x.check()
+}
+
+// plan plans the operations of one commit.
+func (x *index) plan(c *Commit, w writer) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, op := range c.Ops {
+		op.plan(x, w)
+	}
+}
+
+// commit finishes the operations of commits whose records are safe.
+func (x *index) commit(cs []*Commit, w writer) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, c := range cs {
+		for _, op := range c.Ops {
+			op.commit(x, w)
+		}
+		x.n.Commits++
+	}
+}
+
+// undo takes back what was planned for commits that failed with err.
+func (x *index) undo(cs []*Commit, err error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, c := range slices.Backward(cs) {
+		for _, op := range slices.Backward(c.Ops) {
+			op.undo(x)
+		}
+		c.Err = err
+		x.n.Failed++
+	}
+}
+
+// sortedTopics returns all topics, for records and checks.
+func (x *index) sortedTopics() []string { return slices.Sorted(maps.Keys(x.topics.byName)) }
