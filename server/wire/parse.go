@@ -1,9 +1,6 @@
 package wire
 
-import (
-	"encoding/binary"
-	"fmt"
-)
+import "fmt"
 
 // Parse reads a device's message. Slices in up are parts of data or, for
 // strings with escapes, copies. Unknown keys are ignored; an operation that is
@@ -93,48 +90,4 @@ func (up *Up) check() *Error {
 		return nil
 	}
 	return &Error{Code: CodeUnknown, Text: fmt.Sprintf("type %q is not for devices to send", up.Op)}
-}
-
-// reader takes fields off a binary message; after a field that is not there ok
-// is false.
-type reader struct {
-	b  []byte
-	ok bool
-}
-
-// check is the error about fields that were not there, if any, of a message of
-// size bytes.
-func (r *reader) check(op Op, size int) *Error {
-	if r.ok {
-		return nil
-	}
-	return &Error{Code: CodeMalformed, Text: fmt.Sprintf("%v message of %d bytes is cut short, or a number in it too large", op, size)}
-}
-
-// int takes a uvarint of at most maxInt.
-func (r *reader) int() int {
-	v := r.uvarint()
-	r.ok = r.ok && v <= maxInt
-	return int(v & maxInt)
-}
-
-func (r *reader) uvarint() uint64 {
-	v, n := binary.Uvarint(r.b)
-	if n <= 0 {
-		r.ok = false
-		return 0
-	}
-	r.b = r.b[n:]
-	return v
-}
-
-func (r *reader) bytes() []byte {
-	n := r.uvarint()
-	if !r.ok || n > uint64(len(r.b)) {
-		r.ok = false
-		return nil
-	}
-	b := r.b[:n]
-	r.b = r.b[n:]
-	return b
 }
