@@ -2,113 +2,118 @@ package api
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
-	"net/http/pprof"
+	"net/url"
+	"slices"
 	"time"
 )
 
-// requestTimeout bounds every request but pprof's: nothing here may wait for
-// ever.
+// requestTimeout bounds every request but those for events and pprof: nothing
+// else here may wait for ever. It is longer than the longest wait.
 const requestTimeout = 35 * time.Second
 
 // handler serves the API of one node.
 type handler struct {
 	node   Node
 	onDone func(route string, status int, took time.Duration)
+	routes map[string]*route
+	bodies bodies
 }
 
-// NewHandler returns the API of node. onDone, if not nil, is told about every
-// request that was served; route is the pattern, not the path.
-func NewHandler(node Node, onDone func(route string, status int, took time.Duration)) http.Handler {
-	h := &handler{node: node, onDone: onDone}
-	mux := http.NewServeMux()
-	h.handle(mux, http.MethodPost, "/v1/publish", h.publish)
-	h.handle(mux, http.MethodGet, "/v1/devices/{id}", h.device)
-	h.handle(mux, http.MethodGet, "/healthz", h.health)
-	h.handle(mux, http.MethodGet, "/readyz", h.ready)
-	h.handle(mux, http.MethodGet, "/metrics", h.metrics)
-	mux.HandleFunc("/debug/pprof/", pprof.Index)
-	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
-	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
-	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
-	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		(&problem{Title: "Not found", Status: http.StatusNotFound,
-			Detail: fmt.Sprintf("there is nothing at %q", r.URL.Path)}).write(w)
-	})
-	return mux
-}
-
-// handle adds a route that answers one method, with a deadline and a count.
-func (h *handler) handle(mux *http.ServeMux, method, route string, f http.HandlerFunc) {
-	mux.HandleFunc(route, func(w http.ResponseWriter, r *http.Request) {
-		began := time.Now()
-		rec := &statusRecorder{ResponseWriter: w, status: http.StatusOK}
-		if r.Method == method || method == http.MethodGet && r.Method == http.MethodHead {
-			ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
-			defer cancel()
-			f(rec, r.WithContext(ctx))
-		} else {
-			rec.Header().Set("Allow", method)
-			(&problem{Title: "Method not allowed", Status: http.StatusMethodNotAllowed,
-				Detail: fmt.Sprintf("%s takes %s, not %s", route, method, r.Method)}).write(rec)
-		}
-		if h.onDone != nil {
-			h.onDone(route, rec.status, time.Since(began))
-		}
-	})
-}
-
-// statusRecorder remembers the status of an answer.
-type statusRecorder struct {
+// exchange is one request and its answer.
+type exchange struct {
 	http.ResponseWriter
+	r      *http.Request
+	ctx    context.Context // ends with the client or requestTimeout
+	names  names
+	query  url.Values // its names are ones that the route takes, each there once
 	status int
 }
 
-// WriteHeader remembers and passes on.
-func (r *statusRecorder) WriteHeader(status int) {
-	r.status = status
-	r.ResponseWriter.WriteHeader(status)
+// WriteHeader remembers the status and passes it on.
+func (x *exchange) WriteHeader(status int) {
+	x.status = status
+	x.ResponseWriter.WriteHeader(status)
 }
 
-func (h *handler) device(w http.ResponseWriter, r *http.Request) {
-	d, err := h.node.Device(r.Context(), r.PathValue("id"))
-	if err != nil {
-		failure(err, fmt.Sprintf("device %q is not connected here", r.PathValue("id"))).write(w)
+// Unwrap is for http.ResponseController.
+func (x *exchange) Unwrap() http.ResponseWriter { return x.ResponseWriter }
+
+// NewHandler returns the API of node. onDone, if not nil, is told about every
+// request to a route that there is; route is the pattern, not the path.
+func NewHandler(node Node, onDone func(route string, status int, took time.Duration)) http.Handler {
+	h := &handler{node: node, onDone: onDone, routes: map[string]*route{}}
+	h.addRoutes()
+	return h
+}
+
+// ServeHTTP implements http.Handler. It is not http.ServeMux, which redirects
+// paths with // or .. in them to others: a topic may be called "a//b", and must
+// not become "a/b".
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	pattern, names, bad := match(r.Method, r.URL.EscapedPath())
+	rt := h.routes[pattern]
+	if rt == nil {
+		bad.write(w)
 		return
 	}
-	writeJSON(w, d)
-}
-
-func (h *handler) health(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") }
-
-func (h *handler) ready(w http.ResponseWriter, _ *http.Request) {
-	if err := h.node.Ready(); err != nil {
-		(&problem{Title: "Not ready", Status: http.StatusServiceUnavailable, Detail: err.Error()}).write(w)
-		return
+	began := time.Now()
+	x := &exchange{ResponseWriter: w, r: r, ctx: r.Context(), names: names, status: http.StatusOK}
+	h.serve(rt, x, bad)
+	if h.onDone != nil {
+		h.onDone(rt.path, x.status, time.Since(began))
 	}
-	fmt.Fprintln(w, "ready")
 }
 
-func (h *handler) metrics(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
-	h.node.WriteMetrics(w)
-}
-
-// failure words an error of the node.
-func failure(err error, unknown string) *problem {
+// serve answers a request to a route. bad is what is wrong with its path.
+func (h *handler) serve(rt *route, x *exchange, bad *problem) {
+	f := rt.method(x.r.Method)
 	switch {
-	case errors.Is(err, ErrUnknownDevice):
-		return &problem{Title: "Unknown device", Status: http.StatusNotFound, Detail: unknown}
-	case errors.Is(err, ErrOverloaded):
-		return &problem{Title: "Overloaded", Status: http.StatusServiceUnavailable, Detail: err.Error(), RetryAfter: 1}
-	case errors.Is(err, context.DeadlineExceeded):
-		return &problem{Title: "Timed out", Status: http.StatusGatewayTimeout,
-			Detail: fmt.Sprintf("the node did not answer within %v", requestTimeout)}
-	case errors.Is(err, context.Canceled):
-		return &problem{Title: "Canceled", Status: 499, Detail: "the client went away"}
+	case f == nil:
+		x.Header().Set("Allow", rt.allow)
+		bad = &problem{Title: "Method not allowed", Status: http.StatusMethodNotAllowed,
+			Detail: fmt.Sprintf("%s takes %s, not %s", rt.path, rt.allow, clip([]byte(x.r.Method)))}
+	case bad == nil && !rt.anyQuery && x.r.URL.RawQuery != "":
+		bad = x.parseQuery(rt)
 	}
-	return &problem{Title: "Internal error", Status: http.StatusInternalServerError, Detail: err.Error()}
+	if bad != nil {
+		bad.write(x)
+		return
+	}
+	if rt.endless {
+		x.unhurried()
+	} else {
+		ctx, cancel := context.WithTimeout(x.ctx, requestTimeout)
+		defer cancel()
+		x.ctx = ctx
+	}
+	f(x)
+}
+
+// parseQuery reads the query and refuses parameters that the route does not take
+// or that come twice: one that is misspelt must not be passed over.
+func (x *exchange) parseQuery(rt *route) *problem {
+	query, err := url.ParseQuery(x.r.URL.RawQuery)
+	if err != nil {
+		return invalidParameter("", "the query cannot be read: "+err.Error())
+	}
+	for name, values := range query {
+		if !slices.Contains(rt.query, name) {
+			name = clip([]byte(name))
+			return invalidParameter(name, fmt.Sprintf("%s takes no parameter %q", rt.path, name))
+		}
+		if len(values) > 1 {
+			return invalidParameter(name, fmt.Sprintf("parameter %q is there %d times", name, len(values)))
+		}
+	}
+	x.query = query
+	return nil
+}
+
+// unhurried takes the server's read deadline away: it is for the body, which has
+// been read. When it passes, net/http cancels the request's context, although a
+// wait may be just as long and a stream of events has no end.
+func (x *exchange) unhurried() {
+	http.NewResponseController(x.ResponseWriter).SetReadDeadline(time.Time{}) // an error: not a real connection
 }

@@ -2,232 +2,182 @@ package api
 
 import (
 	"bytes"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"math"
 	"net/http"
-	"os"
-	"reflect"
-	"strings"
-	"time"
-	"unicode/utf8"
+	"slices"
+	"strconv"
+	"sync"
 )
 
 const (
-	// maxMessage is the largest message as a device gets it, in bytes: what a
-	// device's queue holds, and the same as devices may send.
-	maxMessage = 64 << 10
-	// maxEnvelope bounds what the protocol puts around payload, id and topic.
-	maxEnvelope = 128
-	// maxBody leaves room for white space and escapes in a JSON payload.
-	maxBody = 4 * maxMessage
-	// maxWait is the longest wait.
-	maxWait = 30 * time.Second
+	// maxLines bounds the messages of a batch.
+	maxLines = 1000
+	// maxAddressees bounds the devices named in a batch: all its messages are
+	// stored in one commit.
+	maxAddressees = 10_000
+	// maxPooled is the largest buffer that is kept for the next request.
+	maxPooled = 256 << 10
 )
 
-func (h *handler) publish(w http.ResponseWriter, r *http.Request) {
-	p, bad := readPublication(r)
+// work is what a publish request needs while it is read and answered.
+type work struct {
+	builder
+	req     request
+	refused []refusal
+	out     []byte
+}
+
+// refusal is the result of a line that makes no sense, and which message of the
+// batch it is.
+type refusal struct {
+	at  int
+	res Result
+}
+
+var works = sync.Pool{New: func() any { return new(work) }}
+
+// done gives the work back, without what belongs to this request.
+func (w *work) done() {
+	if cap(w.out) > maxPooled || cap(w.names) > maxPooled {
+		return
+	}
+	clear(w.refused)
+	clear(w.refs)
+	clear(w.req.devices[:cap(w.req.devices)])
+	w.pubs, w.ones, w.refs, w.refused = nil, nil, w.refs[:0], w.refused[:0]
+	w.req = request{devices: w.req.devices[:0]}
+	works.Put(w)
+}
+
+// publish serves POST /v1/publish.
+func (h *handler) publish(x *exchange) {
+	w := works.Get().(*work)
+	defer w.done()
+	lines, bad := isBatch(x.r.Header)
 	if bad != nil {
-		bad.write(w)
+		bad.write(x)
 		return
 	}
-	results, err := h.node.Publish(r.Context(), []*Publication{p})
+	limit := maxBody
+	if lines {
+		limit = maxBatchBody
+	}
+	body, held, bad := h.bodies.read(x.r, limit)
+	defer h.bodies.release(held)
+	if bad == nil && lines {
+		bad = w.readLines(body)
+	} else if bad == nil {
+		bad = w.readOne(body)
+	}
+	if bad != nil {
+		bad.write(x)
+		return
+	}
+	ps := w.finish()
+	if slices.ContainsFunc(ps, func(p *Publication) bool { return p.Wait > 0 }) {
+		x.unhurried()
+	}
+	w.send(h.node, x, ps)
+}
+
+// send publishes and answers.
+func (w *work) send(node Node, x *exchange, ps []*Publication) {
+	var results []Result
+	var err error
+	if len(ps) > 0 { // else no line made sense
+		if results, err = node.Publish(x.ctx, ps); err == nil && len(results) != len(ps) {
+			err = fmt.Errorf("the node gave %d results for %d messages", len(results), len(ps))
+		}
+	}
 	if err != nil {
-		failure(err, "").write(w)
+		bad := failure(err, "")
+		if (errors.Is(err, ErrStoreFull) || errors.Is(err, ErrStore)) && len(results) == len(ps) {
+			bad.Results = flatten(w.merge(results))
+		}
+		bad.write(x)
 		return
 	}
-	writeJSON(w, publishResponse{Results: flatten(results)})
+	w.out = appendResults(w.out[:0], w.merge(results))
+	head := x.Header()
+	head["Content-Type"] = jsonType
+	head["Content-Length"] = []string{strconv.Itoa(len(w.out))}
+	x.Write(w.out)
 }
 
-// publishRequest is the body of POST /v1/publish.
-type publishRequest struct {
-	Device  *string         `json:"device"`
-	Topic   *string         `json:"topic"`
-	All     *bool           `json:"all"`
-	Class   *string         `json:"class"`
-	ID      string          `json:"id"`
-	Payload json.RawMessage `json:"payload"`
-	// Bytes is a payload that is not JSON, in base64.
-	Bytes *[]byte `json:"payload_base64"`
-	// Wait is how many seconds to wait for the end of a broadcast.
-	Wait *float64 `json:"wait"`
+// merge puts the refused lines of a batch in their places.
+func (w *work) merge(results []Result) []Result {
+	if len(w.refused) == 0 {
+		return results
+	}
+	all := make([]Result, 0, len(results)+len(w.refused))
+	for _, no := range w.refused {
+		n := no.at - len(all)
+		all = append(append(all, results[:n]...), no.res)
+		results = results[n:]
+	}
+	return append(all, results...)
 }
 
-// publishResponse is the answer to it.
-type publishResponse struct {
-	Results []Result `json:"results"`
+// readOne reads a body of one message.
+func (w *work) readOne(body []byte) *problem {
+	w.reset(1)
+	if bad := w.req.parse(body); bad != nil {
+		return bad
+	}
+	return w.add(&w.req)
 }
 
-// flatten puts the results of devices in the place of their publication's.
-func flatten(rs []Result) []Result {
-	var out []Result
-	for _, r := range rs {
-		if r.Devices != nil {
-			out = append(out, r.Devices...)
+// readLines reads a body of one message a line. Lines of white space alone are
+// passed over.
+func (w *work) readLines(body []byte) *problem {
+	n := min(bytes.Count(body, []byte{'\n'})+1, maxLines)
+	w.reset(n)
+	addressees := 0
+	for number, at := 1, 0; len(body) > 0; number++ {
+		line, rest, _ := bytes.Cut(body, []byte{'\n'})
+		body = rest
+		s := scanner{b: line}
+		if s.next(); s.i == len(line) {
 			continue
 		}
-		out = append(out, r)
-	}
-	return out
-}
-
-// readPublication reads and checks the body of a publish request.
-func readPublication(r *http.Request) (*Publication, *problem) {
-	// Not http.MaxBytesReader: it cuts the connection, and a client that is still
-	// sending sees a reset instead of the answer.
-	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
-	if err == nil && len(body) > maxBody {
-		return nil, &problem{Title: "Too big", Status: http.StatusRequestEntityTooLarge, Field: "payload",
-			Detail: fmt.Sprintf("the body is larger than %d bytes", maxBody)}
-	}
-	if err != nil {
-		if errors.Is(err, os.ErrDeadlineExceeded) {
-			return nil, &problem{Title: "Timed out", Status: http.StatusRequestTimeout, Detail: "the body did not arrive in time"}
+		if at++; at > maxLines {
+			return &problem{Title: titleTooBig, Status: http.StatusRequestEntityTooLarge,
+				Detail: fmt.Sprintf("the body has more than %d lines: nothing was done, send several requests", maxLines)}
 		}
-		return nil, invalid("", "the body could not be read: "+err.Error())
-	}
-	dec := json.NewDecoder(bytes.NewReader(body))
-	dec.DisallowUnknownFields()
-	var req publishRequest
-	if err := dec.Decode(&req); err != nil {
-		return nil, decodeProblem(err)
-	}
-	if _, err := dec.Token(); err != io.EOF {
-		return nil, invalid("", "the body holds more than one JSON value")
-	}
-	return req.check()
-}
-
-// decodeProblem names the field that encoding/json could not take.
-func decodeProblem(err error) *problem {
-	var typ *json.UnmarshalTypeError
-	var syntax *json.SyntaxError
-	var corrupt base64.CorruptInputError
-	switch {
-	case errors.As(err, &corrupt):
-		return invalid("payload_base64", "payload_base64 is not base64: "+err.Error())
-	case errors.As(err, &typ):
-		if typ.Field == "" {
-			return invalid("", "the body is a JSON "+typ.Value+": want an object")
+		bad := w.readLine(line)
+		if bad != nil {
+			w.refuse(at-1, number, bad)
+			continue
 		}
-		return invalid(typ.Field, fmt.Sprintf("field %q is a JSON %s: want a %s", typ.Field, typ.Value, jsonName(typ.Type)))
-	case errors.As(err, &syntax):
-		return invalid("", fmt.Sprintf("the body is not JSON: byte %d: %v", syntax.Offset, err))
-	case errors.Is(err, io.EOF):
-		return invalid("", "the body is empty: want a JSON object")
-	}
-	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
-		name = strings.Trim(name, `"`)
-		return invalid(name, fmt.Sprintf("field %q is unknown", name))
-	}
-	return invalid("", "the body is not a publish request: "+err.Error())
-}
-
-// jsonName is what JSON calls a Go type of publishRequest.
-func jsonName(t reflect.Type) string {
-	switch t.Kind() {
-	case reflect.Bool:
-		return "boolean"
-	case reflect.Float64:
-		return "number"
-	}
-	return "string"
-}
-
-// check turns the request into a Publication or says which field is wrong.
-func (q *publishRequest) check() (*Publication, *problem) {
-	p := &Publication{ID: q.ID}
-	if bad := q.checkTarget(p); bad != nil {
-		return nil, bad
-	}
-	p.Class = ClassLive
-	if p.Devices != nil {
-		p.Class = ClassKept
-	}
-	if q.Class != nil {
-		if p.Class = Class(*q.Class); p.Class != ClassLive && p.Class != ClassLatest && p.Class != ClassKept {
-			return nil, invalid("class", fmt.Sprintf("class is %q: want live, latest or kept", *q.Class))
+		if addressees += max(1, len(w.req.devices)); addressees > maxAddressees {
+			return &problem{Title: titleTooBig, Status: http.StatusRequestEntityTooLarge, Field: "devices",
+				Detail: fmt.Sprintf("the lines up to %d name more than %d devices: nothing was done, send several requests", number, maxAddressees)}
 		}
 	}
-	if q.ID != "" && !printable(q.ID) {
-		return nil, invalid("id", "id must be at most 128 printable ASCII characters without spaces")
-	}
-	if q.Wait != nil {
-		if math.IsNaN(*q.Wait) || *q.Wait < 0 || *q.Wait > maxWait.Seconds() {
-			return nil, invalid("wait", fmt.Sprintf("wait is %v: want 0 to %v seconds", *q.Wait, maxWait.Seconds()))
-		}
-		p.Wait = time.Duration(*q.Wait * float64(time.Second))
-	}
-	switch {
-	case q.Bytes != nil && q.Payload != nil:
-		return nil, invalid("payload_base64", "payload and payload_base64 are both set: want one")
-	case q.Bytes != nil:
-		p.Payload, p.Raw = *q.Bytes, true
-	case q.Payload != nil && !utf8.Valid(q.Payload):
-		// Devices get it in a text message, and would have to hang up.
-		return nil, invalid("payload", "payload is not UTF-8")
-	case q.Payload != nil:
-		var compact bytes.Buffer
-		if err := json.Compact(&compact, q.Payload); err != nil {
-			return nil, invalid("payload", "payload is not JSON: "+err.Error())
-		}
-		p.Payload = compact.Bytes()
-	default:
-		return nil, invalid("payload", "payload is missing (any JSON value, or payload_base64)")
-	}
-	size, room := len(p.Payload), maxMessage-maxEnvelope-len(p.ID)-len(p.Topic)
-	if p.Raw {
-		size = base64.StdEncoding.EncodedLen(size)
-	}
-	if size > room {
-		return nil, &problem{Title: "Too big", Status: http.StatusRequestEntityTooLarge, Field: "payload",
-			Detail: fmt.Sprintf("payload makes %d bytes for a JSON device: with this id and topic at most %d are allowed", size, room)}
-	}
-	return p, nil
-}
-
-// checkTarget takes the one addressee.
-func (q *publishRequest) checkTarget(p *Publication) *problem {
-	n := 0
-	if q.Device != nil {
-		n++
-		if !printable(*q.Device) {
-			return invalid("device", "device must be 1 to 128 printable ASCII characters without spaces")
-		}
-		p.Devices = []string{*q.Device}
-	}
-	if q.Topic != nil {
-		n++
-		if !printable(*q.Topic) {
-			return invalid("topic", "topic must be 1 to 128 printable ASCII characters without spaces")
-		}
-		p.Topic = *q.Topic
-	}
-	if q.All != nil && *q.All {
-		n++
-		p.All = true
-	}
-	switch {
-	case n == 0:
-		return invalid("device", `no addressee: set "device", "topic" or "all": true`)
-	case n > 1:
-		return invalid("device", `more than one addressee: set one of "device", "topic" and "all"`)
+	if len(w.pubs)+len(w.refused) == 0 {
+		return invalid("", "the body is empty: want one JSON object a line")
 	}
 	return nil
 }
 
-// printable is the rule for names of devices and topics and ids of messages.
-func printable(s string) bool {
-	if len(s) == 0 || len(s) > 128 {
-		return false
+// readLine reads one line of a batch.
+func (w *work) readLine(line []byte) *problem {
+	if len(line) > maxBody {
+		return bodyTooBig(maxBody)
 	}
-	for i := range len(s) {
-		if s[i] <= ' ' || s[i] > '~' {
-			return false
-		}
+	if bad := w.req.parse(line); bad != nil {
+		return bad
 	}
-	return true
+	return w.add(&w.req)
+}
+
+// refuse makes a problem of one line its result.
+func (w *work) refuse(at, number int, bad *problem) {
+	reason := ReasonInvalid
+	if bad.Status == http.StatusRequestEntityTooLarge {
+		reason = ReasonTooBig
+	}
+	w.refused = append(w.refused, refusal{at, Result{Status: StatusRefused, Reason: reason, Field: bad.Field,
+		Detail: fmt.Sprintf("line %d: %s", number, bad.Detail)}})
 }

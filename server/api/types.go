@@ -34,7 +34,8 @@ type Node interface {
 	// length and order of ps. Kept messages of one call are stored in one
 	// commit. err is for the call as a whole; when it is ErrStoreFull or
 	// ErrStore results says which were done all the same (the live ones), the
-	// others are refused with ReasonStore.
+	// others are refused with ReasonStore. ps, its strings and payloads belong to
+	// the node from here on; see Publication for what they share.
 	Publish(ctx context.Context, ps []*Publication) (results []Result, err error)
 	// Device describes a device, or returns ErrUnknownDevice.
 	Device(ctx context.Context, id string) (Device, error)
@@ -57,9 +58,12 @@ type Node interface {
 	// Subscribe puts a device into a topic or takes it out; it returns
 	// ErrUnknownDevice, ErrLimit or ErrStore.
 	Subscribe(ctx context.Context, device, topic string, on bool) error
-	// Events calls f for every event from now on until ctx is over or f returns
-	// an error. It returns ErrOverloaded when there are too many listeners or
-	// this one was too slow; f is called from one goroutine.
+	// Events calls f for every event from now on until ctx is over, f returns an
+	// error, or the node goes down (then it returns nil). The first call is
+	// f(nil), as soon as it listens: the client sees the head of the answer then.
+	// It returns ErrOverloaded when there are too many listeners, without having
+	// called f, or when this one was too slow; f is called from one goroutine,
+	// and by nobody once Events has returned.
 	Events(ctx context.Context, filter EventFilter, f func(*Event) error) error
 	// Consistency checks the node's own books.
 	Consistency(ctx context.Context) (Consistency, error)
@@ -72,7 +76,7 @@ type Node interface {
 // Class is how a message is delivered.
 type Class string
 
-// The classes of docs and contract.
+// The classes.
 const (
 	ClassLive   Class = "live"   // to those connected now; default for topic and all
 	ClassLatest Class = "latest" // topics only: live, and the last value is kept
@@ -80,7 +84,9 @@ const (
 )
 
 // Publication is a checked publish request. Exactly one of Devices, Topic and All
-// is set.
+// is set. The strings of all publications of one call are parts of one string, and
+// the payloads that are JSON parts of one body: whoever keeps one of them for long
+// clones it, or it keeps them all (up to 16 MiB).
 type Publication struct {
 	Devices []string // one (from "device") or up to 1,000 (from "devices"); no duplicates
 	Topic   string
@@ -145,8 +151,8 @@ type Counts struct {
 	Dropped      int `json:"dropped,omitempty"` // live: pushed out of a full queue, or the connection ended
 }
 
-// Device is what GET /v1/devices/{id} answers. The fields from Address on are of the
-// connection, and missing while the device is away.
+// Device is what GET /v1/devices/{device} answers. Connection is missing while the
+// device is away.
 type Device struct {
 	Device  string   `json:"device"`
 	Online  bool     `json:"online"`
@@ -213,12 +219,13 @@ type Event struct {
 	Topic   string // EventUp: the channel
 	Payload []byte // EventUp
 	Raw     bool   // Payload is bytes, not JSON
-	Missed  int    // EventMissed
+	Missed  int    // EventMissed: how many
 }
 
-// EventFilter chooses events; the zero value is all.
+// EventFilter chooses events; the zero value is all. EventMissed comes whatever was
+// chosen.
 type EventFilter struct {
-	Kinds  []string // empty: all
+	Kinds  []string // of EventOnline, EventOffline, EventUp; empty: all
 	Device string   // empty: all
 }
 
