@@ -41,6 +41,9 @@ type Cast struct {
 	Group *Group
 	// Class is what may become of it at a connection whose socket is full.
 	Class Class
+	// Key, if not 0, is for messages of which only the last matters: in a queue
+	// it takes the place of a Droppable one of the same key.
+	Key uint32
 	// Done, if set, is called on the loop when the last receiver was dealt
 	// with.
 	Done func(CastResult)

@@ -211,7 +211,7 @@ func (l *Loop) queueFrames(w *castWalk, slot uint32, s *conn, sent int) {
 			k.result.Written++
 			continue
 		}
-		switch l.enqueue(slot, s, b[sent:], w.class, 1, true, sent > 0) {
+		switch l.enqueue(slot, s, outItem{b: b[sent:], class: w.class, frames: 1, begun: sent > 0, key: k.Key}, true) {
 		case Queued:
 			k.result.Queued++
 		default:

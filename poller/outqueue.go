@@ -48,6 +48,7 @@ var DefaultLimits = Limits{Messages: 64, Bytes: 64 << 10, Control: 16, ControlBy
 type outItem struct {
 	b      []byte
 	frames uint32 // messages in b, for counting drops
+	key    uint32 // replaces a waiting item of the same key, if not 0
 	class  Class
 	owned  bool // b came from Loop.buffers
 	begun  bool // the kernel has taken bytes of this frame that are not in b
@@ -94,26 +95,47 @@ func (q *outQueue) droppable(i int) bool {
 	return it.class == Droppable && !it.begun && (i > 0 || q.off == 0)
 }
 
-// enqueue puts b, or what is left of it after the kernel took some, behind what
-// waits. begun says that the frame has begun and must stay whole on the wire.
-// b is copied unless it is shared.
-func (l *Loop) enqueue(slot uint32, s *conn, b []byte, class Class, frames int, shared, begun bool) Result {
+// enqueue puts an item, or what is left of it after the kernel took some, behind
+// what waits. Its bytes are copied unless they are shared.
+func (l *Loop) enqueue(slot uint32, s *conn, it outItem, shared bool) Result {
 	q := l.queueOf(slot, s)
 	lim := &l.p.opt.Limits[s.limit]
-	if !begun && !q.room(lim, class, frames, len(b)) {
-		if class != Droppable || !l.makeRoom(q, lim, frames, len(b)) {
-			l.n.overflow.Add(uint64(frames))
+	if it.key != 0 && !it.begun {
+		l.removeKey(q, it.key)
+	}
+	if !it.begun && !q.room(lim, it.class, int(it.frames), len(it.b)) {
+		if it.class != Droppable || !l.makeRoom(q, lim, int(it.frames), len(it.b)) {
+			l.n.overflow.Add(uint64(it.frames))
 			return Full
 		}
 	}
-	it := outItem{b: b, frames: uint32(frames), class: class, begun: begun}
 	if !shared {
-		it.b = append(l.buffers.Get(len(b)), b...)
+		it.b = append(l.buffers.Get(len(it.b)), it.b...)
 		it.owned = true
 	}
 	q.items = append(q.items, it)
 	q.count(&it, 1)
 	return Queued
+}
+
+// removeKey takes the item with a key out of the queue, if it has not begun: a
+// newer one is about to take its place.
+func (l *Loop) removeKey(q *outQueue, key uint32) {
+	for i := range q.items {
+		it := &q.items[i]
+		if it.key != key || !q.droppable(i) {
+			continue
+		}
+		q.count(it, -1)
+		l.n.replaced.Add(uint64(it.frames))
+		if it.owned {
+			l.buffers.Put(it.b)
+		}
+		copy(q.items[i:], q.items[i+1:])
+		q.items[len(q.items)-1] = outItem{}
+		q.items = q.items[:len(q.items)-1]
+		return
+	}
 }
 
 // makeRoom drops the oldest droppable items until n bytes fit. It drops nothing

@@ -6,7 +6,7 @@ import "sync/atomic"
 type counters struct {
 	accepted, refused, acceptErrors, dialed, closed atomic.Uint64
 	reads, sends, bytesIn, bytesOut                 atomic.Uint64
-	overflow, dropped, slow, stale                  atomic.Uint64
+	overflow, dropped, replaced, slow, stale        atomic.Uint64
 	castWritten, castQueued, castDropped            atomic.Uint64
 	turns, ringsLost                                atomic.Uint64
 	_                                               [64]byte // keep other loops' lines apart
@@ -27,6 +27,7 @@ type Stats struct {
 
 	Overflow uint64 // writes refused by a full queue
 	Dropped  uint64 // droppable messages pushed out of a full queue
+	Replaced uint64 // droppable messages replaced by a newer one of their key
 	Slow     uint64 // connections closed by the write deadline
 	Stale    uint64 // events of connections already gone
 
@@ -54,6 +55,7 @@ func (p *Poller) Stats() Stats {
 		t.BytesOut += n.bytesOut.Load()
 		t.Overflow += n.overflow.Load()
 		t.Dropped += n.dropped.Load()
+		t.Replaced += n.replaced.Load()
 		t.Slow += n.slow.Load()
 		t.Stale += n.stale.Load()
 		t.CastWritten += n.castWritten.Load()

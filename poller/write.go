@@ -46,7 +46,7 @@ func (l *Loop) write(h Handle, b []byte, class Class, frames int, shared bool) R
 		return Written
 	}
 	if s.out != 0 {
-		return l.enqueue(h.Slot(), s, b, class, frames, shared, false)
+		return l.enqueue(h.Slot(), s, outItem{b: b, class: class, frames: uint32(frames)}, shared)
 	}
 	n, errno := sysSend(int(s.fd), b)
 	l.n.sends.Add(1)
@@ -59,7 +59,57 @@ func (l *Loop) write(h Handle, b []byte, class Class, frames int, shared bool) R
 		return Written
 	}
 	l.n.bytesOut.Add(uint64(n))
-	return l.enqueue(h.Slot(), s, b[n:], class, frames, shared, n > 0)
+	return l.enqueue(h.Slot(), s, outItem{b: b[n:], class: class, frames: uint32(frames), begun: n > 0}, shared)
+}
+
+// WriteParts sends one Reliable frame whose end, tail, is the same for many
+// connections: head is copied where it has to wait, tail is referred to, so nobody
+// may change it any more. Both go out in one writev.
+func (c Conn) WriteParts(head, tail []byte) Result {
+	l := c.l
+	s := c.get()
+	if s == nil || s.flags&noData != 0 {
+		return Gone
+	}
+	if len(tail) == 0 {
+		return c.Write(head, Reliable)
+	}
+	n := 0
+	if s.out == 0 {
+		l.iov[0].Base, l.iov[1].Base = unsafe.SliceData(head), unsafe.SliceData(tail)
+		l.iov[0].SetLen(len(head))
+		l.iov[1].SetLen(len(tail))
+		var errno unix.Errno
+		n, errno = sysWritev(int(s.fd), l.iov[:2])
+		clear(l.iov[:2])
+		l.n.sends.Add(1)
+		if errno != 0 {
+			if !temporary(errno) {
+				l.doom(c.h.Slot(), s, errno)
+				return Gone
+			}
+			n = 0
+		}
+		l.n.bytesOut.Add(uint64(n))
+	}
+	return l.enqueueParts(c.h.Slot(), s, head, tail, n)
+}
+
+// enqueueParts queues what is left of a frame in two parts after the kernel took
+// n bytes.
+func (l *Loop) enqueueParts(slot uint32, s *conn, head, tail []byte, n int) Result {
+	if n == len(head)+len(tail) {
+		return Written
+	}
+	if n >= len(head) {
+		return l.enqueue(slot, s, outItem{b: tail[n-len(head):], frames: 1, begun: true}, true)
+	}
+	if n == 0 && !l.queueOf(slot, s).room(&l.p.opt.Limits[s.limit], Reliable, 1, len(head)+len(tail)) {
+		l.n.overflow.Add(1)
+		return Full
+	}
+	l.enqueue(slot, s, outItem{b: head[n:], frames: 1, begun: true}, false)
+	return l.enqueue(slot, s, outItem{b: tail, begun: true}, true)
 }
 
 // writable sends what waits, joined by writev, as far as the socket takes it.
