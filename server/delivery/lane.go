@@ -94,7 +94,7 @@ func (l *Lane) flowFor(c Conn, p *Peer) *flow {
 	if p.flow != 0 {
 		return &l.flows[p.flow]
 	}
-	last, acked := l.hub.store.Last(p.Ref)
+	last, acked := l.hub.store.Last(p.Ref, p.Fence)
 	if last <= acked {
 		return nil
 	}
@@ -166,8 +166,8 @@ func (l *Lane) OfferBody(c Conn, body inbox.Body, send func(c Conn, seq uint64) 
 		return Gone // it was not among the receivers, or has it already
 	}
 	seq := f.sent + 1
-	if !l.open(f) || !l.hub.store.IsNext(p.Ref, seq, body) {
-		last, _ := l.hub.store.Last(p.Ref)
+	if !l.open(f) || !l.hub.store.IsNext(p.Ref, p.Fence, seq, body) {
+		last, _ := l.hub.store.Last(p.Ref, p.Fence)
 		f.last = max(f.last, last)
 		l.pump(p.flow)
 		return Queued
@@ -207,7 +207,7 @@ func (l *Lane) pump(i uint32) {
 	}
 	j := l.job()
 	j.flow, j.conn = i, f.conn
-	j.Ref, j.From = p.Ref, f.sent+1
+	j.Ref, j.Fence, j.From = p.Ref, p.Fence, f.sent+1
 	j.Max, j.Bytes = l.hub.window-int(f.sent-f.base), fetchBytes
 	f.fetching, f.retry = true, false
 	l.out.Fetch(j)
@@ -237,7 +237,7 @@ func (l *Lane) Fetched(j *Job) {
 	f := &l.flows[p.flow]
 	f.fetching = false
 	if j.Gone {
-		return // the device was removed, its connection will be closed
+		return // the connection will be closed
 	}
 	if j.Err != nil {
 		f.retry = true
@@ -286,7 +286,7 @@ func (l *Lane) skip(f *flow, to uint64, why string) bool {
 // when it was never sent: the device is out of its mind.
 func (l *Lane) Ack(c Conn, p *Peer, seq uint64) bool {
 	if p.flow == 0 {
-		_, acked := l.hub.store.Last(p.Ref)
+		_, acked := l.hub.store.Last(p.Ref, p.Fence)
 		return seq <= acked
 	}
 	f := &l.flows[p.flow]
@@ -312,7 +312,7 @@ func (l *Lane) Sent(p *Peer) uint64 {
 	if p.flow != 0 {
 		return l.flows[p.flow].sent
 	}
-	_, acked := l.hub.store.Last(p.Ref)
+	_, acked := l.hub.store.Last(p.Ref, p.Fence)
 	return acked
 }
 
@@ -331,7 +331,7 @@ func (l *Lane) Look(c Conn, p *Peer) {
 	if f == nil {
 		return
 	}
-	last, _ := l.hub.store.Last(p.Ref)
+	last, _ := l.hub.store.Last(p.Ref, p.Fence)
 	f.last = max(f.last, last)
 	l.pump(p.flow)
 }

@@ -42,8 +42,8 @@ func (h *Hub) Wait(ref inbox.Ref, seq uint64) *Waiter {
 	h.waiters.n.Add(1)
 	h.waiters.mu.Unlock()
 	// It may have been acknowledged before we were there.
-	if _, acked := h.store.Last(ref); acked >= seq {
-		h.acked(ref, acked)
+	if h.store.Acked(ref, seq) {
+		h.acked(ref, seq)
 	}
 	return w
 }

@@ -4,7 +4,7 @@ package inbox
 // their bytes.
 func (x *index) fetch(f *Fetch) {
 	f.Skip, f.Why, f.Items, f.Last, f.Gone, f.Err = 0, "", f.Items[:0], 0, false, nil
-	d := x.get(f.Ref)
+	d := x.current(f.Ref, f.Fence)
 	if d == nil {
 		f.Gone = true
 		return
@@ -58,8 +58,8 @@ func (x *index) fetch(f *Fetch) {
 }
 
 // isNext reports whether body is what the device gets as number seq.
-func (x *index) isNext(ref Ref, seq uint64, want Body) bool {
-	d := x.get(ref)
+func (x *index) isNext(ref Ref, fence uint32, seq uint64, want Body) bool {
+	d := x.current(ref, fence)
 	if d == nil || d.box == 0 || x.bodyOf(want) == nil {
 		return false
 	}

@@ -103,6 +103,16 @@ func (x *index) get(ref Ref) *device {
 	return x.devices.at(uint32(ref))
 }
 
+// current returns the device if fence is that of its last session. A connection
+// that was overtaken, or whose device was removed, gets nothing any more, also when
+// another device has got the number since.
+func (x *index) current(ref Ref, fence uint32) *device {
+	if d := x.get(ref); d != nil && d.fence == fence {
+		return d
+	}
+	return nil
+}
+
 // add makes a device known.
 func (x *index) add(id []byte) (Ref, *device, error) {
 	if x.ids.Len() >= x.limits.Devices {

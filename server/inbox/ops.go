@@ -117,7 +117,7 @@ func (x *index) remove(ref Ref) {
 	x.unsubscribeAll(d)
 	// Sessions of the next device with this number are told from those of this
 	// one by going on with the fence.
-	*d = device{fence: d.fence}
+	*d = device{fence: d.fence + 1}
 	x.ids.Remove(uint32(ref) - 1)
 	x.era++
 }

@@ -10,10 +10,10 @@ import (
 type common struct{ x *index }
 
 // Last implements Store.
-func (s *common) Last(ref Ref) (last, acked uint64) {
+func (s *common) Last(ref Ref, fence uint32) (last, acked uint64) {
 	s.x.mu.Lock()
 	defer s.x.mu.Unlock()
-	d := s.x.get(ref)
+	d := s.x.current(ref, fence)
 	if d == nil {
 		return 0, 0
 	}
@@ -24,9 +24,17 @@ func (s *common) Last(ref Ref) (last, acked uint64) {
 func (s *common) Ack(ref Ref, fence uint32, seq uint64) {
 	s.x.mu.Lock()
 	defer s.x.mu.Unlock()
-	if d := s.x.get(ref); d != nil && d.fence == fence {
+	if d := s.x.current(ref, fence); d != nil {
 		s.x.ack(ref, d, seq)
 	}
+}
+
+// Acked implements Store.
+func (s *common) Acked(ref Ref, seq uint64) bool {
+	s.x.mu.Lock()
+	defer s.x.mu.Unlock()
+	d := s.x.get(ref)
+	return d == nil || d.acked >= seq
 }
 
 // Remember implements Store.
@@ -47,10 +55,10 @@ func (s *common) Remember(c *Commit) {
 }
 
 // IsNext implements Store.
-func (s *common) IsNext(ref Ref, seq uint64, body Body) bool {
+func (s *common) IsNext(ref Ref, fence uint32, seq uint64, body Body) bool {
 	s.x.mu.Lock()
 	defer s.x.mu.Unlock()
-	return s.x.isNext(ref, seq, body)
+	return s.x.isNext(ref, fence, seq, body)
 }
 
 // Remaining implements Store.

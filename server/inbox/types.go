@@ -205,6 +205,7 @@ type Item struct {
 type Fetch struct {
 	// Set by the caller.
 	Ref   Ref
+	Fence uint32 // of the session that asks
 	From  uint64 // first number wanted
 	Max   int    // at most so many messages
 	Bytes int    // and, but for the first, so many bytes
@@ -214,7 +215,7 @@ type Fetch struct {
 	Why   string // "ttl" or "gone"
 	Items []Item // from Skip+1 or From on, without holes
 	Last  uint64 // last number that is stored
-	Gone  bool   // the device was removed
+	Gone  bool   // the device was removed, or has a later session
 	Err   error  // the disk could not be read: try again later
 
 	buf []byte
@@ -269,8 +270,8 @@ type Store interface {
 	// The errors are ErrDevices and ErrFailed.
 	Open(id []byte, r Resume) (Opened, error)
 	// Last returns the last number that is stored for the device, and the last
-	// one acknowledged.
-	Last(ref Ref) (last, acked uint64)
+	// one acknowledged; zeros when fence is not that of its last session.
+	Last(ref Ref, fence uint32) (last, acked uint64)
 	// Ack takes all up to seq as delivered. It does nothing when fence is not
 	// that of the device's last session. seq must have been fetched or stored.
 	Ack(ref Ref, fence uint32, seq uint64)
@@ -281,7 +282,10 @@ type Store interface {
 	// Fetch gets the next messages of a device; it may read a disk.
 	Fetch(f *Fetch)
 	// IsNext reports whether body is what the device gets as number seq.
-	IsNext(ref Ref, seq uint64, body Body) bool
+	IsNext(ref Ref, fence uint32, seq uint64, body Body) bool
+	// Acked reports whether the device has acknowledged number seq, or was
+	// removed.
+	Acked(ref Ref, seq uint64) bool
 	// Remaining returns for how many devices the body still waits.
 	Remaining(body Body) int
 
