@@ -1,0 +1,134 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"time"
+)
+
+// fakeNode answers what a test tells it to, and notes what it was asked.
+type fakeNode struct {
+	got     []*Publication
+	results []Result // nil: one that is written for each publication
+	err     error
+	ready   error
+	asked   string
+	devices []DeviceSummary
+	topics  []Topic
+	more    bool
+	books   Consistency
+	stream  func(ctx context.Context, f func(*Event) error) error // nil: returns err
+}
+
+func (n *fakeNode) Publish(_ context.Context, ps []*Publication) ([]Result, error) {
+	n.got = ps
+	if n.results != nil || n.err != nil {
+		return n.results, n.err
+	}
+	results := make([]Result, len(ps))
+	for i, p := range ps {
+		results[i] = Result{Topic: p.Topic, All: p.All, Status: StatusWritten}
+		for _, id := range p.Devices {
+			results[i].Devices = append(results[i].Devices, Result{Device: id, Status: StatusWritten})
+		}
+	}
+	return results, nil
+}
+
+func (n *fakeNode) Device(_ context.Context, id string) (Device, error) {
+	n.asked = "device " + id
+	at := time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC)
+	return Device{Device: id, Online: true, Topics: []string{"fw/eu"}, Connection: &Connection{Since: at, LastInbound: at}}, n.err
+}
+
+func (n *fakeNode) Devices(_ context.Context, p Page) ([]DeviceSummary, bool, error) {
+	n.asked = fmt.Sprintf("devices %+v", p)
+	return n.devices, n.more, n.err
+}
+
+func (n *fakeNode) RemoveDevice(_ context.Context, id string) error {
+	n.asked = "remove " + id
+	return n.err
+}
+
+func (n *fakeNode) Disconnect(_ context.Context, id string) error {
+	n.asked = "disconnect " + id
+	return n.err
+}
+
+func (n *fakeNode) Topics(_ context.Context, p Page) ([]Topic, bool, error) {
+	n.asked = fmt.Sprintf("topics %+v", p)
+	return n.topics, n.more, n.err
+}
+
+func (n *fakeNode) Topic(_ context.Context, name string) (Topic, error) {
+	n.asked = "topic " + name
+	return Topic{Topic: name, Subscribers: 3}, n.err
+}
+
+func (n *fakeNode) ClearTopic(_ context.Context, name string) error {
+	n.asked = "clear " + name
+	return n.err
+}
+
+func (n *fakeNode) Subscribe(_ context.Context, device, topic string, on bool) error {
+	n.asked = fmt.Sprintf("subscribe %s %s %v", device, topic, on)
+	return n.err
+}
+
+func (n *fakeNode) Events(ctx context.Context, filter EventFilter, f func(*Event) error) error {
+	n.asked = fmt.Sprintf("events %+v", filter)
+	if n.stream != nil {
+		return n.stream(ctx, f)
+	}
+	return n.err
+}
+
+func (n *fakeNode) Consistency(context.Context) (Consistency, error) { return n.books, n.err }
+
+func (n *fakeNode) Ready() error { return n.ready }
+
+func (n *fakeNode) WriteMetrics(w io.Writer) { io.WriteString(w, "roost_devices 7\n") }
+
+// lateBody stands for a body that does not arrive before the server's deadline.
+const lateBody = "late"
+
+// call serves one request, holds the answer to the OpenAPI file and returns it,
+// with the route and status that were counted. header are name, value pairs.
+func call(t testing.TB, n *fakeNode, method, path, body string, header ...string) (rec *httptest.ResponseRecorder, counted string) {
+	t.Helper()
+	route := ""
+	h := NewHandler(n, func(r string, status int, took time.Duration) {
+		route, counted = r, fmt.Sprintf("%s %d", r, status)
+	})
+	rec = httptest.NewRecorder()
+	req := httptest.NewRequest(method, path, strings.NewReader(body))
+	if body == lateBody {
+		req.Body = io.NopCloser(iotest.ErrReader(os.ErrDeadlineExceeded))
+	}
+	for i := 0; i < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	h.ServeHTTP(rec, req)
+	if err := theSpec().conforms(method, route, rec.Result(), rec.Body.Bytes()); err != nil {
+		t.Errorf("%s %s: %v\nanswer: %d %v %s", method, path, err, rec.Code, rec.Header(), rec.Body)
+	}
+	return rec, counted
+}
+
+// publish posts one message.
+func publish(t testing.TB, n *fakeNode, body string, header ...string) *httptest.ResponseRecorder {
+	t.Helper()
+	rec, counted := call(t, n, http.MethodPost, "/v1/publish", body, header...)
+	if want := fmt.Sprintf("/v1/publish %d", rec.Code); counted != want {
+		t.Errorf("counted as %q, want %q", counted, want)
+	}
+	return rec
+}
