@@ -46,7 +46,7 @@ export class Retry {
 
   /** Full jitter after `n` failures. */
   jitter(n = this.failures) {
-    return this.random() * Math.min(this.max, this.base * 2 ** Math.min(n, 40));
+    return this.random() * Math.min(this.max, this.base * 2 ** n);
   }
 
   /** A dial failed, or a code said to back off. `least`: what the node asked for, ms. */

@@ -19,7 +19,7 @@ const OPEN = 1;
  * @property {(link: Link, welcome: Message) => void} welcome
  * @property {(link: Link, m: Message) => void} message
  * @property {(link: Link, code: number | undefined, reason: string, retryAfter: number) => void} closed `code` is
- *   undefined when nobody said one
+ *   undefined when nobody said one; comes again when a socket that was given up is really gone
  * @property {(error: unknown) => void} fault
  * @property {() => Message} beat the next heartbeat
  */
@@ -110,7 +110,7 @@ export class Link {
     } else if (m.t === 'hb') {
       this.spread = m.spread ?? this.spread;
       this.answered ||= this.beaten;
-    } else if (m.t !== 'welcome') this.env.on.message(this, m);
+    } else this.env.on.message(this, m);
   }
 
   /** @param {Message} m */
@@ -200,10 +200,9 @@ export class Link {
 
   /** @param {number} code @param {string} reason */
   ended(code, reason) {
-    const { phase } = this;
     this.phase = 'over';
     this.clear();
     this.gone();
-    if (phase === 'dial' || phase === 'up') this.env.on.closed(this, code === 1005 || code === 1006 ? undefined : code, reason ?? '', this.retryAfter);
+    this.env.on.closed(this, code === 1005 || code === 1006 ? undefined : code, reason ?? '', this.retryAfter);
   }
 }

@@ -18,7 +18,7 @@ const LONGEST = 2 ** 31 - 1;
 /** @typedef {import('./core.js').Position} Position */
 /** @typedef {import('./core.js').Clock} Clock */
 
-export class RoostMessage {
+class RoostMessage {
   /** @param {Message} m */
   constructor(m) {
     this.type = 'message';
@@ -305,7 +305,6 @@ export class RoostClient {
   #lost(link, code, reason) {
     this.#active = null;
     this.stream.detach();
-    this.subscriptions.pause();
     const what = verdict(code);
     if (what === 'stop') this.#stopped(/** @type {number} */ (code), reason);
     else if (this.#dialing || this.#plan?.retry) {

@@ -91,7 +91,7 @@ export class Subscriptions {
 
   /** @param {Message} res */
   answer(res) {
-    const entry = [...this.topics.values()].find((e) => e.r === res.r && !e.done);
+    const entry = [...this.topics.values()].find((e) => e.r === res.r);
     if (!entry) return;
     if (!res.ok && res.code === 'unavailable') {
       entry.cancel?.();
@@ -112,18 +112,11 @@ export class Subscriptions {
     else this.env.fault(error);
   }
 
-  /** The connection is gone: nothing is asked until the next welcome. */
-  pause() {
+  /** What is wanted stays for the next start; those who wait are told. */
+  stop() {
     for (const entry of this.topics.values()) {
       entry.cancel?.();
       entry.cancel = null;
-    }
-  }
-
-  /** What is wanted stays for the next start; those who wait are told. */
-  stop() {
-    this.pause();
-    for (const entry of this.topics.values()) {
       entry.waiter?.reject(new RoostError('stopped', 'the client was stopped'));
       entry.waiter = null;
     }

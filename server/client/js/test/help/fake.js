@@ -76,7 +76,7 @@ export class FakeSocket {
 
   /** What came over the wire, as the client gets it. */
   raw(data) {
-    if (this.readyState <= 1) this.onmessage({ data });
+    if (this.readyState <= 2) this.onmessage({ data });
   }
 
   say(m) {
