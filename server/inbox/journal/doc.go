@@ -34,12 +34,12 @@
 //
 // # States of the writer
 //
-//	          write failed, sync failed, segment is full
-//	  ready ───────────────────────────────────────────────▶ turn
-//	    ▲      (of a full disk: stays ready)                   │ begin: sync the head, if
-//	    │                                                      │ it is sound; header of a
-//	    └──────────────────────────────────────────────────────┘ new segment, synced; names
-//	                       done                                  synced. Failed: stays
+//	        write failed, sync failed, segment is full
+//	ready ───────────────────────────────────────────────▶ turn
+//	  ▲      (of a full disk: stays ready)                   │ begin: sync the head, if
+//	  │                                                      │ it is sound; header of a
+//	  └──────────────────────────────────────────────────────┘ new segment, synced; names
+//	                     done                                  synced. Failed: stays
 //
 // In turn the head takes no batch, because a header that states its length may
 // be on disk already. turn with cut means that the head's end is not where the

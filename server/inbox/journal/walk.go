@@ -22,9 +22,11 @@ type walker struct {
 	sure    uint32 // all before was durable once
 	last    bool   // sure may rise: nobody states how much of the segment counts
 	asked   bool   // it was raised
+	header  uint32 // the last whole batch header that was found then
 	next    uint64 // the least number that the next batch can have; 0 is any
 
 	hurt   bool // the place before off is damaged
+	taken  bool // the batch there was in the log, synced or not: one follows it
 	torn   bool // the log ends at off
 	credit int  // bytes that may still be hashed in search of records, see salvage
 
@@ -74,7 +76,9 @@ func (w *walker) step() error {
 		if err != nil {
 			return err
 		}
-		if w.bodyOK(h, b, w.off) {
+		// Zeros in place of what cannot be read may be right by chance, but then
+		// Read could not read it.
+		if w.bodyOK(h, b, w.off) && !w.isBad(w.off, h.length) {
 			return w.deliver(h, b)
 		}
 	}
@@ -148,6 +152,7 @@ func (w *walker) damaged(h batch, whole bool) error {
 			return nil
 		}
 	}
+	w.taken = w.header > w.off
 	from, first := w.off, w.lose(w.off)
 	err := w.pass(h, whole)
 	if first && len(w.damages) > 0 {
@@ -181,7 +186,7 @@ func (w *walker) ask() error {
 			return err
 		}
 		if whole {
-			w.sure = max(w.sure, h.synced)
+			w.sure, w.header = max(w.sure, h.synced), off
 			off += h.length
 		} else {
 			off += align
@@ -191,8 +196,8 @@ func (w *walker) ask() error {
 }
 
 // pass moves off behind the damaged place: behind the batch if its header is
-// whole, else to the next whole header. What was durable is searched for
-// records on the way.
+// whole, else to the next whole header. What was in the log for certain is
+// searched for records on the way; the rest may be a batch that failed.
 func (w *walker) pass(h batch, whole bool) error {
 	stop := w.end
 	if whole {
@@ -227,7 +232,7 @@ func (w *walker) pass(h batch, whole bool) error {
 // that a bad sector has left behind, lengths are small, and it never runs out.
 func (w *walker) salvage(stop uint32) (uint32, error) {
 	w.credit = min(w.credit+4*align, maxCredit)
-	if w.off >= w.sure || stop-w.off < recordHead {
+	if w.off >= w.sure && !w.taken || stop-w.off < recordHead {
 		return align, nil
 	}
 	b, err := w.at(w.off, recordHead)
@@ -242,7 +247,7 @@ func (w *walker) salvage(stop uint32) (uint32, error) {
 	if b, err = w.at(w.off, int(size)); err != nil {
 		return 0, err
 	}
-	if !w.recordOK(b, w.off) {
+	if !w.recordOK(b, w.off) || w.isBad(w.off, size) {
 		w.credit -= int(size)
 		return align, nil
 	}

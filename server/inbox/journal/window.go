@@ -77,7 +77,7 @@ func (w *window) fill(off uint32, n int) error {
 	want = min(want, int(w.end-start))
 	have := len(w.buf)
 	if cap(w.buf) < want {
-		w.buf = append(make([]byte, 0, max(want, chunk)), w.buf...)
+		w.buf = append(make([]byte, 0, want), w.buf...) // chunk, but for small files and large batches
 	}
 	w.buf = w.buf[:want]
 	return w.read(w.buf[have:], start+uint32(have))
