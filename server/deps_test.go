@@ -28,6 +28,7 @@ var mayImport = map[string]struct {
 	"server/session":  {[]string{"server/idmap"}, "runs without sockets, on opaque handles"},
 	"server/inbox":    {[]string{"server/idmap", "server/inbox/journal"}, "rules and stores; knows no connection"},
 	"server/delivery": {[]string{"server/inbox", "server/session"}, "runs without sockets, on a sender and a store"},
+	"server/client":   {[]string{"server/ws", "server/wire"}, "a device, from the other side"},
 	"server/metrics":  {nil, "names only; values come from their owners"},
 	"server/api":      {nil, "declares the interface that it needs of a node"},
 	"server":          {[]string{"poller", "server/ws", "server/wire", "server/session", "server/metrics", "server/api", "server/inbox", "server/inbox/journal", "server/delivery"}, "joins the parts"},

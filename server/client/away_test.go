@@ -1,0 +1,289 @@
+package client
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"roost/server/wire"
+)
+
+func (r *rig) away(c Conn, in time.Duration, url string) {
+	r.Helper()
+	if e := r.on(c, wire.AppendAway(nil, r.form, 4001, int(in/time.Millisecond), url)); e.Kind != Away {
+		r.Fatalf("away became %+v", e)
+	}
+}
+
+// until wakes the session until it says how to go on about connecting.
+func (r *rig) until() Next {
+	r.Helper()
+	for range 1000 {
+		if _, next := r.wake(); next != (Next{}) {
+			return next
+		}
+	}
+	r.Fatal("it never says how to go on")
+	return Next{}
+}
+
+// The successor is connected before the old connection ends, whose end then
+// means nothing (rule 8 of the protocol, and "Going elsewhere").
+func TestAwayMakesBeforeItBreaks(t *testing.T) {
+	r := newRig(t, Saved{})
+	old := r.connect("e", 0)
+	r.kept(old, 1, "")
+	slot := r.now + 8*time.Second
+	r.away(old, 8*time.Second, "ws://n8:80")
+	next := r.until()
+	if next.Do != Reconnect || next.After != 0 || next.URL != "ws://n8:80" || next.Drop != 0 || r.now != slot {
+		t.Fatalf("%v before the slot: %+v", slot-r.now, next)
+	}
+	successor := r.s.Begin()
+	r.wantQuery(fmt.Sprintf(ident, "e", 1))
+	if e := r.kept(old, 2, ""); e.Kind != Deliver || r.s.Current() != old {
+		t.Fatalf("the old connection is still the current one: %+v", e)
+	}
+	if up, _ := r.wake(); up.Op != wire.OpAck || up.Seq != 2 {
+		t.Fatalf("said %+v", up)
+	}
+	w := defaultWelcome("e", 1) // the node did not know of 2 yet
+	e := r.on(successor, wire.AppendWelcome(nil, r.form, &w))
+	if e.Kind != Welcome || e.Old != old || r.s.Current() != successor {
+		t.Fatalf("got %+v", e)
+	}
+	if e := r.kept(old, 3, ""); e.Kind != Nothing {
+		t.Fatalf("what the old one says counts for nothing: %+v", e)
+	}
+	if next := r.s.OnClosed(old, r.now, 4002, "replaced"); next != (Next{}) {
+		t.Fatalf("4002 on it: %+v", next)
+	}
+	if next := r.s.OnLost(old, r.now); next != (Next{}) {
+		t.Fatalf("its end: %+v", next)
+	}
+	if e := r.kept(successor, 2, ""); e.Kind != Nothing {
+		t.Fatalf("2 again: %+v", e)
+	}
+	if e := r.kept(successor, 3, ""); e.Kind != Deliver {
+		t.Fatalf("3: %+v", e)
+	}
+}
+
+// 4002 can be read before the successor's welcome.
+func TestAwayReplacedBeforeTheWelcome(t *testing.T) {
+	r := newRig(t, Saved{})
+	old := r.connect("e", 0)
+	r.away(old, time.Second, "")
+	r.until()
+	successor := r.s.Begin()
+	if next := r.s.OnClosed(old, r.now, 4002, ""); next != (Next{}) {
+		t.Fatalf("got %+v", next)
+	}
+	w := defaultWelcome("e", 0)
+	if e := r.on(successor, wire.AppendWelcome(nil, r.form, &w)); e.Kind != Welcome {
+		t.Fatalf("got %+v", e)
+	}
+}
+
+func TestAwayClosedBeforeTheSlot(t *testing.T) {
+	for name, end := range map[string]func(r *rig, c Conn) Next{
+		"4001": func(r *rig, c Conn) Next { return r.s.OnClosed(c, r.now, 4001, "") },
+		"cut":  func(r *rig, c Conn) Next { return r.s.OnLost(c, r.now) },
+		"4101": func(r *rig, c Conn) Next { return r.s.OnClosed(c, r.now, 4101, "") },
+	} {
+		r := newRig(t, Saved{})
+		c := r.connect("e", 0)
+		r.away(c, time.Minute, "")
+		r.away(c, 30*time.Second, "ws://n8")
+		r.away(c, 9*time.Second, "ws://n9")
+		r.now += 2 * time.Second
+		next := end(r, c)
+		r.wantBetween(next, 7*time.Second, 7*time.Second)
+		if next.URL != "ws://n9" {
+			t.Errorf("%s: %+v", name, next)
+		}
+	}
+}
+
+func TestAwayClosedBehindTheSlot(t *testing.T) {
+	r := newRig(t, Saved{})
+	c := r.connect("e", 0)
+	r.away(c, time.Second, "")
+	r.now += 2 * time.Second
+	next := r.s.OnClosed(c, r.now, 4001, "")
+	r.wantBetween(next, 0, 0)
+}
+
+// A successor that cannot be reached does not cost the old connection.
+func TestAwaySuccessorFails(t *testing.T) {
+	r := newRig(t, Saved{})
+	old := r.connect("e", 0)
+	r.away(old, 0, "ws://n8")
+	r.until()
+	next := r.s.OnDialFailed(r.s.Begin(), r.now, 0)
+	if next.Do != Reconnect || next.After > time.Second || next.URL != "" || r.s.Current() != old {
+		t.Fatalf("got %+v", next)
+	}
+	if e := r.kept(old, 1, ""); e.Kind != Deliver {
+		t.Fatalf("got %+v", e)
+	}
+	due := r.now + next.After
+	if next := r.until(); next.Do != Reconnect || r.now != due {
+		t.Fatalf("got %+v, %v late", next, r.now-due)
+	}
+	// It goes down while the second try is waited for: that keeps its time.
+	next = r.s.OnDialFailed(r.s.Begin(), r.now, 0)
+	r.wantBetween(r.s.OnClosed(old, r.now, 4001, ""), next.After, next.After)
+}
+
+// A node, or two, that send a device round in circles do not get it to spin.
+func TestChurnIsBounded(t *testing.T) {
+	for name, round := range map[string]func(r *rig){
+		"away at once": func(r *rig) { r.away(r.s.Current(), 0, "") },
+		"4001":         func(r *rig) { r.s.OnClosed(r.s.Current(), r.now, 4001, "") },
+		"4002":         func(r *rig) { r.s.OnClosed(r.s.Current(), r.now, 4002, "") },
+		"cut":          func(r *rig) { r.s.spread = 0; r.s.OnLost(r.s.Current(), r.now) },
+		"hole":         func(r *rig) { r.kept(r.s.Current(), 9, "") },
+		"nonsense":     func(r *rig) { r.on(r.s.Current(), []byte("x")) },
+		"no welcome":   func(r *rig) { r.on(r.s.Begin(), []byte(`{"t":"hb","spread":0}`)) },
+	} {
+		r := newRig(t, Saved{})
+		start, dials := r.now, 0
+		for r.now < start+time.Hour {
+			r.connect("e", 0)
+			round(r)
+			for r.s.Current() == 0 || r.s.is(waiting) {
+				if next := r.until(); next.Do == Reconnect && next.Drop == 0 {
+					break
+				}
+			}
+			if dials++; dials > 250 {
+				t.Errorf("%s: 250 dials in %v", name, r.now-start)
+				break
+			}
+		}
+	}
+}
+
+// After a good connection the churn of before is forgotten: at once is at once.
+func TestChurnIsForgotten(t *testing.T) {
+	r := newRig(t, Saved{})
+	for range 20 {
+		r.s.OnClosed(r.connect("e", 0), r.now, 4001, "")
+	}
+	c := r.connect("e", 0)
+	r.good(c)
+	r.wantBetween(r.s.OnClosed(c, r.now, 4001, ""), 0, 0)
+}
+
+func TestHeartbeats(t *testing.T) {
+	first := map[time.Duration]bool{}
+	for seed := range uint64(100) {
+		r := newRig(t, Saved{})
+		r.s.random = seed
+		c := r.connect("e", 5)
+		start := r.now
+		up, _ := r.wake()
+		if up.Op != wire.OpHeartbeat || up.Seq != 5 || r.now-start >= 55*time.Second {
+			t.Fatalf("after %v: %+v", r.now-start, up)
+		}
+		first[r.now-start] = true
+		for range 5 {
+			before := r.now
+			r.on(c, wire.AppendHeartbeat(nil, r.form, 7_500))
+			if up, _ := r.wake(); up.Op != wire.OpHeartbeat || r.now-before != 55*time.Second {
+				t.Fatalf("after %v: %+v", r.now-before, up)
+			}
+		}
+	}
+	if len(first) < 90 {
+		t.Errorf("only %d times for the first", len(first))
+	}
+}
+
+func TestSilenceIsTheEnd(t *testing.T) {
+	r := newRig(t, Saved{})
+	c := r.connect("e", 0)
+	start := r.now
+	next := r.until()
+	if r.now != start+55*time.Second*3/2 || next.Drop != c || next.Err != ErrSilent {
+		t.Fatalf("after %v: %+v", r.now-start, next)
+	}
+	r.wantBetween(next, 4662*time.Millisecond, 4662*time.Millisecond)
+
+	// Any sign of life counts, and while the application is busy nobody reads.
+	c = r.connect("e", 0)
+	r.now += 80 * time.Second
+	r.s.Heard(c, r.now)
+	r.now += 80 * time.Second
+	if _, next := r.s.OnTime(r.now, nil); next != (Next{}) {
+		t.Fatalf("heard 80 s ago: %+v", next)
+	}
+	r.on(c, []byte(`{"t":"msg"}`))
+	r.now += time.Hour
+	if _, next := r.s.OnTime(r.now, nil); next != (Next{}) {
+		t.Fatalf("while the application is busy: %+v", next)
+	}
+	r.s.Handled(r.now)
+	if _, next := r.s.OnTime(r.now, nil); next != (Next{}) {
+		t.Fatalf("before anything was read: %+v", next)
+	}
+}
+
+func TestMessagesThatBreakTheProtocol(t *testing.T) {
+	for name, msg := range map[string]string{
+		"not JSON":         `{"t":`,
+		"second welcome":   string(wire.AppendWelcome(nil, wire.JSON, &wire.Welcome{SID: []byte(testSID), Epoch: "e"})),
+		"number too large": `{"t":"msg","seq":9007199254740992,"ttl":1}`,
+		"skip too large":   `{"t":"skip","to":9007199254740992}`,
+	} {
+		r := newRig(t, Saved{})
+		c := r.connect("e", wire.MaxSeq-100)
+		r.s.seq = wire.MaxSeq
+		if e := r.on(c, []byte(msg)); e.Kind != Dropped || e.Next.Drop != c || e.Next.Err == nil {
+			t.Errorf("%s: %+v", name, e)
+		}
+	}
+	for name, change := range map[string]func(*wire.Welcome){
+		"no sid":      func(w *wire.Welcome) { w.SID = nil },
+		"sid":         func(w *wire.Welcome) { w.SID = []byte("0123456789ABCDEF") },
+		"no epoch":    func(w *wire.Welcome) { w.Epoch = "" },
+		"acked > seq": func(w *wire.Welcome) { w.Acked = w.Seq + 1 },
+		"seq":         func(w *wire.Welcome) { w.Seq = 1 << 53 },
+	} {
+		r := newRig(t, Saved{})
+		w := defaultWelcome("e", 0)
+		change(&w)
+		c := r.s.Begin()
+		if e := r.on(c, wire.AppendWelcome(nil, r.form, &w)); e.Kind != Dropped || e.Next.Drop != c {
+			t.Errorf("%s: %+v", name, e)
+		}
+	}
+}
+
+func TestUnknownIsIgnored(t *testing.T) {
+	r := newRig(t, Saved{})
+	c := r.s.Begin()
+	for range 2 {
+		if e := r.on(c, []byte(`{"t":"dance"}`)); e.Kind != Nothing {
+			t.Fatalf("got %+v", e)
+		}
+		w := defaultWelcome("e", 0)
+		r.on(c, wire.AppendWelcome(nil, r.form, &w))
+		if r.s.Current() != c {
+			break
+		}
+	}
+}
+
+// A welcome with absurd numbers does not make a device spin or sleep.
+func TestWelcomeIsBounded(t *testing.T) {
+	for _, n := range []int{0, 1, 1<<31 - 1} {
+		r := newRig(t, Saved{})
+		r.welcome(wire.Welcome{SID: []byte(testSID), Epoch: "e", Heartbeat: n, Spread: n, Win: n, Back: wire.Back{Base: n, Max: n}})
+		s := &r.s
+		if s.beat < leastBeat || s.beat > mostBeat || s.spread > mostWait || s.base < leastBase || s.most < s.base || s.most > mostWait {
+			t.Errorf("%d: %+v", n, s)
+		}
+	}
+}

@@ -1,0 +1,191 @@
+package client
+
+import "time"
+
+// OnClosed takes the node's close frame on connection c, with its code (1005
+// if there was none) and reason. An answer to our own close is none of it.
+func (s *Session) OnClosed(c Conn, now time.Duration, code uint16, reason string) Next {
+	if !s.over(c) {
+		return Next{}
+	}
+	class := classOf(code)
+	if class == classStop {
+		s.current, s.next, s.flags = 0, 0, s.flags&^waiting|stopped
+		return Next{Do: Stop, Err: &StopError{Code: code, Reason: reason}}
+	}
+	dialed := s.leave(c, now)
+	switch {
+	case class == classBack:
+		return s.plan(now, s.guard(), false)
+	case class == classLost && !dialed:
+		return s.plan(now, s.slot()+s.guard(), false)
+	}
+	return s.plan(now, s.backoff(), true)
+}
+
+// OnLost takes the end of connection c without a close frame.
+func (s *Session) OnLost(c Conn, now time.Duration) Next {
+	if !s.over(c) {
+		return Next{}
+	}
+	if s.leave(c, now) {
+		return s.plan(now, s.backoff(), true)
+	}
+	return s.plan(now, s.slot()+s.guard(), false)
+}
+
+// OnDialFailed takes that connection c was refused, or had no welcome in time.
+// retryAfter is what the refusal's Retry-After said, or 0.
+func (s *Session) OnDialFailed(c Conn, now, retryAfter time.Duration) Next {
+	if c == 0 || c != s.next || s.is(stopped) {
+		return Next{}
+	}
+	s.leave(c, now)
+	// The random part on top: all that were refused together have the same
+	// Retry-After.
+	return s.plan(now, min(max(retryAfter, 0), ms(mostWait))+s.backoff(), true)
+}
+
+// over reports whether the end of c means anything: not of a connection that
+// was replaced or given up.
+func (s *Session) over(c Conn) bool {
+	return c != 0 && (c == s.current || c == s.next) && !s.is(stopped)
+}
+
+// leave forgets connection c; dialed says that it never had a welcome.
+func (s *Session) leave(c Conn, now time.Duration) (dialed bool) {
+	if c == s.next {
+		s.next = 0
+		return true
+	}
+	s.settle(now)
+	s.current, s.ackAt = 0, never
+	return false
+}
+
+// drop gives a connection up because of what the node said.
+func (s *Session) drop(c Conn, now time.Duration, why error) Event {
+	s.leave(c, now)
+	next := s.plan(now, s.backoff(), true)
+	next.Drop, next.Err = c, why
+	return Event{Kind: Dropped, Next: next}
+}
+
+// plan sets the time of the next dial, wait from now. A dial that is under way
+// decides by itself. One that is planned already, such as the slot of an away,
+// keeps its time, but a failure can put it off.
+func (s *Session) plan(now, wait time.Duration, failure bool) Next {
+	if s.next != 0 {
+		return Next{}
+	}
+	at := now + wait
+	if s.is(waiting) && (!failure || s.dialAt > at) {
+		at = max(s.dialAt, now)
+	}
+	s.flags |= waiting
+	s.dialAt = at
+	return Next{Do: Reconnect, After: at - now, URL: s.target()}
+}
+
+func (s *Session) target() string {
+	if s.url == nil {
+		return ""
+	}
+	return *s.url
+}
+
+// provenAfter is how old a connection must be for failures to be forgotten.
+const provenAfter = 10 * time.Second
+
+// settle forgets the failures if the current connection is a good one (rule 7).
+func (s *Session) settle(now time.Duration) {
+	if s.current != 0 && s.is(answered) && now-s.opened >= provenAfter {
+		s.failures, s.ends = 0, 0
+	}
+}
+
+// backoff returns a random wait and counts a failure (rule 6).
+func (s *Session) backoff() time.Duration {
+	d := s.jitter(s.failures)
+	if s.failures < 255 {
+		s.failures++
+	}
+	return d
+}
+
+// freeEnds is how many connections in a row may end before they are good ones
+// without a wait on top of what the rules say.
+const freeEnds = 2
+
+// guard is extra for a connection that has just ended.
+func (s *Session) guard() time.Duration {
+	d := s.extra()
+	if s.ends < 255 {
+		s.ends++
+	}
+	return d
+}
+
+// extra returns what to wait beside the rule's time: nothing, unless connection
+// after connection ends before it is a good one. A node that welcomes and hangs
+// up would be hammered otherwise.
+func (s *Session) extra() time.Duration {
+	if s.ends < freeEnds {
+		return 0
+	}
+	return s.jitter(s.ends - freeEnds)
+}
+
+// jitter returns a random time from 0 to min(most, base x 2^n).
+func (s *Session) jitter(n uint8) time.Duration {
+	limit := uint64(s.most)
+	if n < 32 {
+		limit = min(limit, uint64(s.base)<<n)
+	}
+	return time.Duration(s.rand() % (uint64(ms(uint32(limit))) + 1))
+}
+
+// slot returns when this device comes back after a cut that many share
+// (rule 5): its own place within spread.
+func (s *Session) slot() time.Duration {
+	if s.spread == 0 {
+		return 0
+	}
+	return ms(hash(s.device) % s.spread)
+}
+
+// hash is FNV-1a with 32 bits.
+func hash(id string) uint32 {
+	h := uint32(2166136261)
+	for i := range len(id) {
+		h = (h ^ uint32(id[i])) * 16777619
+	}
+	return h
+}
+
+// class is what a close code wants of a client.
+type class uint8
+
+const (
+	classBackoff class = iota
+	classBack          // come back at once
+	classLost          // nobody meant anything: like a cut
+	classStop          // do not come back
+)
+
+// classOf reads the hundreds of a code. Codes of RFC 6455 that say that we broke
+// a rule back off: a mended client is not known by its silence. The node never
+// sends the others, so a proxy has cut the connection.
+func classOf(code uint16) class {
+	switch {
+	case 4000 <= code && code < 4100:
+		return classBack
+	case 4200 <= code && code < 4400:
+		return classStop
+	}
+	switch code {
+	case 1000, 1001, 1005, 1006, 1011, 1012, 1013, 1014:
+		return classLost
+	}
+	return classBackoff
+}
