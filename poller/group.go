@@ -11,6 +11,15 @@ type Group struct {
 // Len returns the number of members.
 func (g *Group) Len() int { return len(g.members) }
 
+// Each calls f for every member until it says no. f must not change the group.
+func (g *Group) Each(l *Loop, f func(c Conn) bool) {
+	for _, slot := range g.members {
+		if !f(Conn{l, makeHandle(l.index, slot, l.conns.At(slot).gen)}) {
+			return
+		}
+	}
+}
+
 // Add puts the connection in and returns its position.
 func (g *Group) Add(c Conn) (pos uint32) {
 	g.members = append(g.members, c.Slot())

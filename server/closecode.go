@@ -14,6 +14,7 @@ import (
 const (
 	CloseDrain      ws.StatusCode = 4001 // this node is going down
 	CloseMoved      ws.StatusCode = 4002 // replaced by your own new connection
+	CloseRebalance  ws.StatusCode = 4003 // connect anew, for an operator
 	CloseOverloaded ws.StatusCode = 4101 // the node has no room
 	CloseSlow       ws.StatusCode = 4102 // the socket took nothing for 10 s
 	CloseHeartbeat  ws.StatusCode = 4103 // nothing was heard for 1.5 intervals
@@ -22,6 +23,7 @@ const (
 	CloseForbidden  ws.StatusCode = 4302 // not for you
 	CloseTakenOver  ws.StatusCode = 4303 // another client has this device's id
 	CloseMalformed  ws.StatusCode = 4304 // the request makes no sense
+	CloseRemoved    ws.StatusCode = 4305 // the device was removed
 )
 
 // refusalCode is the close code that stands for an HTTP status where a browser
@@ -30,6 +32,8 @@ func refusalCode(status int) ws.StatusCode {
 	switch status {
 	case 403:
 		return CloseForbidden
+	case 409:
+		return CloseTakenOver
 	case 503, 429:
 		return CloseOverloaded
 	case 426, 505:

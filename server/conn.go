@@ -1,6 +1,7 @@
 package server
 
 import (
+	"roost/server/delivery"
 	"roost/server/session"
 	"roost/server/wire"
 	"roost/server/ws"
@@ -17,19 +18,21 @@ const (
 )
 
 // connState is what the server knows about one connection, beside the reactor's
-// 32 bytes: 28 bytes without pointers, in a slab indexed by slot.
+// 32 bytes: 40 bytes without pointers, in a slab indexed by slot.
 type connState struct {
-	dev    session.Ref // kindDevice: the registered device
-	since  uint32      // when it was accepted, ticks of clockTick
-	last   uint32      // when input last came, ticks of clockTick
-	parser uint32      // index + 1 in handler.parsers while a message is cut; in kindHandshake: bytes of the head looked at
-	subs   uint32      // index + 1 in handler.subs while it has subscriptions
-	hb     uint16      // heartbeat interval in s
-	code   uint16      // close code that we sent, 0 for none
+	dev    session.Ref   // kindDevice: the registered device
+	peer   delivery.Peer // kindDevice: its kept messages
+	since  uint32        // when it was accepted, ticks of clockTick
+	last   uint32        // when input last came, ticks of clockTick
+	parser uint32        // index + 1 in handler.parsers while a message is cut; in kindHandshake: bytes of the head looked at
+	subs   uint32        // index + 1 in handler.subs while it has subscriptions
+	hb     uint16        // heartbeat interval in s
+	code   uint16        // close code that we sent, 0 for none
 	kind   connKind
 	// variant is the form of its frames: see variantOf.
 	variant uint8
-	paused  bool // reading is paused until the output is out
+	paused  bool  // reading is paused until the output is out
+	asking  uint8 // subscriptions and unsubscriptions that are being stored
 }
 
 // Variants of a frame: 1 + 9 x format + (0 for plain, else window bits - 7).

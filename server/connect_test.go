@@ -8,7 +8,9 @@ import (
 	"time"
 
 	gobwas "github.com/gobwas/ws"
+
 	"github.com/gobwas/ws/wsutil"
+	"roost/server/inbox"
 )
 
 func TestWelcome(t *testing.T) {
@@ -45,7 +47,8 @@ func TestDeviceMessages(t *testing.T) {
 		{`{"t":"unsub","r":4,"ch":"fw/eu"}`, `{"t":"res","r":4,"ok":true}`},
 		{`{"t":"dance"}`, `{"t":"err","code":"unknown","text":"unknown type \"dance\""}`},
 		{`{"t":"hb"`, `{"t":"err","code":"malformed","text":"byte 9: want ',' or '}', got the end"}`},
-		{`{"t":"up","ch":"a","p":1}`, `{"t":"err","code":"unknown","text":"type \"up\" is not served here"}`},
+		{`{"t":"auth","token":"x"}`, `{"t":"err","code":"auth","text":"this node takes no tokens (auth none)"}`},
+		{`{"t":"up","ch":"a","p":1}{"t":"hb"}`, `{"t":"err","code":"malformed","text":"byte 25: want the end, got '{'"}`},
 		{`{"t":"hb"}`, fmt.Sprintf(`{"t":"hb","spread":%d}`, s.spread())}, // and it goes on
 	} {
 		p.send(step.send)
@@ -60,7 +63,7 @@ func TestDeviceMessages(t *testing.T) {
 func TestSubscriptionLimit(t *testing.T) {
 	s := start(t, nil)
 	p, _ := device(t, s, "device=d1", "roost.v1.json")
-	for i := range maxSubscriptions {
+	for i := range inbox.MaxSubscriptions {
 		p.send(fmt.Sprintf(`{"t":"sub","r":1,"ch":"c%d"}`, i))
 		p.expect(`{"t":"res","r":1,"ok":true}`)
 	}
@@ -103,14 +106,14 @@ func TestTakeover(t *testing.T) {
 	}
 	third, w3 := device(t, s, "device=d1")
 	second.expectClose(4303)
-	if w3["sid"] == w1["sid"] || w3["resumed"] != false {
+	if w3["sid"] == w1["sid"] {
 		t.Errorf("a stranger got the session: %v", w3)
 	}
-	if got := publish(t, s, `{"device":"d1","payload":7}`); !strings.Contains(got, `"written"`) {
+	if got := publish(t, s, `{"device":"d1","class":"live","payload":7}`); !strings.Contains(got, `"written"`) {
 		t.Errorf("publish after takeovers: %s", got)
 	}
 	third.expect(`{"t":"msg","p":7}`)
-	if n := s.Devices(); n != 1 {
+	if n := s.registry.Len(); n != 1 {
 		t.Errorf("%d devices registered, want 1", n)
 	}
 }

@@ -2,6 +2,7 @@ package server
 
 import (
 	"roost/poller"
+	"roost/server/delivery"
 	"roost/server/wire"
 	"roost/server/ws"
 )
@@ -25,9 +26,8 @@ func (h *handler) deviceMessage(c poller.Conn, st *connState, ev *ws.Event) {
 		}
 		return
 	}
-	if h.up.HasSeq && h.up.Seq > 0 {
-		// Live messages carry no seq, so there is nothing to acknowledge.
-		h.close(c, st, CloseMalformed, "ack above the last sent message")
+	if h.up.HasSeq && !h.lane.Ack(delivery.Conn(c.Handle()), &st.peer, h.up.Seq) {
+		h.close(c, st, CloseMalformed, "acknowledgement of what was never sent")
 		return
 	}
 	switch h.up.Op {
@@ -35,17 +35,18 @@ func (h *handler) deviceMessage(c poller.Conn, st *connState, ev *ws.Event) {
 		h.n.heartbeats.Add(1)
 		h.appendMessage(st, wire.AppendHeartbeat(h.text[:0], f, h.s.spread()))
 	case wire.OpSubscribe:
-		h.result(st, f, h.topics.subscribe(h, c, st, h.up.Channel))
+		h.subscription(c, st, f, true)
 	case wire.OpUnsubscribe:
-		h.result(st, f, h.topics.unsubscribe(h, st, h.up.Channel))
+		h.subscription(c, st, f, false)
 	case wire.OpUp:
-		h.appendMessage(st, wire.AppendError(h.text[:0], f, errNoUplink))
+		h.uplink(c, st, f)
+	case wire.OpAuth:
+		h.appendMessage(st, wire.AppendError(h.text[:0], f, errNoAuth))
 	}
 }
 
-// errNoUplink answers messages of a device to the backend, for which nobody is
-// there yet.
-var errNoUplink = &wire.Error{Code: wire.CodeUnknown, Text: `type "up" is not served here`}
+// errNoAuth answers a token where nobody looks at tokens.
+var errNoAuth = &wire.Error{Code: wire.CodeAuth, Text: "this node takes no tokens (auth none)"}
 
 // result answers a request of the device.
 func (h *handler) result(st *connState, f wire.Format, err *wire.Error) {

@@ -144,7 +144,7 @@ func TestDeflate(t *testing.T) {
 	if f := packed.frame(); !f.Header.Rsv1() || inflate(t, f.Payload) != want {
 		t.Errorf("broadcast: rsv %v, %d bytes", f.Header.Rsv, len(f.Payload))
 	}
-	publish(t, s, `{"device":"packed","payload":"`+text+`"}`)
+	publish(t, s, `{"device":"packed","class":"live","payload":"`+text+`"}`)
 	if f := packed.frame(); !f.Header.Rsv1() || inflate(t, f.Payload) != want {
 		t.Errorf("publish: rsv %v, %d bytes", f.Header.Rsv, len(f.Payload))
 	}

@@ -38,13 +38,13 @@ func (s *Server) encode(m *wire.Message) (frames [poller.MaxVariants][]byte) {
 	return frames
 }
 
-// frameFor puts the frame of a message for one connection into h.out.
+// frameFor puts the frame of a message for one connection into h.frame.
 func (h *handler) frameFor(st *connState, m *wire.Message) {
 	f, bits := splitVariant(st.variant)
 	h.text = wire.AppendMessage(h.text[:0], f, m)
 	if bits != 0 && len(h.text) >= compressFrom {
-		h.out = ws.AppendFrameRSV1(h.out[:0], opcodes[f], h.deflater.Deflate(nil, h.text, bits))
+		h.frame = ws.AppendFrameRSV1(h.frame[:0], opcodes[f], h.deflater.Deflate(nil, h.text, bits))
 		return
 	}
-	h.out = ws.AppendFrame(h.out[:0], opcodes[f], h.text)
+	h.frame = ws.AppendFrame(h.frame[:0], opcodes[f], h.text)
 }

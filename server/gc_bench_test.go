@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"roost/poller"
+	"roost/server/inbox"
 	"roost/server/session"
 )
 
@@ -18,12 +19,17 @@ func BenchmarkCollect(b *testing.B) {
 	for _, n := range []int{15_000, 1_000_000} {
 		b.Run(fmt.Sprintf("devices=%d", n), func(b *testing.B) {
 			before := heapBytes()
-			registry := session.NewRegistry()
+			store, registry := inbox.NewMemory(inbox.Limits{}, nil), session.NewRegistry()
 			var states [2]poller.Slab[connState]
 			var records [2]poller.Slab[[8]uint32] // poller.conn and its timer node
 			for i := range n {
 				loop, slot := i%2, uint32(i/2)
-				out, err := registry.Register(fmt.Appendf(nil, "device-%07d", i), 0, uint64(i+1), uint64(i+1))
+				id := fmt.Appendf(nil, "device-%07d", i)
+				known, err := store.Open(id, inbox.Resume{})
+				if err != nil {
+					b.Fatal(err)
+				}
+				out, err := registry.Register(id, 0, uint64(i+1), uint64(i+1), known.Fence)
 				if err != nil {
 					b.Fatal(err)
 				}
@@ -39,6 +45,7 @@ func BenchmarkCollect(b *testing.B) {
 			}
 			b.ReportMetric(float64(heap)/float64(n), "heapB/device")
 			b.ReportMetric((markSeconds()-mark)/float64(b.N)*1e3, "mark-cpu-ms/gc")
+			runtime.KeepAlive(store)
 			runtime.KeepAlive(registry)
 			runtime.KeepAlive(&states)
 			runtime.KeepAlive(&records)

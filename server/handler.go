@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"roost/poller"
+	"roost/server/delivery"
 	"roost/server/wire"
 	"roost/server/ws"
 )
@@ -57,22 +58,30 @@ type handler struct {
 	freeParsers []uint32
 
 	// Scratch, valid within one call.
-	req    ws.Request
-	up     wire.Up
-	out    []byte // replies to what is being read
-	frames int    // messages in out
-	text   []byte
-	sid    []byte
+	req     ws.Request
+	up      wire.Up
+	out     []byte // replies to what is being read
+	frames  int    // messages in out
+	frame   []byte // a message on its way to the socket
+	query   []byte // decoded parameters of a request
+	asked   connectQuery
+	session delivery.Session
+	text    []byte
+	sid     []byte
 
 	deflater ws.Deflater
 	topics   topics
+	lane     *delivery.Lane
+	missed   atomic.Bool // set by anyone: a task could not be posted
 	sids     *rand.ChaCha8
 }
 
 // loopCounters count what one loop has seen.
 type loopCounters struct {
 	messagesIn, bytesIn atomic.Uint64 // whole messages and their payload bytes
+	keptSent, skips     atomic.Uint64 // kept messages and skips given to sockets, repeats included
 	heartbeats, pings   atomic.Uint64
+	ups                 atomic.Uint64 // messages to the backend
 	upgraded, refused   atomic.Uint64
 	upgradeTimeouts     atomic.Uint64
 	kinds               [kindOver + 1]atomic.Int64
@@ -81,7 +90,9 @@ type loopCounters struct {
 
 // newHandler makes the handler of one loop.
 func newHandler(s *Server, l *poller.Loop, seed [32]byte) *handler {
-	h := &handler{s: s, l: l, spare: new(ws.Parser), topics: newTopics(), sids: rand.NewChaCha8(seed)}
+	h := &handler{s: s, l: l, spare: new(ws.Parser), topics: newTopics(), sids: rand.NewChaCha8(seed),
+		query: make([]byte, 0, 1024)}
+	h.lane = s.hub.NewLane(h)
 	inflater := new(ws.Inflater)
 	limits := [2]ws.Limits{
 		{Frame: maxInbound, Message: maxInbound, Inflated: maxInbound},
@@ -211,9 +222,13 @@ func (h *handler) flush(c poller.Conn, st *connState) {
 
 // Drained goes on reading.
 func (h *handler) Drained(c poller.Conn) {
-	if st := h.conns.At(c.Slot()); st.paused {
+	st := h.conns.At(c.Slot())
+	if st.paused {
 		st.paused = false
 		c.Resume()
+	}
+	if st.kind == kindDevice {
+		h.lane.Drained(&st.peer)
 	}
 }
 
@@ -276,9 +291,10 @@ func (h *handler) Closed(c poller.Conn, why error) {
 // leave takes the device of a connection out of registry and topics.
 func (h *handler) leave(c poller.Conn, st *connState) {
 	if st.dev != 0 {
-		h.s.registry.Unregister(st.dev, uint64(c.Handle()))
+		h.s.gone(st.dev, c.Handle(), int(st.code))
 		st.dev = 0
 	}
+	h.lane.End(&st.peer)
 	if st.variant != 0 {
 		h.s.receivers[st.variant].Add(-1)
 		h.s.open.Add(-1)

@@ -1,11 +1,11 @@
 package server
 
 import (
-	"encoding/binary"
 	"errors"
-	"strconv"
 
 	"roost/poller"
+	"roost/server/delivery"
+	"roost/server/inbox"
 	"roost/server/session"
 	"roost/server/wire"
 	"roost/server/ws"
@@ -22,7 +22,11 @@ var (
 	errBadSID         = &ws.HandshakeError{Status: 400, Text: "query parameter sid: want the sid of a welcome"}
 	errBadHeartbeat   = &ws.HandshakeError{Status: 400, Text: "query parameter hb: want whole seconds, 30 to 300"}
 	errNoProtocol     = &ws.HandshakeError{Status: 400, Text: "none of the offered subprotocols is served: offer roost.v1.json or roost.v1.bin"}
-	errRegistryFull   = &ws.HandshakeError{Status: 503, Text: "the registry of devices is full", RetryAfter: 60}
+	errBadResume      = &ws.HandshakeError{Status: 400, Text: "query parameters epoch and seq: want those of the last welcome and message, both or neither"}
+	errBadTopic       = &ws.HandshakeError{Status: 400, Text: "query parameter topic: want at most 64 names of 1 to 128 printable ASCII characters without spaces"}
+	errRegistryFull   = &ws.HandshakeError{Status: 503, Text: "this node knows as many devices as it may", RetryAfter: 60}
+	errStore          = &ws.HandshakeError{Status: 503, Text: "the store of this node does not work", RetryAfter: 10}
+	errLate           = &ws.HandshakeError{Status: 409, Text: "a later connection of the device is there already"}
 )
 
 // handshake takes the request of a new connection and returns how many bytes it
@@ -118,27 +122,43 @@ func (h *handler) connect(c poller.Conn, st *connState) *ws.HandshakeError {
 	if !ok {
 		return errNoProtocol
 	}
-	id, sid, hb, refusal := h.connectQuery()
-	if refusal != nil {
+	q := &h.asked
+	if refusal := h.connectQuery(q); refusal != nil {
 		return refusal
 	}
-	got, err := h.s.registry.Register(id, sid, h.sids.Uint64()|1, uint64(c.Handle()))
-	if errors.Is(err, session.ErrID) {
-		return errBadDevice
-	} else if err != nil {
-		return errRegistryFull
+	q.hello.Conn, q.hello.Fresh = delivery.Conn(c.Handle()), h.sids.Uint64()|1
+	got := &h.session
+	var err error
+	if *got, err = h.s.hub.Connect(&q.hello); err != nil {
+		return connectRefusal(err)
 	}
-	st.dev, st.hb = got.Ref, uint16(hb)
+	st.dev, st.hb = got.Outcome.Ref, uint16(q.hb)
+	st.peer = delivery.Peer{Ref: got.Opened.Ref, Fence: got.Fence}
+	h.s.come(q.hello.ID, got.Old)
 	if got.Old != 0 {
 		h.s.replace(poller.Handle(got.Old), got.SameSession)
 	}
 	h.upgrade(c, st, kindDevice, protocol, f)
-	h.text = h.appendWelcome(h.text[:0], f, got, hb)
-	h.appendMessage(st, h.text)
+	h.appendMessage(st, h.appendWelcome(h.text[:0], f, got, q.hb))
 	c.SetVariant(st.variant)
 	c.SetDeadline(h.patience(st))
 	h.flush(c, st)
+	h.lane.Begin(q.hello.Conn, &st.peer)
+	h.restore(c, st, q.topics)
 	return nil
+}
+
+// connectRefusal words why a device cannot connect.
+func connectRefusal(err error) *ws.HandshakeError {
+	switch {
+	case errors.Is(err, session.ErrID):
+		return errBadDevice
+	case errors.Is(err, delivery.ErrLate):
+		return errLate
+	case errors.Is(err, inbox.ErrDevices) || errors.Is(err, session.ErrFull):
+		return errRegistryFull
+	}
+	return errStore
 }
 
 // chooseFormat takes the first offered subprotocol that is served. A client
@@ -151,33 +171,6 @@ func (h *handler) chooseFormat() (f wire.Format, protocol string, ok bool) {
 		}
 	}
 	return wire.JSON, "", !offered
-}
-
-// connectQuery reads the parameters of /v1/connect. id is valid until the next
-// request.
-func (h *handler) connectQuery() (id []byte, sid uint64, hb int, refusal *ws.HandshakeError) {
-	id, found, err := ws.QueryValue(h.req.RawQuery, "device", h.text[:0])
-	h.text = id
-	switch {
-	case !found:
-		return nil, 0, 0, errNoDevice
-	case err != nil || !session.ValidID(id):
-		return nil, 0, 0, errBadDevice
-	}
-	rest := h.text[len(id):]
-	if v, found, err := ws.QueryValue(h.req.RawQuery, "sid", rest); found {
-		if sid, err = parseSID(v, err); err != nil {
-			return nil, 0, 0, errBadSID
-		}
-	}
-	hb = defaultHeartbeat
-	if v, found, err := ws.QueryValue(h.req.RawQuery, "hb", rest); found {
-		n, bad := strconv.Atoi(string(v))
-		if hb = n; err != nil || bad != nil || hb < minHeartbeat || hb > maxHeartbeat {
-			return nil, 0, 0, errBadHeartbeat
-		}
-	}
-	return id, sid, hb, nil
 }
 
 // refuse answers no to a whole request. A browser cannot read a refused
@@ -227,49 +220,11 @@ func (h *handler) answer(c poller.Conn, st *connState, e *ws.HandshakeError) {
 }
 
 // appendWelcome appends the first message to a device.
-func (h *handler) appendWelcome(dst []byte, f wire.Format, got session.Outcome, hb int) []byte {
+func (h *handler) appendWelcome(dst []byte, f wire.Format, got *delivery.Session, hb int) []byte {
 	h.sid = appendSID(h.sid[:0], got.SID)
 	return wire.AppendWelcome(dst, f, &wire.Welcome{
-		SID: h.sid, Resumed: got.SameSession,
+		SID: h.sid, Epoch: got.Epoch.String(), Seq: got.Last, Acked: got.Acked, From: got.From, Resumed: got.Resumed, Win: delivery.Window,
 		Heartbeat: hb * 1000, Spread: h.s.spread(),
 		Node: h.s.opt.Node, Max: maxInbound, Back: wire.Back{Base: 1000, Max: 120_000},
 	})
-}
-
-const hexDigits = "0123456789abcdef"
-
-// appendSID writes a session id as 16 hex digits.
-func appendSID(dst []byte, sid uint64) []byte {
-	for shift := 60; shift >= 0; shift -= 4 {
-		dst = append(dst, hexDigits[sid>>shift&15])
-	}
-	return dst
-}
-
-var errSID = errors.New("not a session id")
-
-// parseSID is the inverse of appendSID.
-func parseSID(v []byte, err error) (uint64, error) {
-	var b [8]byte
-	if err != nil || len(v) != 16 {
-		return 0, errSID
-	}
-	for i := range b {
-		hi, lo := unhex(v[2*i]), unhex(v[2*i+1])
-		if hi > 15 || lo > 15 {
-			return 0, errSID
-		}
-		b[i] = hi<<4 | lo
-	}
-	return binary.BigEndian.Uint64(b[:]), nil
-}
-
-func unhex(c byte) byte {
-	switch {
-	case '0' <= c && c <= '9':
-		return c - '0'
-	case 'a' <= c && c <= 'f':
-		return c - 'a' + 10
-	}
-	return 255
 }

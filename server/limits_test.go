@@ -216,11 +216,11 @@ func TestSlowReaders(t *testing.T) {
 		for i := range 300 {
 			publish(t, s, fmt.Sprintf(`{"all":true,"wait":10,"payload":"%d %s"}`, i, payload))
 			good.expect(fmt.Sprintf(`{"t":"msg","p":"%d %s"}`, i, payload))
-			if s.Devices() == 1 {
+			if s.registry.Len() == 1 {
 				break
 			}
 		}
-		eventually(t, "the slow ones are closed", func() bool { return s.Devices() == 1 })
+		eventually(t, "the slow ones are closed", func() bool { return s.registry.Len() == 1 })
 		eventually(t, "they are counted as 4102", func() bool { return metric(t, s, `roost_closed_total{code="4102"}`) == slow })
 		if metric(t, s, "roost_queue_dropped_total") == 0 {
 			t.Error("no message was dropped")
@@ -242,7 +242,7 @@ func TestPingFlood(t *testing.T) {
 			break
 		}
 	}
-	eventually(t, "the flood is over", func() bool { return s.Devices() == 0 })
+	eventually(t, "the flood is over", func() bool { return s.registry.Len() == 0 })
 }
 
 func shortWrites(o *Options) {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"roost/poller"
+	"roost/server/inbox"
 )
 
 // Limits of the protocol; design.md's "on by default".
@@ -16,10 +17,7 @@ const (
 	// maxInbound is the largest message from a device, in bytes.
 	maxInbound = 64 << 10
 	// maxEcho is the largest message that /v1/echo takes.
-	maxEcho = 16 << 20
-	// maxSubscriptions is how many channels a device may be subscribed to.
-	maxSubscriptions = 64
-
+	maxEcho          = 16 << 20
 	minHeartbeat     = 30 // s
 	maxHeartbeat     = 300
 	defaultHeartbeat = 55 // below the 60 s of common idle proxies
@@ -32,9 +30,10 @@ type timing struct {
 	message   time.Duration // to finish a message that was begun
 	write     time.Duration // a socket that takes nothing while output waits
 	heartbeat time.Duration // one second of a heartbeat interval
+	tick      time.Duration // of the store and the lanes
 }
 
-var defaultTiming = timing{upgrade: 8 * time.Second, echo: 10 * time.Minute, message: 30 * time.Second, write: 10 * time.Second, heartbeat: time.Second}
+var defaultTiming = timing{upgrade: 8 * time.Second, echo: 10 * time.Minute, message: 30 * time.Second, write: 10 * time.Second, heartbeat: time.Second, tick: time.Second}
 
 // Options configures a Server. The zero value of a field means its default,
 // unless it says otherwise.
@@ -64,6 +63,10 @@ type Options struct {
 	// DrainOver is the time over which Drain closes all connections. Default:
 	// 1 s for each 1,000, at most 30 s.
 	DrainOver time.Duration
+
+	// Inbox keeps messages until they are acknowledged; the server closes it.
+	// Default: an inbox.Memory, which forgets when the process ends.
+	Inbox inbox.Store
 
 	// Log gets what happens. Default: slog.Default().
 	Log *slog.Logger
@@ -98,6 +101,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.timing == (timing{}) {
 		o.timing = defaultTiming
+	}
+	if o.Inbox == nil {
+		o.Inbox = inbox.NewMemory(inbox.Limits{}, nil)
 	}
 	if o.Log == nil {
 		o.Log = slog.Default()

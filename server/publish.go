@@ -2,221 +2,292 @@ package server
 
 import (
 	"context"
-	"sync/atomic"
+	"time"
 
-	"roost/poller"
 	"roost/server/api"
+	"roost/server/delivery"
+	"roost/server/inbox"
 	"roost/server/wire"
 )
 
-const (
-	// maxBroadcasts bounds the broadcasts under way, below what a loop queues.
-	maxBroadcasts = 512
-	// maxBroadcastBytes bounds the frames of broadcasts under way.
-	maxBroadcastBytes = 64 << 20
-)
-
-// Publish implements api.Node for class live: to the devices that are connected
-// now, without a trace afterwards.
-func (s *Server) Publish(ctx context.Context, p *api.Publication) (api.Result, error) {
-	m := &wire.Message{ID: []byte(p.ID), Channel: []byte(p.Topic), Payload: p.Payload, Raw: p.Raw}
-	if p.Device != "" {
-		return s.publishDevice(ctx, p.Device, m)
+// Publish implements api.Node. What has to be stored is one commit; live
+// messages go out meanwhile.
+func (s *Server) Publish(ctx context.Context, ps []*api.Publication) ([]api.Result, error) {
+	results := make([]api.Result, len(ps))
+	k := s.collect(ps)
+	if k != nil {
+		s.hub.Publish(&k.commit, func() { close(k.done) })
 	}
-	return s.broadcast(ctx, p, m)
-}
-
-// publishDevice sends to one device and waits for what became of it.
-func (s *Server) publishDevice(ctx context.Context, device string, m *wire.Message) (api.Result, error) {
-	res := api.Result{Device: device, Status: api.StatusOffline}
-	conn, ok := s.registry.Lookup([]byte(device))
-	if !ok {
-		s.live.offline.Add(1)
-		return res, nil
+	for i, p := range ps {
+		if p.Class == api.ClassLive {
+			if err := s.publishLive(ctx, p, &results[i]); err != nil {
+				return nil, err
+			}
+		}
 	}
-	answer := make(chan poller.Result, 1)
-	ok = s.p.Post(poller.Handle(conn), poller.TaskFunc(func(l *poller.Loop) {
-		answer <- s.handlers[l.Index()].sendTo(l.Conn(poller.Handle(conn)), m)
-	}))
-	if !ok {
-		return res, api.ErrOverloaded
+	if k == nil {
+		return results, nil
 	}
 	select {
-	case r := <-answer:
-		s.live.count(&res, r)
-		return res, nil
+	case <-k.done:
 	case <-ctx.Done():
-		return res, ctx.Err()
+		return nil, ctx.Err()
 	}
+	if k.commit.Err != nil {
+		for i, p := range ps {
+			if p.Class != api.ClassLive {
+				results[i] = refused(p, api.ReasonStore)
+			}
+		}
+		return results, storeError(k.commit.Err)
+	}
+	k.report(ctx, results)
+	return results, nil
 }
 
-// sendTo sends a live message to one connection of this loop.
-func (h *handler) sendTo(c poller.Conn, m *wire.Message) poller.Result {
-	st := h.conns.At(c.Slot())
-	if !c.Alive() || st.kind != kindDevice {
-		return poller.Gone
+// refused is the answer for a whole publication that was not stored.
+func refused(p *api.Publication, reason string) api.Result {
+	r := api.Result{Topic: p.Topic, All: p.All, Status: api.StatusRefused, Reason: reason}
+	if len(p.Devices) == 1 {
+		r.Device = p.Devices[0]
+		return r
 	}
-	h.frameFor(st, m)
-	r := c.Write(h.out, poller.Droppable)
-	h.out = h.out[:0]
+	for _, d := range p.Devices {
+		r.Devices = append(r.Devices, api.Result{Device: d, Status: api.StatusRefused, Reason: reason})
+	}
 	return r
 }
 
-// liveCounts count what became of live messages to single devices.
-type liveCounts struct{ written, queued, offline, refused atomic.Uint64 }
+// stored is the part of a publish that has to be stored.
+type stored struct {
+	s      *Server
+	ps     []*api.Publication
+	commit inbox.Commit
+	done   chan struct{}
 
-// count puts r into words and counts it.
-func (n *liveCounts) count(res *api.Result, r poller.Result) {
-	switch r {
-	case poller.Written:
-		res.Status = api.StatusWritten
-		n.written.Add(1)
-	case poller.Queued:
-		res.Status = api.StatusQueued
-		n.queued.Add(1)
-	case poller.Full:
-		res.Status, res.Reason = api.StatusRefused, api.ReasonTooBig
-		n.refused.Add(1)
-	default:
-		res.Status = api.StatusOffline
-		n.offline.Add(1)
-	}
+	puts     []inbox.Put // in order of publications and their devices
+	messages []inbox.Message
 }
 
-// broadcast is one message on its way to many, over all loops.
-type broadcast struct {
-	s       *Server
-	topic   string // empty: to all
-	frames  [poller.MaxVariants][]byte
-	bytes   int64
-	pending atomic.Int32 // loops that have not finished
-	sum     [3]atomic.Int64
-	done    chan struct{}
-}
-
-// broadcast starts a message to a topic or to all, and waits for its end if
-// asked to.
-func (s *Server) broadcast(ctx context.Context, p *api.Publication, m *wire.Message) (api.Result, error) {
-	res := api.Result{Topic: p.Topic, All: p.All, Status: api.StatusQueued}
-	b := &broadcast{s: s, topic: p.Topic, done: make(chan struct{})}
-	b.frames = s.encode(m)
-	for _, f := range b.frames {
-		b.bytes += int64(len(f))
-	}
-	many, large := s.broadcasts.Add(1) > maxBroadcasts, s.broadcastBytes.Add(b.bytes) > maxBroadcastBytes
-	if many || large {
-		s.broadcasts.Add(-1)
-		s.broadcastBytes.Add(-b.bytes)
-		return res, api.ErrOverloaded
-	}
-	if p.All {
-		if res.Receivers = s.registry.Len(); res.Receivers == 0 {
-			res.Status = api.StatusOffline
+// collect makes the commit of all publications that are not live, nil if there
+// are none.
+func (s *Server) collect(ps []*api.Publication) *stored {
+	n, puts := 0, 0
+	for _, p := range ps {
+		if p.Class != api.ClassLive {
+			n++
+			if p.Class == api.ClassKept {
+				puts += len(p.Devices)
+			}
 		}
 	}
-	b.pending.Store(int32(len(s.handlers)))
-	for _, l := range s.p.Loops() {
-		if !l.Post(b) {
-			b.finish(poller.CastResult{})
-		}
-	}
-	if p.Wait <= 0 {
-		return res, nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, p.Wait)
-	defer cancel()
-	select {
-	case <-b.done:
-		b.report(&res)
-		return res, nil
-	case <-ctx.Done():
-		return res, nil // still queued
-	}
-}
-
-// Run starts the broadcast on one loop.
-func (b *broadcast) Run(l *poller.Loop) {
-	cast := poller.Cast{Frames: b.frames, Class: poller.Droppable, Done: b.finish}
-	if b.topic != "" {
-		t := b.s.handlers[l.Index()].topics.byName[b.topic]
-		if t == nil {
-			b.finish(poller.CastResult{})
-			return
-		}
-		cast.Group = &t.group
-	}
-	if !l.Cast(cast) {
-		b.finish(poller.CastResult{})
-	}
-}
-
-// finish adds one loop's result; the last one ends the broadcast.
-func (b *broadcast) finish(r poller.CastResult) {
-	for i, n := range [...]int{r.Written, r.Queued, r.Dropped} {
-		b.sum[i].Add(int64(n))
-	}
-	if b.pending.Add(-1) == 0 {
-		b.s.broadcasts.Add(-1)
-		b.s.broadcastBytes.Add(-b.bytes)
-		close(b.done)
-	}
-}
-
-// report puts the sums into an API result.
-func (b *broadcast) report(res *api.Result) {
-	written, queued, dropped := int(b.sum[0].Load()), int(b.sum[1].Load()), int(b.sum[2].Load())
-	res.Counts = &api.Counts{Written: written, Queued: queued, Dropped: dropped}
-	res.Receivers = written + queued + dropped
-	switch {
-	case res.Receivers == 0:
-		res.Status = api.StatusOffline
-	case queued == 0 && dropped == 0:
-		res.Status = api.StatusWritten
-	case written == 0 && queued == 0:
-		res.Status, res.Reason = api.StatusRefused, api.ReasonTooBig
-	}
-}
-
-// Device implements api.Node: it asks the loop that has the device.
-func (s *Server) Device(ctx context.Context, id string) (api.Device, error) {
-	conn, ok := s.registry.Lookup([]byte(id))
-	if !ok {
-		return api.Device{}, api.ErrUnknownDevice
-	}
-	answer := make(chan *api.Device, 1)
-	ok = s.p.Post(poller.Handle(conn), poller.TaskFunc(func(l *poller.Loop) {
-		answer <- s.handlers[l.Index()].describe(l.Conn(poller.Handle(conn)), id)
-	}))
-	if !ok {
-		return api.Device{}, api.ErrOverloaded
-	}
-	select {
-	case d := <-answer:
-		if d == nil {
-			return api.Device{}, api.ErrUnknownDevice
-		}
-		return *d, nil
-	case <-ctx.Done():
-		return api.Device{}, ctx.Err()
-	}
-}
-
-// describe says what is known about a device of this loop, nil if it is gone.
-func (h *handler) describe(c poller.Conn, id string) *api.Device {
-	st := h.conns.At(c.Slot())
-	if !c.Alive() || st.kind != kindDevice {
+	if n == 0 {
 		return nil
 	}
-	f, bits := splitVariant(st.variant)
-	d := &api.Device{
-		Device: id, Online: true, Node: h.s.opt.Node, Address: c.RemoteAddr(),
-		Protocol: f.String(), Deflate: bits != 0, HeartbeatSeconds: int(st.hb),
-		Since:       h.s.timeOf(st.since),
-		LastInbound: h.s.timeOf(st.last),
-		QueuedBytes: c.Waiting(),
+	k := &stored{s: s, ps: ps, done: make(chan struct{}), puts: make([]inbox.Put, 0, puts), messages: make([]inbox.Message, 0, n)}
+	k.commit.Ops = make([]inbox.Op, 0, n-1+max(puts, 1))
+	for _, p := range ps {
+		if p.Class == api.ClassLive {
+			continue
+		}
+		k.messages = append(k.messages, inbox.Message{TTL: ttlOf(p), Raw: p.Raw, ID: []byte(p.ID), Channel: []byte(p.Topic), Payload: p.Payload})
+		m := &k.messages[len(k.messages)-1]
+		switch {
+		case p.Class == api.ClassLatest:
+			k.commit.Ops = append(k.commit.Ops, &inbox.Latest{Topic: p.Topic, Message: m})
+		case len(p.Devices) == 0:
+			k.commit.Ops = append(k.commit.Ops, &inbox.Spread{Topic: p.Topic, Message: m})
+		}
+		for _, d := range p.Devices {
+			k.puts = append(k.puts, inbox.Put{Device: d, Message: m})
+			k.commit.Ops = append(k.commit.Ops, &k.puts[len(k.puts)-1])
+		}
 	}
-	for _, sub := range h.topics.list(st) {
-		d.Topics = append(d.Topics, sub.t.name)
+	return k
+}
+
+// ttlOf returns a publication's ttl in seconds.
+func ttlOf(p *api.Publication) uint32 {
+	if p.TTL == 0 {
+		return uint32(inbox.MaxTTL / time.Second)
 	}
-	return d
+	return uint32(p.TTL / time.Second)
+}
+
+// report fills in the results of what was committed, and waits for what its
+// publisher wants to wait for.
+func (k *stored) report(ctx context.Context, results []api.Result) {
+	op := 0
+	for i, p := range k.ps {
+		switch {
+		case p.Class == api.ClassLive:
+			continue
+		case p.Class == api.ClassLatest:
+			results[i] = k.latest(ctx, k.commit.Ops[op].(*inbox.Latest), p)
+			op++
+		case len(p.Devices) == 0:
+			results[i] = k.spread(ctx, k.commit.Ops[op].(*inbox.Spread), p)
+			op++
+		case len(p.Devices) == 1:
+			results[i] = k.device(k.commit.Ops[op].(*inbox.Put))
+			op++
+		default:
+			results[i].Devices = make([]api.Result, 0, len(p.Devices))
+			for range p.Devices {
+				results[i].Devices = append(results[i].Devices, k.device(k.commit.Ops[op].(*inbox.Put)))
+				op++
+			}
+		}
+	}
+	k.await(ctx, results)
+}
+
+// statuses words what became of a kept message.
+var statuses = [...]api.Status{
+	delivery.StatusNone:         api.StatusQueued,
+	delivery.StatusWritten:      api.StatusWritten,
+	delivery.StatusQueued:       api.StatusQueued,
+	delivery.StatusOffline:      api.StatusOffline,
+	delivery.StatusAcknowledged: api.StatusAcknowledged,
+}
+
+// device words what became of a message to one device.
+func (k *stored) device(put *inbox.Put) api.Result {
+	r := api.Result{Device: put.Device, Seq: put.Seq}
+	switch put.Verdict {
+	case inbox.Stored, inbox.Duplicate:
+		r.Status = statuses[put.Outcome]
+		r.Duplicate = put.Verdict == inbox.Duplicate
+		if put.Outcome == uint8(delivery.StatusNone) {
+			// A repeat after a restart: what became of the first is seen by
+			// what is known now.
+			if k.s.store.Acked(put.Ref, put.Seq) {
+				r.Status = api.StatusAcknowledged
+			} else if _, online := k.s.registry.Lookup([]byte(put.Device)); !online {
+				r.Status = api.StatusOffline
+			}
+		}
+	case inbox.Unknown:
+		r.Status = api.StatusUnknown
+	case inbox.Full:
+		r.Status, r.Reason = api.StatusRefused, api.ReasonInboxFull
+	default:
+		r.Status, r.Reason = api.StatusRefused, api.ReasonLimit
+	}
+	return r
+}
+
+// await waits for the acknowledgements of those devices whose publication asks
+// for it. All wait at the same time.
+func (k *stored) await(ctx context.Context, results []api.Result) {
+	type wait struct {
+		w      *delivery.Waiter
+		result *api.Result
+		until  time.Duration
+	}
+	var waits []wait
+	put := 0
+	for i, p := range k.ps {
+		if p.Class != api.ClassKept {
+			continue
+		}
+		for j := range p.Devices {
+			q := &k.puts[put]
+			put++
+			if p.Wait <= 0 || q.Verdict != inbox.Stored && q.Verdict != inbox.Duplicate {
+				continue
+			}
+			r := &results[i]
+			if len(p.Devices) > 1 {
+				r = &results[i].Devices[j]
+			}
+			waits = append(waits, wait{k.s.hub.Wait(q.Ref, q.Seq), r, p.Wait})
+		}
+	}
+	began := time.Now()
+	for _, w := range waits {
+		timer := time.NewTimer(w.until - time.Since(began))
+		select {
+		case <-w.w.Done():
+			w.result.Status = api.StatusAcknowledged
+		case <-timer.C:
+		case <-ctx.Done():
+		}
+		timer.Stop()
+		k.s.hub.Forget(w.w)
+	}
+}
+
+// latest sends a topic's new latest value to those who are connected.
+func (k *stored) latest(ctx context.Context, op *inbox.Latest, p *api.Publication) api.Result {
+	r := api.Result{Topic: p.Topic}
+	if op.Err != nil {
+		r.Status, r.Reason = api.StatusRefused, api.ReasonLimit
+		return r
+	}
+	m := &wire.Message{ID: op.Message.ID, Channel: op.Message.Channel, Payload: op.Message.Payload, Raw: op.Message.Raw}
+	if err := k.s.broadcast(ctx, p, m, latestKey(p.Topic), &r); err != nil {
+		r.Status = api.StatusQueued // it is stored, and will be seen at the next subscription
+	}
+	return r
+}
+
+// spreadPoll is how often a publisher that waits for a spread looks whether all
+// have acknowledged.
+const spreadPoll = 20 * time.Millisecond
+
+// spread takes a kept message to the connected ones of its receivers.
+func (k *stored) spread(ctx context.Context, op *inbox.Spread, p *api.Publication) api.Result {
+	r := api.Result{Topic: p.Topic, All: p.All, Status: api.StatusQueued, Receivers: op.Receivers}
+	switch op.Verdict {
+	case inbox.Duplicate:
+		r.Duplicate = true
+		return r
+	case inbox.Full:
+		return refused(p, api.ReasonInboxFull)
+	case inbox.Limited:
+		return refused(p, api.ReasonLimit)
+	}
+	w := k.s.startSpread(op, p.Pace)
+	if op.Receivers == 0 {
+		r.Status = api.StatusOffline
+	}
+	r.Counts = &api.Counts{Queued: op.Receivers, Refused: op.Refused}
+	if p.Wait <= 0 || op.Receivers == 0 {
+		return r
+	}
+	k.awaitSpread(ctx, w, p.Wait)
+	left := k.s.store.Remaining(op.Body)
+	written, queued := int(w.written.Load()), int(w.queued.Load())
+	acked := op.Receivers - left
+	*r.Counts = api.Counts{Acknowledged: acked, Written: max(written-acked, 0), Queued: queued, Refused: op.Refused}
+	r.Counts.Offline = max(op.Receivers-acked-r.Counts.Written-queued, 0)
+	if left == 0 {
+		r.Status = api.StatusAcknowledged
+	}
+	return r
+}
+
+// awaitSpread waits until all have acknowledged, at most so long.
+func (k *stored) awaitSpread(ctx context.Context, w *spread, atMost time.Duration) {
+	end := time.NewTimer(atMost)
+	defer end.Stop()
+	poll := time.NewTicker(spreadPoll)
+	defer poll.Stop()
+	for {
+		select {
+		case <-poll.C:
+			select {
+			case <-w.done:
+				if k.s.store.Remaining(w.op.Body) == 0 {
+					return
+				}
+			default:
+			}
+		case <-end.C:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
 }

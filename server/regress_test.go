@@ -23,7 +23,7 @@ func TestCloseIsTheLastFrame(t *testing.T) {
 		p, _ := device(t, s, fmt.Sprintf("device=d%d", i), "roost.v1.json")
 		var all bytes.Buffer
 		gobwas.WriteFrame(&all, gobwas.MaskFrame(gobwas.NewPingFrame([]byte("a"))))
-		gobwas.WriteFrame(&all, gobwas.MaskFrame(gobwas.NewTextFrame([]byte(`{"t":"sub","r":1,"ch":"c"}`))))
+		gobwas.WriteFrame(&all, gobwas.MaskFrame(gobwas.NewTextFrame([]byte(`{"t":"hb"}`))))
 		gobwas.WriteFrame(&all, gobwas.MaskFrame(bad))
 		p.nc.Write(all.Bytes())
 		for _, want := range []gobwas.OpCode{gobwas.OpPong, gobwas.OpText, gobwas.OpClose} {
@@ -43,7 +43,7 @@ func TestSlowReaderIsReset(t *testing.T) {
 	s := start(t, shortWrites)
 	p, _ := device(t, s, "device=slow", "roost.v1.json")
 	payload := strings.Repeat("x", 32<<10)
-	for i := 0; s.Devices() > 0 && i < 1000; i++ {
+	for i := 0; s.registry.Len() > 0 && i < 1000; i++ {
 		publish(t, s, `{"device":"slow","payload":"`+payload+`"}`)
 	}
 	eventually(t, "it is closed", func() bool { return s.pollerConns() == 0 })

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -16,6 +17,8 @@ import (
 
 	"roost/poller"
 	"roost/server/api"
+	"roost/server/delivery"
+	"roost/server/inbox"
 	"roost/server/metrics"
 	"roost/server/session"
 )
@@ -29,6 +32,9 @@ type Server struct {
 	p        *poller.Poller
 	handlers []*handler // by loop
 	registry *session.Registry
+	store    inbox.Store
+	hub      *delivery.Hub
+	fetches  *fetchQueue // nil: the store is in memory
 	metrics  *metrics.Set
 	api      *http.Server
 	apiAddr  netip.AddrPort
@@ -42,8 +48,14 @@ type Server struct {
 	broadcastBytes atomic.Int64
 	live           liveCounts
 	closes         closeCounts
+	events         events
+	closing        atomic.Bool // nobody waits for answers any more
 
-	apiDone chan error // gets the API listener's end, once
+	stopTick chan struct{} // closed at the end
+	once     sync.Once     // covers the end
+	closed   error         // what came of it
+	helpers  sync.WaitGroup
+	apiDone  chan error // gets the API listener's end, once
 }
 
 // New starts a node: when it returns, both listeners accept.
@@ -52,7 +64,12 @@ func New(opt Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{opt: opt, registry: session.NewRegistry(), metrics: metrics.NewSet(), apiDone: make(chan error, 1)}
+	s := &Server{opt: opt, registry: session.NewRegistry(), store: opt.Inbox, metrics: metrics.NewSet(),
+		apiDone: make(chan error, 1), stopTick: make(chan struct{})}
+	s.hub = delivery.NewHub(s.store, s.registry, lanes{s})
+	if _, memory := s.store.(*inbox.Memory); !memory {
+		s.fetches = newFetchQueue()
+	}
 	if s.capacity, err = measureCapacity(opt.Loops, opt.MaxConnections); err != nil {
 		return nil, err
 	}
@@ -65,6 +82,7 @@ func New(opt Options) (*Server, error) {
 		return nil, err
 	}
 	s.apiAddr = ln.Addr().(*net.TCPAddr).AddrPort()
+	s.startHelpers()
 	s.startAPI(ln)
 	return s, nil
 }
@@ -94,6 +112,16 @@ func (s *Server) startPoller() (err error) {
 		},
 	})
 	return err
+}
+
+// startHelpers starts the goroutines beside the loops.
+func (s *Server) startHelpers() {
+	s.helpers.Go(func() { s.tick(s.opt.timing.tick) })
+	for range fetchers {
+		if s.fetches != nil {
+			s.helpers.Go(s.runFetcher)
+		}
+	}
 }
 
 // adopt takes the reactor before its loops run: handlers need it from the first
@@ -154,9 +182,6 @@ func (s *Server) Capacity() Capacity { return s.capacity }
 // Uring says whether broadcasts go through io_uring.
 func (s *Server) Uring() poller.UringProbe { return s.p.Uring() }
 
-// Devices returns the number of devices connected.
-func (s *Server) Devices() int { return s.registry.Len() }
-
 func (s *Server) pollerConns() int { return s.p.Conns() }
 
 // Failed returns a channel that yields an error if the API listener ends by
@@ -174,13 +199,25 @@ func (s *Server) Ready() error {
 // Close ends the node at once: connections are cut without a word. See Drain
 // for the polite way.
 func (s *Server) Close() error {
+	s.once.Do(func() { s.closed = s.end() })
+	return s.closed
+}
+
+func (s *Server) end() error {
 	s.draining.Store(true)
+	close(s.stopTick)
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
 	if s.api.Shutdown(ctx) != nil {
 		s.api.Close()
 	}
-	return s.p.Close()
+	s.closing.Store(true)
+	err := s.p.Close()
+	if s.fetches != nil {
+		s.fetches.close()
+	}
+	s.helpers.Wait()
+	return errors.Join(err, s.store.Close())
 }
 
 // acceptRate is how many connections a second a node takes: what the spread of
@@ -206,10 +243,5 @@ func (s *Server) replace(old poller.Handle, sameSession bool) {
 	if sameSession {
 		code, reason = CloseMoved, "replaced by your new connection"
 	}
-	s.p.Post(old, poller.TaskFunc(func(l *poller.Loop) {
-		h := s.handlers[l.Index()]
-		if c := l.Conn(old); c.Alive() {
-			h.close(c, h.conns.At(c.Slot()), code, reason)
-		}
-	}))
+	s.closeConn(old, code, reason)
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"roost/poller"
+	"roost/server/inbox"
 	"roost/server/wire"
 )
 
@@ -30,16 +31,28 @@ type subscription struct {
 
 func newTopics() topics { return topics{byName: map[string]*topic{}} }
 
-// subscribe adds the connection to a channel; doing it again changes nothing.
-func (ts *topics) subscribe(h *handler, c poller.Conn, st *connState, name []byte) *wire.Error {
-	list := ts.list(st)
-	for _, s := range list {
+// errSubscriptions refuses one topic too many.
+var errSubscriptions = &wire.Error{Code: wire.CodeLimit,
+	Text: fmt.Sprintf("a device may be subscribed to %d channels", inbox.MaxSubscriptions)}
+
+// has reports whether the connection is in a channel.
+func (ts *topics) has(st *connState, name []byte) bool {
+	for _, s := range ts.list(st) {
 		if s.t.name == string(name) {
-			return nil
+			return true
 		}
 	}
-	if len(list) >= maxSubscriptions {
-		return &wire.Error{Code: wire.CodeLimit, Text: fmt.Sprintf("a device may be subscribed to %d channels", maxSubscriptions)}
+	return false
+}
+
+// subscribe adds the connection to a channel; doing it again changes nothing.
+func (ts *topics) subscribe(h *handler, c poller.Conn, st *connState, name []byte) *wire.Error {
+	if ts.has(st, name) {
+		return nil
+	}
+	list := ts.list(st)
+	if len(list) >= inbox.MaxSubscriptions {
+		return errSubscriptions
 	}
 	t := ts.byName[string(name)]
 	if t == nil {
@@ -53,7 +66,7 @@ func (ts *topics) subscribe(h *handler, c poller.Conn, st *connState, name []byt
 
 // unsubscribe takes the connection out of a channel; one that it is not in is
 // no error.
-func (ts *topics) unsubscribe(h *handler, st *connState, name []byte) *wire.Error {
+func (ts *topics) unsubscribe(h *handler, st *connState, name []byte) {
 	list := ts.list(st)
 	for i, s := range list {
 		if s.t.name == string(name) {
@@ -64,7 +77,6 @@ func (ts *topics) unsubscribe(h *handler, st *connState, name []byte) *wire.Erro
 			break
 		}
 	}
-	return nil
 }
 
 // unsubscribeAll takes the connection out of all its channels.

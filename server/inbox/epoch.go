@@ -19,7 +19,10 @@ func (e Epoch) Append(dst []byte) []byte {
 }
 
 // String returns the epoch's name.
-func (e Epoch) String() string { return string(e.Append(nil)) }
+func (e Epoch) String() string {
+	var buf [24]byte
+	return string(e.Append(buf[:0]))
+}
 
 // Is reports whether name is the epoch's.
 func (e Epoch) Is(name []byte) bool {

@@ -13,6 +13,8 @@ var (
 	// ErrFailed: the disk does not write, or the store is closed. Nothing of the
 	// commit was stored.
 	ErrFailed = errors.New("inbox: the store cannot write")
+	// ErrBusy: more commits wait than may. Nothing was stored.
+	ErrBusy = errors.New("inbox: too many commits wait")
 
 	// ErrDevices: the store knows as many devices as it may.
 	ErrDevices = errors.New("inbox: as many devices are known as may be")

@@ -13,6 +13,13 @@ var ErrQueryEscape = errors.New("ws: malformed percent-encoding in query")
 // are compared decoded; one that cannot be decoded matches nothing. With
 // ErrQueryEscape dst is unchanged.
 func QueryValue(rawQuery []byte, key string, dst []byte) (out []byte, found bool, err error) {
+	out, _, found, err = QueryNext(rawQuery, key, dst)
+	return out, found, err
+}
+
+// QueryNext is QueryValue for a parameter that may be repeated: rest is the query
+// behind the one found.
+func QueryNext(rawQuery []byte, key string, dst []byte) (out, rest []byte, found bool, err error) {
 	for len(rawQuery) > 0 {
 		i := bytes.IndexByte(rawQuery, '&')
 		if i < 0 {
@@ -29,11 +36,11 @@ func QueryValue(rawQuery []byte, key string, dst []byte) (out []byte, found bool
 		}
 		out, ok := appendUnescaped(dst, value)
 		if !ok {
-			return dst, true, ErrQueryEscape
+			return dst, rawQuery, true, ErrQueryEscape
 		}
-		return out, true, nil
+		return out, rawQuery, true, nil
 	}
-	return dst, false, nil
+	return dst, nil, false, nil
 }
 
 func appendUnescaped(dst, b []byte) ([]byte, bool) {

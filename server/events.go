@@ -1,0 +1,130 @@
+package server
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"roost/poller"
+	"roost/server/api"
+	"roost/server/session"
+	"roost/server/wire"
+)
+
+const (
+	// maxListeners bounds the event streams.
+	maxListeners = 32
+	// listenerQueue is how many events wait for one listener; further ones are
+	// left out, and it is told how many.
+	listenerQueue = 4096
+)
+
+// events tells listeners what happens to devices. Without a listener it costs a
+// look at one number.
+type events struct {
+	n atomic.Int32 // listeners
+
+	mu   sync.Mutex // covers the following
+	list []*listener
+}
+
+// listener is one who listens.
+type listener struct {
+	filter api.EventFilter
+	queue  chan api.Event
+
+	missed int // under events.mu
+}
+
+// wanted reports whether somebody listens.
+func (e *events) wanted() bool { return e.n.Load() > 0 }
+
+// send gives an event to all who want it; it never waits.
+func (e *events) send(ev api.Event) {
+	ev.At = time.Now()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, l := range e.list {
+		if len(l.filter.Kinds) > 0 && !slices.Contains(l.filter.Kinds, ev.Kind) || l.filter.Device != "" && l.filter.Device != ev.Device {
+			continue
+		}
+		if l.missed > 0 {
+			select {
+			case l.queue <- api.Event{Kind: api.EventMissed, At: ev.At, Missed: l.missed}:
+				l.missed = 0
+			default:
+			}
+		}
+		select {
+		case l.queue <- ev:
+		default:
+			l.missed++
+		}
+	}
+}
+
+// Events implements api.Node.
+func (s *Server) Events(ctx context.Context, filter api.EventFilter, f func(*api.Event) error) error {
+	l := &listener{filter: filter, queue: make(chan api.Event, listenerQueue)}
+	e := &s.events
+	e.mu.Lock()
+	full := len(e.list) >= maxListeners
+	if !full {
+		e.list = append(e.list, l)
+		e.n.Add(1)
+	}
+	e.mu.Unlock()
+	if full {
+		return api.ErrOverloaded
+	}
+	defer func() {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.list = slices.DeleteFunc(e.list, func(o *listener) bool { return o == l })
+		e.n.Add(-1)
+	}()
+	for {
+		select {
+		case ev := <-l.queue:
+			if err := f(&ev); err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return nil
+		case <-s.stopTick:
+			return nil
+		}
+	}
+}
+
+// come tells that a device is online. One that moves over from an older
+// connection was online before.
+func (s *Server) come(id []byte, old uint64) {
+	if old == 0 && s.events.wanted() {
+		s.events.send(api.Event{Kind: api.EventOnline, Device: string(id)})
+	}
+}
+
+// gone takes a device out of the registry, unless a later connection has taken
+// over, and tells that it is offline.
+func (s *Server) gone(ref session.Ref, c poller.Handle, code int) {
+	var id []byte
+	wanted := s.events.wanted()
+	if wanted {
+		id = s.registry.AppendID(nil, ref, uint64(c))
+	}
+	if s.registry.Unregister(ref, uint64(c)) && wanted {
+		s.events.send(api.Event{Kind: api.EventOffline, Device: string(id), Code: code})
+	}
+}
+
+// uplink passes a device's message on to those who listen.
+func (h *handler) uplink(c poller.Conn, st *connState, f wire.Format) {
+	h.n.ups.Add(1)
+	if h.s.events.wanted() {
+		h.s.events.send(api.Event{Kind: api.EventUp, Device: string(h.s.registry.AppendID(nil, st.dev, uint64(c.Handle()))),
+			Topic: string(h.up.Channel), Payload: slices.Clone(h.up.Payload), Raw: f == wire.Binary})
+	}
+}

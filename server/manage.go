@@ -1,0 +1,185 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"roost/poller"
+	"roost/server/api"
+	"roost/server/inbox"
+	"roost/server/ws"
+)
+
+// Device implements api.Node: the store knows the device, its loop the
+// connection.
+func (s *Server) Device(ctx context.Context, id string) (api.Device, error) {
+	info, ok := s.store.Lookup([]byte(id))
+	if !ok {
+		return api.Device{}, api.ErrUnknownDevice
+	}
+	d := api.Device{Device: id, Node: s.opt.Node, Epoch: info.Epoch.String(), Seq: info.Last, Acked: info.Acked,
+		Waiting: info.Messages, Bytes: int64(info.Bytes), Topics: info.Topics}
+	conn, ok := s.registry.Lookup([]byte(id))
+	if !ok {
+		return d, nil
+	}
+	answer := make(chan *api.Connection, 1)
+	ok = s.p.Post(poller.Handle(conn), poller.TaskFunc(func(l *poller.Loop) {
+		answer <- s.handlers[l.Index()].describe(l.Conn(poller.Handle(conn)))
+	}))
+	if !ok {
+		return d, api.ErrOverloaded
+	}
+	select {
+	case d.Connection = <-answer:
+		d.Online = d.Connection != nil
+		return d, nil
+	case <-ctx.Done():
+		return d, ctx.Err()
+	}
+}
+
+// describe says what is known about a connection of this loop, nil if it is
+// gone.
+func (h *handler) describe(c poller.Conn) *api.Connection {
+	st := h.conns.At(c.Slot())
+	if !c.Alive() || st.kind != kindDevice {
+		return nil
+	}
+	f, bits := splitVariant(st.variant)
+	return &api.Connection{
+		Address: c.RemoteAddr(), Protocol: f.String(), Deflate: bits != 0, HeartbeatSeconds: int(st.hb),
+		Since: h.s.timeOf(st.since), LastInbound: h.s.timeOf(st.last),
+		Sent: h.lane.Sent(&st.peer), QueuedBytes: c.Waiting(),
+	}
+}
+
+// devicesScan bounds how many known devices one page of connected ones looks at
+// before it ends: where few are connected pages are short.
+const devicesScan = 20_000
+
+// Devices implements api.Node.
+func (s *Server) Devices(ctx context.Context, p api.Page) (devices []api.DeviceSummary, more bool, err error) {
+	after := p.After
+	for scanned := 0; ; {
+		ids := s.store.Devices(after, p.Limit+1)
+		for _, id := range ids {
+			if len(devices) == p.Limit {
+				return devices, true, nil
+			}
+			after = id
+			_, online := s.registry.Lookup([]byte(id))
+			if p.Online && !online {
+				continue
+			}
+			if info, ok := s.store.Lookup([]byte(id)); ok {
+				devices = append(devices, api.DeviceSummary{Device: id, Online: online, Seq: info.Last, Acked: info.Acked, Waiting: info.Messages})
+			}
+		}
+		scanned += len(ids)
+		if len(ids) <= p.Limit {
+			return devices, false, nil
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, false, err
+		}
+		if scanned > devicesScan && len(devices) > 0 {
+			return devices, true, nil
+		}
+	}
+}
+
+// RemoveDevice implements api.Node.
+func (s *Server) RemoveDevice(ctx context.Context, id string) error {
+	r := &inbox.Removal{Device: id}
+	if err := s.commit(ctx, r); err != nil {
+		return err
+	}
+	if r.Err != nil {
+		return api.ErrUnknownDevice
+	}
+	s.closeDevice(id, CloseRemoved, "the device was removed")
+	return nil
+}
+
+// Disconnect implements api.Node.
+func (s *Server) Disconnect(_ context.Context, id string) error {
+	if s.closeDevice(id, CloseRebalance, "closed by an operator") {
+		return nil
+	}
+	if _, known := s.store.Lookup([]byte(id)); !known {
+		return api.ErrUnknownDevice
+	}
+	return api.ErrNotConnected
+}
+
+// closeDevice closes the connection of a device; it reports false if there is
+// none.
+func (s *Server) closeDevice(id string, code ws.StatusCode, reason string) bool {
+	conn, ok := s.registry.Lookup([]byte(id))
+	if ok {
+		s.closeConn(poller.Handle(conn), code, reason)
+	}
+	return ok
+}
+
+// closeConn closes a connection of any loop.
+func (s *Server) closeConn(name poller.Handle, code ws.StatusCode, reason string) {
+	s.p.Post(name, poller.TaskFunc(func(l *poller.Loop) {
+		h, c := s.handlers[l.Index()], l.Conn(name)
+		if c.Alive() {
+			h.out, h.frames = h.out[:0], 0
+			h.close(c, h.conns.At(c.Slot()), code, reason)
+		}
+	}))
+}
+
+// Topics implements api.Node.
+func (s *Server) Topics(_ context.Context, p api.Page) (topics []api.Topic, more bool, err error) {
+	infos := s.store.Topics(p.After, p.Limit+1)
+	for _, t := range infos[:min(len(infos), p.Limit)] {
+		topics = append(topics, api.Topic(t))
+	}
+	return topics, len(infos) > p.Limit, nil
+}
+
+// Topic implements api.Node.
+func (s *Server) Topic(_ context.Context, name string) (api.Topic, error) {
+	t, ok := s.store.Topic(name)
+	if !ok {
+		return api.Topic{}, api.ErrUnknownTopic
+	}
+	return api.Topic(t), nil
+}
+
+// ClearTopic implements api.Node.
+func (s *Server) ClearTopic(ctx context.Context, name string) error {
+	l := &inbox.Latest{Topic: name}
+	if err := s.commit(ctx, l); err != nil {
+		return err
+	}
+	if errors.Is(l.Err, inbox.ErrUnknown) {
+		return api.ErrUnknownTopic
+	}
+	return l.Err
+}
+
+// Consistency implements api.Node.
+func (s *Server) Consistency(context.Context) (api.Consistency, error) {
+	problems := s.store.Check()
+	n := s.store.Counts()
+	c := api.Consistency{
+		Published: n.Published + n.Recovered, Acknowledged: n.Acknowledged, Expired: n.Expired,
+		Dropped: map[string]uint64{"removed": n.Removed}, InFlight: n.InFlight,
+		Devices: n.Devices, Online: s.registry.Len(),
+	}
+	if sum := c.Acknowledged + c.Expired + n.Removed + c.InFlight; sum != c.Published {
+		problems = append(problems, fmt.Sprintf("published %d, accounted for %d", c.Published, sum))
+	}
+	if open := int(s.open.Load()); c.Online > open {
+		problems = append(problems, fmt.Sprintf("%d devices are registered on %d connections", c.Online, open))
+	}
+	c.Problems, c.OK = problems, len(problems) == 0
+	return c, nil
+}

@@ -1,0 +1,167 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"roost/poller"
+	"roost/server/api"
+	"roost/server/inbox"
+	"roost/server/wire"
+)
+
+// maxAsking is how many subscriptions of one device may be on their way to the
+// store.
+const maxAsking = 64
+
+var (
+	errAsking      = &wire.Error{Code: wire.CodeLimit, Text: "too many subscriptions at once: wait for their results"}
+	errTopicLimit  = &wire.Error{Code: wire.CodeLimit, Text: "this node has as many topics as it may"}
+	errUnavailable = &wire.Error{Code: wire.CodeUnavailable, Text: "the subscription could not be stored: try again later"}
+)
+
+// subscription is a request of a device to be put into a topic or taken out: it
+// is answered when the store has it.
+func (h *handler) subscription(c poller.Conn, st *connState, f wire.Format, on bool) {
+	if st.asking == 0 && h.topics.has(st, h.up.Channel) == on {
+		h.result(st, f, nil)
+		return
+	}
+	if on && st.asking >= maxAsking {
+		h.result(st, f, errAsking)
+		return
+	}
+	request := h.up.Request
+	h.ask(c, st, string(h.up.Channel), on, func(h *handler, st *connState, err *wire.Error) {
+		h.up.Request = request
+		f, _ := splitVariant(st.variant)
+		h.result(st, f, err)
+	})
+}
+
+// ask has a subscription stored, then changes the loop's topics and calls answer,
+// if the connection is still there.
+func (h *handler) ask(c poller.Conn, st *connState, topic string, on bool, answer func(*handler, *connState, *wire.Error)) {
+	st.asking++
+	name := c.Handle()
+	sub := &inbox.Subscription{Ref: st.peer.Ref, Topic: topic, On: on}
+	h.s.store.Commit(&inbox.Commit{Ops: []inbox.Op{sub}, Done: func(commit *inbox.Commit) {
+		err := errors.Join(commit.Err, sub.Err)
+		h.l.Post(poller.TaskFunc(func(l *poller.Loop) { h.stored(l.Conn(name), sub, err, answer) }))
+	}})
+}
+
+// stored does for the connection what the store has done for the device.
+func (h *handler) stored(c poller.Conn, sub *inbox.Subscription, err error, answer func(*handler, *connState, *wire.Error)) {
+	st := h.conns.At(c.Slot())
+	if !c.Alive() || st.kind != kindDevice {
+		return
+	}
+	st.asking--
+	refusal := subscriptionError(err)
+	if refusal == nil && sub.On {
+		refusal = h.topics.subscribe(h, c, st, []byte(sub.Topic))
+	} else if refusal == nil {
+		h.topics.unsubscribe(h, st, []byte(sub.Topic))
+	}
+	h.out, h.frames = h.out[:0], 0
+	if answer != nil {
+		answer(h, st, refusal)
+		h.flush(c, st)
+	}
+	if refusal == nil && sub.On {
+		h.sendLatest(c, st, []byte(sub.Topic))
+	}
+}
+
+// subscriptionError words an error of the store for the device.
+func subscriptionError(err error) *wire.Error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, inbox.ErrSubscriptions):
+		return errSubscriptions
+	case errors.Is(err, inbox.ErrTopics):
+		return errTopicLimit
+	}
+	return errUnavailable
+}
+
+// sendLatest sends the latest value of a topic, if there is one.
+func (h *handler) sendLatest(c poller.Conn, st *connState, topic []byte) {
+	m, ok := h.s.store.LatestOf(topic)
+	if !ok || st.kind != kindDevice {
+		return
+	}
+	h.frameFor(st, &wire.Message{ID: m.ID, Channel: topic, Payload: m.Payload, Raw: m.Raw})
+	c.Write(h.frame, poller.Droppable)
+}
+
+// restore puts a connection into the topics of its device, and into those that it
+// claims.
+func (h *handler) restore(c poller.Conn, st *connState, claims []string) {
+	h.s.store.EachTopic(st.peer.Ref, func(topic string) {
+		if h.topics.subscribe(h, c, st, []byte(topic)) == nil {
+			h.sendLatest(c, st, []byte(topic))
+		}
+	})
+	for _, topic := range claims {
+		if st.kind == kindDevice && !h.topics.has(st, []byte(topic)) && st.asking < maxAsking {
+			h.ask(c, st, topic, true, nil)
+		}
+	}
+}
+
+// Subscribe implements api.Node.
+func (s *Server) Subscribe(ctx context.Context, device, topic string, on bool) error {
+	info, ok := s.store.Lookup([]byte(device))
+	if !ok {
+		return api.ErrUnknownDevice
+	}
+	sub := &inbox.Subscription{Ref: info.Ref, Topic: strings.Clone(topic), On: on}
+	if err := s.commit(ctx, sub); err != nil {
+		return err
+	}
+	switch {
+	case errors.Is(sub.Err, inbox.ErrUnknown):
+		return api.ErrUnknownDevice
+	case sub.Err != nil:
+		return api.ErrLimit
+	}
+	if conn, ok := s.registry.Lookup([]byte(device)); ok {
+		s.p.Post(poller.Handle(conn), poller.TaskFunc(func(l *poller.Loop) {
+			h, c := s.handlers[l.Index()], l.Conn(poller.Handle(conn))
+			if st := h.conns.At(c.Slot()); c.Alive() && st.kind == kindDevice {
+				st.asking++
+				h.stored(c, sub, nil, nil)
+			}
+		}))
+	}
+	return nil
+}
+
+// commit stores one operation and waits for it.
+func (s *Server) commit(ctx context.Context, op inbox.Op) error {
+	done := make(chan error, 1)
+	s.store.Commit(&inbox.Commit{Ops: []inbox.Op{op}, Done: func(c *inbox.Commit) { done <- c.Err }})
+	select {
+	case err := <-done:
+		return storeError(err)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// storeError words an error of the store for publishers.
+func storeError(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, inbox.ErrBusy):
+		return api.ErrOverloaded
+	case errors.Is(err, inbox.ErrFull):
+		return errors.Join(api.ErrStoreFull, err)
+	}
+	return errors.Join(api.ErrStore, err)
+}
