@@ -211,6 +211,18 @@ func TestSilenceIsTheEnd(t *testing.T) {
 	}
 	r.wantBetween(next, 4662*time.Millisecond, 4662*time.Millisecond)
 
+	// What a successor says is no sign of life of the old connection.
+	old := r.connect("e", 0)
+	r.away(old, 60*time.Second, "")
+	r.until()
+	successor := r.s.Begin()
+	r.now += 20 * time.Second
+	r.s.Heard(successor, r.now)
+	if next := r.until(); next.Drop != old || next.Do != Wait {
+		t.Fatalf("got %+v", next)
+	}
+	r.now += 5 * time.Second
+
 	// Any sign of life counts, and while the application is busy nobody reads.
 	c = r.connect("e", 0)
 	r.now += 80 * time.Second

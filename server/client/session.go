@@ -58,7 +58,7 @@ type flags uint8
 
 const (
 	hasSID   flags = 1 << iota
-	waiting        // dialAt counts
+	waiting        // dialAt counts; never while next is being dialed
 	stopped        // the node does not want this device
 	asked          // a heartbeat was sent on the current connection
 	answered       // and one came back

@@ -16,7 +16,7 @@ func (s *Session) NextDeadline() time.Duration {
 	if s.current != 0 {
 		at = min(s.beatAt, s.ackAt, s.silentAt())
 	}
-	if s.is(waiting) && s.next == 0 {
+	if s.is(waiting) {
 		at = min(at, s.dialAt)
 	}
 	return at
@@ -39,7 +39,7 @@ func (s *Session) OnTime(now time.Duration, dst []byte) ([]byte, Next) {
 			dst = s.AppendAck(dst)
 		}
 	}
-	if s.is(waiting) && s.next == 0 && now >= s.dialAt {
+	if s.is(waiting) && now >= s.dialAt {
 		return dst, Next{Do: Reconnect, URL: s.target()}
 	}
 	return dst, Next{}
