@@ -171,10 +171,10 @@ func (s *Server) Consistency(context.Context) (api.Consistency, error) {
 	n := s.store.Counts()
 	c := api.Consistency{
 		Published: n.Published + n.Recovered, Acknowledged: n.Acknowledged, Expired: n.Expired,
-		Dropped: map[string]uint64{"removed": n.Removed}, InFlight: n.InFlight,
+		Dropped: map[string]uint64{"removed": n.Removed, "lost": n.Lost}, InFlight: n.InFlight,
 		Devices: n.Devices, Online: s.registry.Len(),
 	}
-	if sum := c.Acknowledged + c.Expired + n.Removed + c.InFlight; sum != c.Published {
+	if sum := c.Acknowledged + c.Expired + n.Removed + n.Lost + c.InFlight; sum != c.Published {
 		problems = append(problems, fmt.Sprintf("published %d, accounted for %d", c.Published, sum))
 	}
 	if open := int(s.open.Load()); c.Online > open {

@@ -65,6 +65,37 @@ func (m *Map) Insert(hash uint64, id []byte) (n uint32, ok bool) {
 	return n, true
 }
 
+// Place numbers an id that is not in the map with a number that is free, to
+// rebuild a map. It reports false for numbers from Max on. Call Rebuilt at the
+// end.
+func (m *Map) Place(hash uint64, id []byte, n uint32) bool {
+	if n >= Max {
+		return false
+	}
+	for m.used <= n {
+		if int(m.used/refsPerChunk) == len(m.refs) {
+			m.refs = append(m.refs, new([refsPerChunk]idRef))
+		}
+		*m.ref(m.used) = noID
+		m.used++
+	}
+	*m.ref(n) = m.ids.put(id)
+	m.table.grow(m.hashOf)
+	place, _ := m.find(hash, id)
+	m.table.set(place, hash, n)
+	return true
+}
+
+// Rebuilt ends a series of Place and Remove: the numbers between are free.
+func (m *Map) Rebuilt() {
+	m.free = m.free[:0]
+	for n := m.used; n > 0; n-- {
+		if *m.ref(n - 1) == noID {
+			m.free = append(m.free, n-1)
+		}
+	}
+}
+
 // Remove takes the id with number n out. n must be in use.
 func (m *Map) Remove(n uint32) {
 	ref := *m.ref(n)

@@ -162,8 +162,8 @@ func (x *index) expire(d *device, now uint32) {
 		}
 		v := x.bodies.at(*at)
 		switch {
-		case v.loc == 0: // its fate is open
-			first = min(first, now+1)
+		case v.loc == 0: // its fate is open: it is looked at again at once
+			first = min(first, v.expires)
 		case v.expires <= now:
 			x.expireItem(b, at)
 		default:

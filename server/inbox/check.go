@@ -62,9 +62,9 @@ func (x *index) check() (problems []string) {
 	if live-planned != x.n.InFlight {
 		bad("%d messages in flight are counted, %d were found", x.n.InFlight, live-planned)
 	}
-	if c := x.n; c.Published+c.Recovered != c.Acknowledged+c.Expired+c.Removed+c.InFlight {
-		bad("published %d + recovered %d is not acknowledged %d + expired %d + removed %d + in flight %d",
-			c.Published, c.Recovered, c.Acknowledged, c.Expired, c.Removed, c.InFlight)
+	if c := x.n; c.Published+c.Recovered != c.Acknowledged+c.Expired+c.Removed+c.Lost+c.InFlight {
+		bad("published %d + recovered %d is not acknowledged %d + expired %d + removed %d + lost %d + in flight %d",
+			c.Published, c.Recovered, c.Acknowledged, c.Expired, c.Removed, c.Lost, c.InFlight)
 	}
 	return problems
 }

@@ -57,6 +57,41 @@ func (x *index) fetch(f *Fetch) {
 	}
 }
 
+// lose turns a message that cannot be read into a hole.
+func (x *index) lose(ref Ref, it Item) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	body := x.waiting(ref, it.Seq, it.loc)
+	if body == 0 {
+		return
+	}
+	d := x.get(ref)
+	b := x.boxes.at(d.box)
+	x.uncount(b, body)
+	*x.slot(b, uint32(it.Seq-b.first)) = lost
+	x.n.Lost++
+	x.n.InFlight--
+	x.unref(body)
+	x.tidy(d)
+}
+
+// waiting returns the body of message seq of a device if its bytes are at loc.
+func (x *index) waiting(ref Ref, seq uint64, loc uint64) uint32 {
+	d := x.get(ref)
+	if d == nil || d.box == 0 {
+		return 0
+	}
+	b := x.boxes.at(d.box)
+	if seq < b.first || seq >= b.first+uint64(b.n) {
+		return 0
+	}
+	item := x.item(b, uint32(seq-b.first))
+	if !isBody(item) || x.bodies.at(item).loc != loc {
+		return 0
+	}
+	return item
+}
+
 // isNext reports whether body is what the device gets as number seq.
 func (x *index) isNext(ref Ref, fence uint32, seq uint64, want Body) bool {
 	d := x.current(ref, fence)

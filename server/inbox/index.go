@@ -33,12 +33,14 @@ type index struct {
 	bodies  slab[body]
 	topics  topics
 	keys    keys
-	era     uint32 // the newest
-	serial  uint32 // of the newest body
-	pending int    // bodies that are planned and not committed
-	lossy   bool   // damage was found at the start: holes may be losses
-	dirty   []Ref  // acknowledged since they were last logged
-	swept   uint32 // where the sweep goes on
+	lives   map[Ref]uint32 // how many devices that had the number were removed; most are not in it
+	era     uint32         // the newest
+	serial  uint32         // of the newest body
+	pending int            // bodies that are planned and not committed
+	lossy   bool           // damage was found at the start: holes may be losses
+	dirty   []Ref          // acknowledged since they were last logged
+	fresh   []Ref          // new, or in a new era, and perhaps not logged yet
+	swept   uint32         // where the sweep goes on
 	n       Counts
 }
 
@@ -56,12 +58,18 @@ type device struct {
 	fence uint32 // number of its last session
 	box   uint32 // 0: nothing waits
 	subs  uint32 // first subscription, 0 for none
-	// segment is the number, low 31 bits, of the segment that holds its newest
-	// record of state; the top bit says that it is in index.dirty.
+	// segment is the number of the segment that holds its newest record of
+	// state, 0 for none; dirtyBit says that it is in index.dirty.
 	segment uint32
 }
 
-const dirtyBit = 1 << 31
+// Parts of device.segment: numbers of segments wrap around in 30 bits, and 0 is
+// left for a device that is in no record.
+const (
+	dirtyBit       = 1 << 31
+	segmentPending = 1 << 30 // its record is being written
+	segmentMask    = 1<<30 - 1
+)
 
 func (d *device) last() uint64 { return d.acked + uint64(d.lag) }
 
@@ -80,6 +88,7 @@ func newIndex(limits Limits, now func() time.Time, storeID uint64) *index {
 	x := &index{limits: limits.withDefaults(), now: now, storeID: storeID, seed: seed, ids: idmap.New(seed), era: 1}
 	x.topics.init()
 	x.keys.init()
+	x.lives = map[Ref]uint32{}
 	return x
 }
 

@@ -11,6 +11,7 @@ import (
 type key struct {
 	hash uint64
 	ref  Ref
+	life uint32 // see index.lives
 }
 
 // first is what is remembered of the first message with a key.
@@ -67,7 +68,7 @@ func (k *keys) remove(of key) {
 
 // keyOf returns the key of a device's message.
 func (x *index) keyOf(ref Ref, id []byte) key {
-	return key{hash: maphash.Bytes(x.seed, id), ref: ref}
+	return key{hash: maphash.Bytes(x.seed, id), ref: ref, life: x.lives[ref]}
 }
 
 // spreadKey returns the key of a message to a topic, "" for all. No topic and no

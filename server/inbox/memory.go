@@ -40,9 +40,7 @@ func NewMemory(limits Limits, now func() time.Time) *Memory {
 func (m *Memory) Open(id []byte, r Resume) (Opened, error) {
 	m.x.mu.Lock()
 	defer m.x.mu.Unlock()
-	o, _, err := m.x.open(id, r)
-	m.x.dirty = m.x.dirty[:0]
-	return o, err
+	return m.x.open(id, r)
 }
 
 // Commit implements Store: done before it returns.
@@ -77,14 +75,14 @@ func (m *Memory) Tick() {
 	m.x.clean()
 }
 
-// clean forgets who is dirty: nothing is logged.
+// clean forgets who is fresh or dirty: nothing is logged.
 func (x *index) clean() {
 	for _, ref := range x.dirty {
 		if d := x.get(ref); d != nil {
 			d.segment &^= dirtyBit
 		}
 	}
-	x.dirty = x.dirty[:0]
+	x.dirty, x.fresh = x.dirty[:0], x.fresh[:0]
 }
 
 // Counts implements Store.

@@ -118,6 +118,7 @@ func (x *index) remove(ref Ref) {
 	// Sessions of the next device with this number are told from those of this
 	// one by going on with the fence.
 	*d = device{fence: d.fence + 1}
+	x.lives[ref]++ // the keys of this one mean nothing to the next
 	x.ids.Remove(uint32(ref) - 1)
 	x.era++
 }

@@ -37,9 +37,17 @@ func (x *index) judge(d *device, size int, now uint32, withKey bool) Verdict {
 	if withKey && x.keys.len() >= x.limits.Keys {
 		return Limited
 	}
-	if x.n.Bytes+int64(size)+bodyCost > x.limits.Total {
+	if !x.fits(size) {
 		return Full
 	}
+	return x.judgeBox(d, size, now)
+}
+
+// fits reports whether the node has room for one more body.
+func (x *index) fits(size int) bool { return x.n.Bytes+int64(size)+bodyCost <= x.limits.Total }
+
+// judgeBox says whether a device's inbox has room for size more bytes.
+func (x *index) judgeBox(d *device, size int, now uint32) Verdict {
 	if d.box == 0 {
 		return Pending
 	}
@@ -119,7 +127,7 @@ func (s *Spread) plan(x *index, w writer) {
 		}
 	}
 	content := w.message(s.Message)
-	if x.n.Bytes+int64(len(content))+bodyCost > x.limits.Total {
+	if !x.fits(len(content)) {
 		s.Verdict = Full
 		return
 	}
@@ -134,7 +142,7 @@ func (s *Spread) plan(x *index, w writer) {
 			x.mu.Lock()
 		}
 		d := x.get(ref)
-		if x.judge(d, len(content), now, false) != Pending {
+		if x.judgeBox(d, len(content), now) != Pending {
 			s.Refused++
 			continue
 		}

@@ -1,15 +1,15 @@
 package inbox
 
 // open begins a session of a device: who it is, where its stream stands, and
-// what the device knows of that. It reports news: that the device, or its epoch,
-// is new and has to be logged.
-func (x *index) open(id []byte, r Resume) (o Opened, news bool, err error) {
+// what the device knows of that.
+func (x *index) open(id []byte, r Resume) (o Opened, err error) {
 	ref, d := x.find(id)
 	known := d != nil
 	if !known {
 		if ref, d, err = x.add(id); err != nil {
-			return o, false, err
+			return o, err
 		}
+		x.fresh = append(x.fresh, ref)
 	}
 	last := x.committed(d)
 	d.fence++
@@ -22,8 +22,8 @@ func (x *index) open(id []byte, r Resume) (o Opened, news bool, err error) {
 		// The device has what we have lost: from here on the numbers mean
 		// something else.
 		x.era++
-		d.era = x.era
-		news = true
+		d.era, d.segment = x.era, d.segment&dirtyBit
+		x.fresh = append(x.fresh, ref)
 	case r.Seq < d.acked:
 		o.From = d.acked + 1
 	default:
@@ -31,7 +31,7 @@ func (x *index) open(id []byte, r Resume) (o Opened, news bool, err error) {
 		x.ack(ref, d, r.Seq)
 	}
 	o.Ref, o.Fence, o.Epoch, o.Last, o.Acked = ref, d.fence, x.epoch(d), last, d.acked
-	return o, news || !known, nil
+	return o, nil
 }
 
 func (x *index) epoch(d *device) Epoch { return Epoch{store: x.storeID, era: d.era} }

@@ -220,7 +220,7 @@ type Fetch struct {
 	Gone  bool   // the device was removed, or has a later session
 	Err   error  // the disk could not be read: try again later
 
-	buf []byte
+	bufs [][]byte // of the messages
 }
 
 // Info describes a known device.
@@ -242,13 +242,14 @@ type TopicInfo struct {
 }
 
 // Counts are totals of kept messages, one per receiver, since the store was
-// opened. Published + Recovered = Acknowledged + Expired + Removed + InFlight.
+// opened. Published + Recovered = Acknowledged + Expired + Removed + Lost + InFlight.
 type Counts struct {
 	Published    uint64 // stored
 	Recovered    uint64 // found at the start
 	Acknowledged uint64
 	Expired      uint64
 	Removed      uint64 // with their device
+	Lost         uint64 // could not be read from the disk any more
 	InFlight     uint64 // stored and not yet one of those
 
 	Bytes      int64 // of messages now
@@ -259,7 +260,7 @@ type Counts struct {
 	Commits    uint64
 	Failed     uint64 // commits that could not be stored
 	Disk       int64  // bytes on disk now
-	Lost       int    // damaged places found at the start
+	Damages    int    // places found damaged at the start
 }
 
 // Store keeps messages until they are acknowledged or expire. It may be used

@@ -1,0 +1,351 @@
+package inbox
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"roost/server/inbox/journal"
+)
+
+// FileOptions says where a File is and how it works. A zero field means its
+// default.
+type FileOptions struct {
+	// FS is the directory; the store closes it. Required.
+	FS     journal.FS
+	Limits Limits
+	Now    func() time.Time // default time.Now
+	// SegmentBytes is the size of a file of the log; default 64 MiB.
+	SegmentBytes int64
+	// Manual leaves the work to Step, for tests.
+	Manual bool
+	// Random makes ids of stores and salts; default: the system's.
+	Random func() uint64
+}
+
+const (
+	// maxQueued bounds the commits that wait for the disk, maxQueuedBytes what
+	// is in them.
+	maxQueued      = 16 << 10
+	maxQueuedBytes = 256 << 20
+
+	// batchBytes is about how much goes into one batch, beside the last commit.
+	batchBytes = 1 << 20
+
+	// lazyRecords is how many acknowledgements, and new devices, one batch
+	// takes.
+	lazyRecords = 16 << 10
+)
+
+// File is a Store on disk: what it has accepted outlives the process and the
+// machine. Commits that wait are written and synced together, by one goroutine;
+// acknowledgements follow within a second or with the next commit that comes.
+type File struct {
+	common
+
+	// Static after construction.
+	journal  *journal.Journal
+	recovery journal.Recovery
+	ended    chan struct{} // closed when the committing goroutine is done
+
+	// mu covers the following. It is taken alone.
+	mu     sync.Mutex
+	wake   *sync.Cond
+	queue  []*Commit
+	bytes  int  // of the queue's messages
+	tick   bool // a second has passed
+	closed bool
+
+	// Owned by the committing goroutine.
+	w       logWriter
+	taken   []*Commit
+	cleaner cleaner
+}
+
+// OpenFile opens a store, or makes one. The recovery says what was found; when
+// its Lost is not 0, what was stored has been damaged: every stream then has a
+// new epoch, so that no device takes what it misses for granted. The errors are
+// those of journal.Open.
+func OpenFile(opt FileOptions) (*File, journal.Recovery, error) {
+	if opt.Now == nil {
+		opt.Now = time.Now
+	}
+	x := newIndex(opt.Limits, opt.Now, 0)
+	x.content = logContent{}
+	r := replay{x: x, now: uint32(opt.Now().Unix())}
+	j, recovery, err := journal.Open(journal.Options{FS: opt.FS, SegmentBytes: opt.SegmentBytes, Random: opt.Random}, r.record)
+	if err != nil {
+		return nil, recovery, fmt.Errorf("inbox: %w", err)
+	}
+	x.storeID = j.ID()
+	r.finish(recovery.Lost > 0)
+	f := &File{common: common{x}, journal: j, recovery: recovery, ended: make(chan struct{})}
+	f.wake = sync.NewCond(&f.mu)
+	f.w.x = x
+	f.cleaner.init(f, opt.SegmentBytes)
+	if opt.Manual {
+		close(f.ended)
+		return f, recovery, nil
+	}
+	go f.run()
+	return f, recovery, nil
+}
+
+// logContent is the content of a File: nothing has to be dropped, the cleaner
+// sees what is dead.
+type logContent struct{}
+
+func (logContent) drop(uint32, *body) {}
+
+// Open implements Store.
+func (f *File) Open(id []byte, r Resume) (Opened, error) {
+	f.x.mu.Lock()
+	defer f.x.mu.Unlock()
+	return f.x.open(id, r)
+}
+
+// Commit implements Store.
+func (f *File) Commit(c *Commit) {
+	size := c.size()
+	f.mu.Lock()
+	switch {
+	case f.closed:
+		c.Err = fmt.Errorf("%w: it is closed", ErrFailed)
+	case len(f.queue) >= maxQueued || f.bytes+size > maxQueuedBytes && f.bytes > 0:
+		c.Err = ErrBusy
+	default:
+		f.queue = append(f.queue, c)
+		f.bytes += size
+		f.wake.Signal()
+		f.mu.Unlock()
+		return
+	}
+	f.mu.Unlock()
+	c.Done(c)
+}
+
+// size returns about how many bytes the commit's messages have.
+func (c *Commit) size() (n int) {
+	for _, op := range c.Ops {
+		n += 64
+		switch op := op.(type) {
+		case *Put:
+			n += len(op.Message.Payload)
+		case *Spread:
+			n += len(op.Message.Payload)
+		case *Latest:
+			if op.Message != nil {
+				n += len(op.Message.Payload)
+			}
+		}
+	}
+	return n
+}
+
+// Tick implements Store.
+func (f *File) Tick() {
+	f.x.sweep()
+	f.mu.Lock()
+	f.tick = true
+	f.wake.Signal()
+	f.mu.Unlock()
+}
+
+// run is the committing goroutine.
+func (f *File) run() {
+	defer close(f.ended)
+	for f.wait() {
+		f.Step()
+	}
+	f.Step() // what is still queued
+}
+
+// wait waits for something to do; it reports false when the store is closed.
+func (f *File) wait() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for len(f.queue) == 0 && !f.tick && !f.closed && !f.cleaner.busy {
+		f.wake.Wait()
+	}
+	return !f.closed
+}
+
+// Step writes what waits, in batches, and does a part of the cleaning. It
+// reports whether there was anything to do. The committing goroutine calls it;
+// with FileOptions.Manual, the test.
+func (f *File) Step() bool {
+	f.mu.Lock()
+	tick := f.tick
+	f.tick = false
+	f.mu.Unlock()
+	did := false
+	for f.take() {
+		did = true
+		f.write(f.taken, false)
+	}
+	if tick {
+		f.write(nil, true)
+	}
+	return f.cleaner.step() || did || tick
+}
+
+// take moves the commits of the next batch to f.taken.
+func (f *File) take() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.taken = f.taken[:0]
+	n, size := 0, 0
+	for n < len(f.queue) && size < batchBytes {
+		c := f.queue[n]
+		if c.isAlone() && n > 0 {
+			break
+		}
+		size += c.size()
+		n++
+		if c.isAlone() {
+			break
+		}
+	}
+	f.taken = append(f.taken, f.queue[:n]...)
+	f.bytes -= size
+	rest := copy(f.queue, f.queue[n:])
+	clear(f.queue[rest:])
+	f.queue = f.queue[:rest]
+	return n > 0
+}
+
+// isAlone reports whether the commit must not share a batch.
+func (c *Commit) isAlone() bool {
+	for _, op := range c.Ops {
+		if op.alone() {
+			return true
+		}
+	}
+	return false
+}
+
+// write makes one batch of the commits, syncs it and says what came of it.
+func (f *File) write(cs []*Commit, lazily bool) {
+	f.w.reset()
+	for _, c := range cs {
+		f.x.plan(c, &f.w)
+	}
+	if lazily {
+		f.x.mu.Lock()
+		f.w.lazily(lazyRecords)
+		f.x.mu.Unlock()
+	}
+	err := f.w.err
+	if err == nil && f.w.batch.Len() > 0 {
+		err = f.journal.Append(&f.w.batch, true)
+	}
+	if err == nil {
+		f.x.mu.Lock()
+		f.w.done()
+		f.x.mu.Unlock()
+		f.x.commit(cs, &f.w)
+	} else {
+		f.x.undo(cs, wrapDisk(err))
+		f.x.mu.Lock()
+		f.w.failed()
+		f.x.mu.Unlock()
+	}
+	for i, c := range cs {
+		cs[i] = nil
+		c.Done(c)
+	}
+}
+
+// wrapDisk puts an error of the journal into ours.
+func wrapDisk(err error) error {
+	if errors.Is(err, journal.ErrFull) {
+		return fmt.Errorf("%w: %w", ErrFull, err)
+	}
+	return fmt.Errorf("%w: %w", ErrFailed, err)
+}
+
+// fetchTries is how often Fetch looks again when a message was moved while it
+// read.
+const fetchTries = 8
+
+// Fetch implements Store.
+func (f *File) Fetch(q *Fetch) {
+	for range fetchTries {
+		f.x.mu.Lock()
+		f.x.fetch(q)
+		f.x.mu.Unlock()
+		at, err := f.read(q)
+		if q.Err = err; err == nil {
+			return
+		}
+		if errors.Is(err, journal.ErrDamaged) && at.Seq == q.Items[0].Seq {
+			f.x.lose(q.Ref, at) // the device learns that it is gone, instead of waiting for ever
+		} else if !errors.Is(err, journal.ErrNotFound) {
+			break
+		}
+	}
+	if len(q.Items) > 0 && q.Err != nil {
+		q.Items, q.Skip = q.Items[:0], 0
+	}
+}
+
+// read gets the bytes of what was found; bad is the message that could not be
+// read. When it is not the first, the list ends before it.
+func (f *File) read(q *Fetch) (bad Item, err error) {
+	for i := range q.Items {
+		it := &q.Items[i]
+		if i == len(q.bufs) {
+			q.bufs = append(q.bufs, nil)
+		}
+		rec, err := f.journal.Read(journal.Pos(it.loc), q.bufs[i])
+		if err == nil {
+			q.bufs[i] = rec[:cap(rec)]
+			var content []byte
+			if content, err = contentOf(rec); err == nil {
+				err = it.Message.parseContent(content)
+			}
+		}
+		if err != nil && i > 0 {
+			q.Items = q.Items[:i]
+			return bad, nil
+		} else if err != nil {
+			return *it, err
+		}
+	}
+	return bad, nil
+}
+
+// Counts implements Store.
+func (f *File) Counts() Counts {
+	c := f.counts()
+	c.Disk, c.Damages = f.journal.Size(), f.recovery.Lost
+	return c
+}
+
+// Close implements Store.
+func (f *File) Close() error {
+	f.mu.Lock()
+	if f.closed {
+		f.mu.Unlock()
+		return nil
+	}
+	f.closed = true
+	f.wake.Signal()
+	f.mu.Unlock()
+	<-f.ended
+	f.Step()
+	for {
+		f.x.mu.Lock()
+		left := len(f.x.dirty) + len(f.x.fresh)
+		f.x.mu.Unlock()
+		if left == 0 {
+			break
+		}
+		f.write(nil, true)
+		if f.w.batch.Len() > 0 && f.w.place(0) == 0 {
+			break // the disk does not take it
+		}
+	}
+	return f.journal.Close()
+}

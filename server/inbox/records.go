@@ -1,0 +1,235 @@
+package inbox
+
+import (
+	"encoding/binary"
+
+	"roost/server/inbox/journal"
+)
+
+// Kinds of records: the first byte. Integers are uvarints, bytes have their
+// length before them, the last field takes the rest.
+//
+// Replayed in the order of the log they make the index. A device record is all
+// that there is to say about a device but its messages; records of messages may
+// come again, and out of order, when the cleaner has copied them.
+const (
+	recDevice    = 1  // number, era, acked, lag, id, topics: count and each
+	recMessage   = 2  // number, seq, stored at (s since 1970); content
+	recBody      = 3  // stored at, topic; content: of the receivers records behind it
+	recReceivers = 4  // pairs of number and seq
+	recAcks      = 5  // pairs of number and acked
+	recRemove    = 6  // number
+	recSubscribe = 7  // number; topic
+	recLeave     = 8  // number; topic
+	recLatest    = 9  // topic, expires (s since 1970); content
+	recClear     = 10 // topic
+	recKey       = 11 // number or 0, expires, seq, topic, id: an idempotency key whose message is gone
+	recEra       = 12 // the newest era
+)
+
+// receiversPerRecord keeps a record within the journal's bound.
+const receiversPerRecord = 500_000
+
+// logWriter is the writer of File: it appends records to a batch. It is used
+// with index.mu held.
+type logWriter struct {
+	x       *index
+	batch   journal.Batch
+	content []byte
+	logged  []loggedDevice // device records in the batch
+	acks    []Ref          // whose acknowledgements are in it
+	err     error          // a record that the batch did not take
+}
+
+// loggedDevice remembers what to restore if the batch fails.
+type loggedDevice struct {
+	ref     Ref
+	segment uint32
+}
+
+func (w *logWriter) reset() {
+	w.batch.Reset()
+	w.logged, w.acks, w.err = w.logged[:0], w.acks[:0], nil
+}
+
+func (w *logWriter) begin(kind byte) {
+	w.batch.Begin()
+	w.batch.Buf = append(w.batch.Buf, kind)
+}
+
+func (w *logWriter) uvarint(v uint64) { w.batch.Buf = binary.AppendUvarint(w.batch.Buf, v) }
+
+func (w *logWriter) bytes(b string) {
+	w.uvarint(uint64(len(b)))
+	w.batch.Buf = append(w.batch.Buf, b...)
+}
+
+func (w *logWriter) end() int {
+	i, err := w.batch.End()
+	if err != nil && w.err == nil {
+		w.err = err
+	}
+	return i
+}
+
+func (w *logWriter) message(m *Message) []byte {
+	w.content = m.appendContent(w.content[:0])
+	return w.content
+}
+
+// know logs a device before the first record that names it.
+func (w *logWriter) know(ref Ref) {
+	if d := w.x.get(ref); d != nil && d.segment&^dirtyBit == 0 {
+		w.device(ref, d)
+	}
+}
+
+// device logs all there is to say about a device.
+func (w *logWriter) device(ref Ref, d *device) {
+	w.logged = append(w.logged, loggedDevice{ref, d.segment &^ dirtyBit})
+	d.segment |= segmentPending
+	w.begin(recDevice)
+	w.uvarint(uint64(ref))
+	w.uvarint(uint64(d.era))
+	w.uvarint(d.acked)
+	w.uvarint(w.x.committed(d) - d.acked)
+	w.bytes(string(w.x.ids.ID(uint32(ref) - 1)))
+	names := w.x.topicNames(d)
+	w.uvarint(uint64(len(names)))
+	for _, name := range names {
+		w.bytes(name)
+	}
+	w.end()
+}
+
+func (w *logWriter) put(ref Ref, seq uint64, now uint32, _ uint32, content []byte) int {
+	w.know(ref)
+	w.begin(recMessage)
+	w.uvarint(uint64(ref))
+	w.uvarint(seq)
+	w.uvarint(uint64(now))
+	w.batch.Buf = append(w.batch.Buf, content...)
+	return w.end()
+}
+
+func (w *logWriter) spread(x *index, s *Spread, now uint32, content []byte) int {
+	for _, ref := range s.receivers {
+		w.know(ref)
+	}
+	body := w.body(now, s.Topic, content)
+	w.receivers(s.receivers, func(ref Ref) uint64 { return x.get(ref).last() })
+	return body
+}
+
+func (w *logWriter) body(now uint32, topic string, content []byte) int {
+	w.begin(recBody)
+	w.uvarint(uint64(now))
+	w.bytes(topic)
+	w.batch.Buf = append(w.batch.Buf, content...)
+	return w.end()
+}
+
+func (w *logWriter) receivers(refs []Ref, seq func(Ref) uint64) {
+	for len(refs) > 0 {
+		n := min(len(refs), receiversPerRecord)
+		w.begin(recReceivers)
+		for _, ref := range refs[:n] {
+			w.uvarint(uint64(ref))
+			w.uvarint(seq(ref))
+		}
+		w.end()
+		refs = refs[n:]
+	}
+}
+
+func (w *logWriter) latest(topic string, expires uint32, m *Message) int {
+	w.begin(recLatest)
+	w.bytes(topic)
+	w.uvarint(uint64(expires))
+	w.batch.Buf = m.appendContent(w.batch.Buf)
+	return w.end()
+}
+
+func (w *logWriter) clear(topic string) {
+	w.begin(recClear)
+	w.batch.Buf = append(w.batch.Buf, topic...)
+	w.end()
+}
+
+func (w *logWriter) subscription(ref Ref, topic string, on bool) {
+	w.know(ref)
+	w.begin(map[bool]byte{true: recSubscribe, false: recLeave}[on])
+	w.uvarint(uint64(ref))
+	w.batch.Buf = append(w.batch.Buf, topic...)
+	w.end()
+}
+
+func (w *logWriter) remove(ref Ref) {
+	w.begin(recRemove)
+	w.uvarint(uint64(ref))
+	w.end()
+}
+
+func (w *logWriter) era() {
+	w.begin(recEra)
+	w.uvarint(uint64(w.x.era))
+	w.end()
+}
+
+func (w *logWriter) place(record int) uint64 { return uint64(w.batch.Pos(record)) }
+
+// lazily logs what may wait: new devices, and how far others have acknowledged,
+// at most so many of each.
+func (w *logWriter) lazily(atMost int) {
+	x := w.x
+	n := min(len(x.fresh), atMost)
+	for _, ref := range x.fresh[:n] {
+		w.know(ref)
+	}
+	x.fresh = x.fresh[:copy(x.fresh, x.fresh[n:])]
+	n = min(len(x.dirty), atMost)
+	if n == 0 {
+		return
+	}
+	w.begin(recAcks)
+	for _, ref := range x.dirty[:n] {
+		if d := x.get(ref); d != nil && d.segment&dirtyBit != 0 {
+			d.segment &^= dirtyBit
+			w.acks = append(w.acks, ref)
+			w.uvarint(uint64(ref))
+			w.uvarint(d.acked)
+		}
+	}
+	x.dirty = x.dirty[:copy(x.dirty, x.dirty[n:])]
+	w.end()
+}
+
+// done notes in which segment device records are.
+func (w *logWriter) done() {
+	if w.batch.Len() == 0 {
+		return
+	}
+	segment := w.batch.Pos(0).Segment() & segmentMask
+	for _, l := range w.logged {
+		if d := w.x.get(l.ref); d != nil {
+			d.segment = d.segment&dirtyBit | segment
+		}
+	}
+}
+
+// failed takes back what the index was told about the batch.
+func (w *logWriter) failed() {
+	for _, l := range w.logged {
+		if d := w.x.get(l.ref); d != nil {
+			d.segment = d.segment&dirtyBit | l.segment
+			if l.segment == 0 {
+				w.x.fresh = append(w.x.fresh, l.ref)
+			}
+		}
+	}
+	for _, ref := range w.acks {
+		if d := w.x.get(ref); d != nil {
+			w.x.soil(ref, d)
+		}
+	}
+}
