@@ -36,7 +36,7 @@ var mayImport = map[string]struct {
 	"loadgen/usage":   {[]string{"poller"}, "reads processes and the kernel"},
 	"loadgen":         {[]string{"loadgen/plan", "loadgen/usage", "poller", "server/ws", "server/wire", "server/client"}, "speaks the protocol from the other side; must not know the server"},
 	"bench":           {[]string{"loadgen", "loadgen/usage", "poller", "ring", "decay", "server"}, "drives loadgen and measures parts"},
-	"cmd/roostd":      {[]string{"server", "poller"}, "wires"},
+	"cmd/roostd":      {[]string{"server", "server/inbox", "server/inbox/journal", "poller"}, "wires"},
 	"cmd/loadgen":     {[]string{"loadgen"}, "wires"},
 	"cmd/bench":       {[]string{"bench"}, "wires"},
 

@@ -18,6 +18,8 @@ import (
 
 	"roost/poller"
 	"roost/server"
+	"roost/server/inbox"
+	"roost/server/inbox/journal"
 )
 
 func main() {
@@ -36,6 +38,7 @@ func main() {
 type settings struct {
 	opt     server.Options
 	dataDir string
+	inbox   string
 	guide   bool
 }
 
@@ -47,7 +50,8 @@ func parse(args []string, errout io.Writer) (*settings, error) {
 	fs.StringVar(&s.opt.Listen, "listen", "127.0.0.1:8080", "address for devices, `host:port`")
 	fs.StringVar(&s.opt.API, "api", "127.0.0.1:8081", "address for publishers and operators, `host:port`")
 	fs.StringVar(&s.opt.Auth, "auth", "none", "how devices prove who they are: none (development, loopback only)")
-	fs.StringVar(&s.dataDir, "data-dir", "", "`directory` of this node's data; one process at a time (default: none is kept)")
+	fs.StringVar(&s.dataDir, "data-dir", "", "`directory` of this node's data; one process at a time (needed for --inbox file)")
+	fs.StringVar(&s.inbox, "inbox", "", "where kept messages are: memory (lost at the end) or file (default: file with --data-dir, else memory)")
 	fs.StringVar(&s.opt.Node, "node", "", "`name` of this node (default: host:port)")
 	fs.BoolVar(&s.opt.Echo, "echo", false, "serve /v1/echo, for conformance suites and comparison")
 	fs.BoolVar(&s.opt.Deflate, "deflate", false, "agree to permessage-deflate where a client offers it")
@@ -65,6 +69,18 @@ func parse(args []string, errout io.Writer) (*settings, error) {
 	}
 	if fs.NArg() > 0 {
 		return nil, fmt.Errorf("unexpected argument %q: roostd takes flags only", fs.Arg(0))
+	}
+	if s.inbox == "" {
+		s.inbox = "memory"
+		if s.dataDir != "" {
+			s.inbox = "file"
+		}
+	}
+	switch {
+	case s.inbox != "memory" && s.inbox != "file":
+		return nil, fmt.Errorf("inbox is %q: want memory or file", s.inbox)
+	case s.inbox == "file" && s.dataDir == "":
+		return nil, errors.New("inbox file needs a directory: give --data-dir")
 	}
 	switch *uring {
 	case "auto":
@@ -84,11 +100,9 @@ func run(ctx context.Context, args []string, out, errout io.Writer) error {
 	}
 	log := slog.New(slog.NewTextHandler(errout, nil))
 	s.opt.Log = log
-	unlock, err := lockDir(s.dataDir)
-	if err != nil {
+	if s.opt.Inbox, err = openInbox(s, log); err != nil {
 		return err
 	}
-	defer unlock()
 	if s.opt.Loops == 0 {
 		s.opt.Loops = runtime.NumCPU()
 	}
@@ -97,7 +111,7 @@ func run(ctx context.Context, args []string, out, errout io.Writer) error {
 	}
 	srv, err := server.New(s.opt)
 	if err != nil {
-		return err
+		return errors.Join(err, s.opt.Inbox.Close())
 	}
 	announce(srv, log)
 	fmt.Fprintf(out, "ready listen=%s api=%s\n", srv.Addr(), srv.APIAddr())
@@ -154,25 +168,26 @@ Ctrl-C ends the node.
 `, dev, api)
 }
 
-// lockDir makes dir if needed and takes it for this process. The lock ends with
-// the process, however it ends.
-func lockDir(dir string) (unlock func(), err error) {
-	if dir == "" {
-		return func() {}, nil
+// openInbox opens the store of kept messages.
+func openInbox(s *settings, log *slog.Logger) (inbox.Store, error) {
+	if s.inbox == "memory" {
+		return inbox.NewMemory(inbox.Limits{}, nil), nil
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("data-dir: %w", err)
-	}
-	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	began := time.Now()
+	dir, err := journal.Dir(filepath.Join(s.dataDir, "inbox"))
 	if err != nil {
-		return nil, fmt.Errorf("data-dir: %w", err)
+		return nil, fmt.Errorf("data-dir %s: %w", s.dataDir, err)
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		holder, _ := os.ReadFile(f.Name())
-		f.Close()
-		return nil, fmt.Errorf("data-dir %s is in use by another roostd (%s): stop it or choose another directory", dir, string(holder))
+	store, found, err := inbox.OpenFile(inbox.FileOptions{FS: dir})
+	if err != nil {
+		return nil, fmt.Errorf("data-dir %s: %w", s.dataDir, err)
 	}
-	f.Truncate(0)
-	fmt.Fprintf(f, "pid %d since %s", os.Getpid(), time.Now().UTC().Format(time.RFC3339))
-	return func() { f.Close() }, nil
+	n := store.Counts()
+	log.Info("inbox", "dir", filepath.Join(s.dataDir, "inbox"), "devices", n.Devices, "messages", n.InFlight,
+		"bytes", n.Disk, "took", time.Since(began).Round(time.Millisecond))
+	if found.Lost > 0 {
+		log.Error("the inbox was damaged: messages are lost, and every device is told so by a new epoch",
+			"places", found.Lost, "salvaged", found.Salvaged, "first", fmt.Sprint(found.Damages))
+	}
+	return store, nil
 }

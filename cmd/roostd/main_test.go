@@ -5,10 +5,13 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
+
+	"roost/server/inbox"
 
 	"go.uber.org/goleak"
 )
@@ -66,6 +69,8 @@ func TestBadFlags(t *testing.T) {
 		{[]string{"--listen", "0.0.0.0:8080"}, "not a loopback"},
 		{[]string{"--auth", "jwt"}, `auth "jwt" is unknown`},
 		{[]string{"--data-dir", "/proc/nowhere"}, "data-dir"},
+		{[]string{"--inbox", "file"}, "--data-dir"},
+		{[]string{"--inbox", "cloud"}, "want memory or file"},
 		{[]string{"--nonsense"}, "not defined"},
 	} {
 		err := run(context.Background(), tt.args, io.Discard, io.Discard)
@@ -75,20 +80,22 @@ func TestBadFlags(t *testing.T) {
 	}
 }
 
+// TestDataDirIsTaken: two processes never share an inbox.
 func TestDataDirIsTaken(t *testing.T) {
 	dir := t.TempDir()
-	unlock, err := lockDir(dir)
+	open := func() (inbox.Store, error) {
+		return openInbox(&settings{inbox: "file", dataDir: dir}, slog.New(slog.DiscardHandler))
+	}
+	first, err := open()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := lockDir(dir); err == nil || !strings.Contains(err.Error(), "in use by another roostd (pid ") {
-		t.Errorf("second lock: %v", err)
+	if _, err := open(); err == nil || !strings.Contains(err.Error(), dir) || !strings.Contains(err.Error(), "pid ") {
+		t.Errorf("second: %v", err)
 	}
-	unlock()
-	unlock, err = lockDir(dir)
-	if err != nil {
-		t.Errorf("after the first one ended: %v", err)
-	} else {
-		unlock()
+	first.Close()
+	if first, err = open(); err != nil {
+		t.Fatalf("after the first one ended: %v", err)
 	}
+	first.Close()
 }
