@@ -81,7 +81,9 @@ func (w *world) run() {
 		}
 		w.disk.FailAfter(-1, nil)
 		w.disk.Limit(-1, nil)
-		w.disk.Crash(w.rng)
+		if w.disk.Kill(); w.rng.IntN(4) > 0 {
+			w.disk.Crash(w.rng)
+		}
 		w.open()
 		if w.t.Failed() {
 			return
@@ -109,8 +111,12 @@ func (w *world) act() {
 	case 3:
 		w.disk.Fail(diskfault.OpDatasync, w.rng.IntN(3), 1+w.rng.IntN(3), syscall.EIO)
 	case 4:
-		op := []diskfault.Op{diskfault.OpWrite, diskfault.OpCreate, diskfault.OpSyncDir, diskfault.OpRemove, diskfault.OpTruncate}[w.rng.IntN(5)]
-		w.disk.Fail(op, w.rng.IntN(2), 1+w.rng.IntN(2), []error{syscall.EIO, syscall.ENOSPC}[w.rng.IntN(2)])
+		op := []diskfault.Op{diskfault.OpWrite, diskfault.OpWritten, diskfault.OpCreate, diskfault.OpSyncDir, diskfault.OpRemove, diskfault.OpTruncate}[w.rng.IntN(6)]
+		err := []error{syscall.EIO, syscall.ENOSPC}[w.rng.IntN(2)]
+		if op == diskfault.OpWritten { // a full disk says how much was written, and it was not all
+			err = syscall.EIO
+		}
+		w.disk.Fail(op, w.rng.IntN(2), 1+w.rng.IntN(2), err)
 	case 5:
 		w.disk.FailAfter(int64(w.rng.IntN(5000)), syscall.ENOSPC)
 	case 6:
@@ -150,8 +156,8 @@ func (w *world) append(sync bool) {
 	}
 	var cut *journal.CutError
 	if !errors.As(err, &cut) && !errors.Is(err, syscall.EIO) {
-		// It is said to be nowhere. A write that failed otherwise may come back
-		// until the next batch, and is void.
+		// It is said to be nowhere. After another error it may come back until
+		// the next batch, and is void.
 		if !errors.Is(err, journal.ErrFull) {
 			w.t.Errorf("append: %v", err)
 		}

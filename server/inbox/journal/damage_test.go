@@ -2,8 +2,10 @@ package journal_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -116,6 +118,34 @@ func TestEverySector(t *testing.T) {
 		if rec := check(t, c, opt, want); rec.Lost != 1 {
 			t.Fatalf("%s without headers: %+v", name, rec)
 		}
+		if rec := check(t, c, opt, everything(t, c, opt)); rec.Lost != 1 || c.Bytes(name) == nil {
+			t.Fatalf("%s without headers is forgotten: %+v", name, rec)
+		}
+	}
+}
+
+// everything returns what a copy of the disk replays.
+func everything(t *testing.T, d *diskfault.Disk, opt journal.Options) []replayed {
+	c := d.Clone()
+	opt.FS = c
+	j, _, got := open(t, opt)
+	mustClose(t, j, c)
+	return got
+}
+
+// TestDamagedIsKept: a segment of which nothing could be read is no empty one,
+// and not removed by the Open that says so.
+func TestDamagedIsKept(t *testing.T) {
+	d, opt, _ := small(t, 1, 1)
+	last := names(d)[2]
+	for off := int64(4096) + diskfault.Sector; off < int64(len(d.Bytes(last))); off += diskfault.Sector {
+		d.BadSector(last, off)
+	}
+	d.BadSector(last, 4096)
+	opt.FS = d
+	j, rec, _ := open(t, opt)
+	if mustClose(t, j, d); d.Bytes(last) == nil || rec.Lost != 1 {
+		t.Fatalf("removed: %+v", rec)
 	}
 }
 
@@ -276,17 +306,20 @@ func TestSalvage(t *testing.T) {
 
 // TestCraftedPayload: a publisher knows the format and fills a record with
 // batches and with lengths that are worth trying. Nothing of it is taken for
-// anything, and it does not take long: without a limit to the search, four
-// million bytes would be hashed half a million times.
+// anything, and it does not take long: without a limit to the search, seven
+// million bytes would be hashed a million times.
 func TestCraftedPayload(t *testing.T) {
 	d := diskfault.New()
 	opt := options(d, 1)
 	j, _, _ := open(t, opt)
 	before := fill(t, j, rand.New(rand.NewPCG(1, 1)), 1, 1, 1, true)
 	other, _, _ := small(t, 77, 5)
-	payload := bytes.Repeat([]byte{0, 0, 0, 0, 0, 0, 0x20, 0}, 1<<19)
+	payload := bytes.Repeat([]byte{0, 0, 0, 0, 0, 0, 0x70, 0}, 15<<17)
 	stolen := other.Bytes("00000001.log")
 	copy(payload[len(payload)/2:], stolen)
+	rec := append([]byte{0, 0, 0, 0, 4, 0, 0, 0}, "mine"...) // as it is without a salt
+	binary.LittleEndian.PutUint32(rec, crc32.Checksum(rec[4:], crc32.MakeTable(crc32.Castagnoli)))
+	copy(payload[1<<20:], rec)
 	var b journal.Batch
 	if _, err := b.Add(payload); err != nil {
 		t.Fatal(err)

@@ -105,7 +105,7 @@ func (d *dir) Create(name string) (File, error) {
 }
 
 func (d *dir) Open(name string) (File, error) {
-	return open(filepath.Join(d.path, name), os.O_RDONLY)
+	return open(filepath.Join(d.path, name), os.O_RDWR)
 }
 
 func (d *dir) Remove(name string) error { return os.Remove(filepath.Join(d.path, name)) }

@@ -28,8 +28,8 @@
 // durable when the batch was written.
 //
 // A header states how much of the segment before it counts. That is how a
-// batch is taken back whose sync failed: nothing is ever written to a segment
-// twice, the next header just leaves it out. Segments whose numbers lie between
+// batch is taken back whose sync failed: nothing is undone in the segment
+// itself, the next header just leaves it out. Segments whose numbers lie between
 // the two are void: attempts to begin a segment that failed.
 //
 // # States of the writer
@@ -59,4 +59,8 @@
 // after the last but one sync that is not so: damage there cannot be told from
 // a torn write. Close writes a batch without records, which says synced up to
 // itself.
+//
+// Open writes to an old segment in one case: what a crash of the process left
+// unsynced in the last one is written again, as it is, before it is synced and
+// stated as durable by the header of the new one, and torn bytes are cut off.
 package journal

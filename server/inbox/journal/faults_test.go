@@ -247,3 +247,68 @@ func TestOpenFails(t *testing.T) {
 		t.Errorf("replay: %v, %d files", err, now)
 	}
 }
+
+// TestWriteThatFailedIsThere: a write that came back with an error may have
+// been done. The batch is not in the log from then on.
+func TestWriteThatFailedIsThere(t *testing.T) {
+	d := diskfault.New()
+	opt := options(d, 1)
+	j, _, _ := open(t, opt)
+	want := fill(t, j, rand.New(rand.NewPCG(1, 1)), 1, 2, 2, true)
+	var b journal.Batch
+	_, _ = b.Add([]byte("not wanted"))
+	d.Fail(diskfault.OpWritten, 0, 1, syscall.EIO)
+	if err := j.Append(&b, false); !errors.Is(err, journal.ErrFailed) {
+		t.Fatal(err)
+	}
+	d.Kill()
+	j, _, got := open(t, opt)
+	if s := diff(got, want); s != "" {
+		t.Fatal(s)
+	}
+	mustClose(t, j, d)
+}
+
+// TestVoidsGoFirst: the file of a segment that was never begun is removed
+// before the segment whose header makes it void; else it would look as if that
+// one were missing.
+func TestVoidsGoFirst(t *testing.T) {
+	d := diskfault.New()
+	opt := options(d, 1)
+	rng := rand.New(rand.NewPCG(1, 1))
+	j, _, _ := open(t, opt)
+	fill(t, j, rng, 1, 1, 1, true)
+	d.Fail(diskfault.OpSyncDir, 0, 1, syscall.EIO)
+	d.Fail(diskfault.OpRemove, 0, 3, syscall.EIO)
+	if err := j.Rotate(); !errors.Is(err, journal.ErrFailed) { // 2, which stays
+		t.Fatal(err)
+	}
+	for range 2 { // 3 and 4
+		if err := j.Rotate(); err != nil {
+			t.Fatal(err)
+		}
+		fill(t, j, rng, 2, 1, 1, true)
+	}
+	for range 2 {
+		if err := j.DropOldest(); !errors.Is(err, journal.ErrFailed) || len(j.Segments()) != 3 || d.Bytes("00000002.log") == nil {
+			t.Fatal(err, j.Segments(), names(d))
+		}
+	}
+	// Now it goes, but a crash before the next SyncDir may bring it back. So
+	// there is one before the next removal.
+	d.Fail(diskfault.OpSyncDir, 0, 1, syscall.EIO)
+	if err := j.DropOldest(); !errors.Is(err, journal.ErrFailed) || len(j.Segments()) != 3 || d.Bytes("00000002.log") != nil {
+		t.Fatal(err, j.Segments(), names(d))
+	}
+	for range 2 {
+		if err := j.DropOldest(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mustClose(t, j, d)
+	j, rec, got := open(t, opt)
+	if rec.Lost != 0 || len(got) != 1 {
+		t.Fatalf("%+v", rec)
+	}
+	mustClose(t, j, d)
+}

@@ -27,7 +27,8 @@ type found struct {
 	stated bool   // it says something
 	limit  uint32 // bytes that count, then
 
-	end uint32 // what counts after replay
+	end  uint32 // what counts after replay
+	sure uint32 // what of that is known to be durable
 }
 
 // list finds all segments and reads their headers.

@@ -10,7 +10,7 @@ type FS interface {
 	// Create makes an empty file for reading and writing; it is an error if the
 	// name is taken. The name is durable after SyncDir.
 	Create(name string) (File, error)
-	// Open opens a file for reading and for Datasync.
+	// Open opens a file for reading and writing.
 	Open(name string) (File, error)
 	// Remove takes the name away, durably after SyncDir. A File that is open
 	// stays readable.

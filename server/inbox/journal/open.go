@@ -162,7 +162,7 @@ func (r *recovery) segment(f *found) error {
 			return err
 		}
 	}
-	f.end = w.valid
+	f.end, f.sure = w.valid, w.sure
 	if f.stated {
 		f.end = max(uint32(end), firstBatch)
 		if end < int64(f.limit) {
@@ -202,6 +202,44 @@ func (r *recovery) lose(d Damage) {
 	}
 }
 
+// harden makes what was replayed of the last segment durable, beyond what is
+// known to be. The bytes are written again as they are: had a sync of them
+// failed before, in another process or in an Open that gave up, the kernel
+// would take the pages for clean, and another sync would say yes to nothing.
+func (r *recovery) harden(f *found) error {
+	h, err := r.j.files.take(f.number)
+	if err != nil {
+		return err
+	}
+	defer r.j.files.give(h)
+	w := &r.walk.window
+	w.reset(h.file, f.end)
+	for off := max(f.sure, firstBatch); off < f.end; {
+		n := min(f.end-off, chunk/2)
+		b, err := w.at(off, int(n))
+		if err != nil {
+			return err
+		}
+		if !w.isBad(off, n) { // else there are zeros in b that are not in the file
+			if _, err := h.file.WriteAt(b, int64(off)); err != nil {
+				return err
+			}
+		}
+		off += n
+	}
+	// The size is in the same doubt. What is torn goes with this, but for the
+	// neighbourhood of damage, where more may be found by other means.
+	size := int64(f.end)
+	if !f.clean {
+		size = f.size
+	}
+	if err := h.file.Truncate(size); err != nil {
+		return err
+	}
+	f.size = size
+	return h.file.Datasync()
+}
+
 // settle makes what was replayed durable, since the header of the new segment
 // will say that it is, and finds the segment that header names.
 func (r *recovery) settle() error {
@@ -227,17 +265,13 @@ func (r *recovery) settle() error {
 	}
 	f := r.found[last]
 	if !f.stated && f.state == whole {
-		h, err := r.j.files.take(f.number)
-		if err != nil {
-			return err
-		}
-		defer r.j.files.give(h)
-		if err := h.file.Datasync(); err != nil {
+		if err := r.harden(f); err != nil {
 			return r.j.failure("sync "+segmentName(f.number), err)
 		}
 	}
 	// A head that takes nothing and is synced, for begin to state.
 	r.j.head = r.j.segs[len(r.j.segs)-1]
+	r.j.head.size.Store(f.size)
 	r.j.off, r.j.synced, r.j.cut = f.end, f.end, true
 	return nil
 }

@@ -24,11 +24,8 @@ func (j *Journal) Read(pos Pos, buf []byte) ([]byte, error) {
 	if off < firstBatch || off >= end || end-off < recordHead || off%align != 0 {
 		return nil, fmt.Errorf("%w: %v", ErrNotFound, pos)
 	}
-	h, err := j.files.take(s.number)
+	h, err := j.take(s)
 	if err != nil {
-		if s, _ := j.find(pos.Segment()); s == nil {
-			return nil, fmt.Errorf("%w: %v was dropped", ErrNotFound, pos)
-		}
 		return nil, err
 	}
 	defer j.files.give(h)
@@ -104,7 +101,7 @@ func (j *Journal) Scan(segment, from uint32, maxBytes int, fn func(pos Pos, rec 
 	}
 	j.scan.mu.Lock() // before the file is taken: fn may need files
 	defer j.scan.mu.Unlock()
-	h, err := j.files.take(segment)
+	h, err := j.take(s)
 	if err != nil {
 		return from, false, err
 	}

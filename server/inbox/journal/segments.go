@@ -181,6 +181,16 @@ func (j *Journal) find(number uint32) (*segment, error) {
 	return j.segs[lo], nil
 }
 
+// take opens the segment's file for reading; ErrNotFound if it was dropped
+// since it was found.
+func (j *Journal) take(s *segment) (*handle, error) {
+	h, err := j.files.take(s.number)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("%w: segment %08x was dropped", ErrNotFound, s.number)
+	}
+	return h, err
+}
+
 // nextSegment returns the number after n, 0 if there is none.
 func nextSegment(n uint32) uint32 {
 	if n == math.MaxUint32 {

@@ -104,6 +104,7 @@ func (w *walker) deliver(h batch, b []byte) error {
 		w.lose(w.off) // a batch is missing, and no trace of it
 	}
 	w.hurt, w.next = false, h.number+1
+	w.sure = max(w.sure, h.synced)
 	at, n := batchHead, uint32(0)
 	for ; n < h.count; n++ {
 		if len(b)-batchTail-at < recordHead {

@@ -89,7 +89,7 @@ func (d *Disk) Create(name string) (journal.File, error) {
 	n.settle()
 	d.names[name] = n
 	d.changes = append(d.changes, change{name, n})
-	return d.opened(name, n, true), nil
+	return d.opened(name, n), nil
 }
 
 // Open implements journal.FS.
@@ -103,13 +103,13 @@ func (d *Disk) Open(name string) (journal.File, error) {
 	if n == nil {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 	}
-	return d.opened(name, n, false), nil
+	return d.opened(name, n), nil
 }
 
-func (d *Disk) opened(name string, n *inode, write bool) journal.File {
+func (d *Disk) opened(name string, n *inode) journal.File {
 	d.open++
 	d.peak = max(d.peak, d.open)
-	return &file{disk: d, name: name, node: n, mount: d.mounts, write: write}
+	return &file{disk: d, name: name, node: n, mount: d.mounts}
 }
 
 // Remove implements journal.FS.
@@ -180,6 +180,15 @@ func (d *Disk) Crash(rng *rand.Rand) {
 		}
 	}
 	d.names, d.durable, d.changes = kept, maps.Clone(kept), nil
+}
+
+// Kill is what a killed process leaves: all that was written is there, synced
+// or not, and its files are closed. A Crash may still take what was not synced.
+func (d *Disk) Kill() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.mounts++
+	d.open = 0
 }
 
 // Clone returns a disk with the same files, all durable, and no faults but bad

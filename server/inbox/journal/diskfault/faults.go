@@ -13,6 +13,7 @@ const (
 	OpSyncDir  Op = "syncdir"
 	OpRead     Op = "read"
 	OpWrite    Op = "write"
+	OpWritten  Op = "written" // a write that is done and fails all the same
 	OpDatasync Op = "datasync"
 	OpTruncate Op = "truncate"
 )

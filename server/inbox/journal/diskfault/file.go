@@ -16,7 +16,6 @@ type file struct {
 	name   string
 	node   *inode
 	mount  int
-	write  bool
 	closed bool
 }
 
@@ -66,11 +65,11 @@ func (f *file) WriteAt(p []byte, off int64) (int, error) {
 		return 0, err
 	}
 	defer f.disk.mu.Unlock()
-	if !f.write {
-		return 0, &fs.PathError{Op: "write", Path: f.name, Err: syscall.EBADF}
-	}
 	n, err := f.disk.faults.room(f.disk, f.node, off, len(p))
 	f.node.write(p[:n], int(off))
+	if failed := f.disk.faults.hit(OpWritten); failed != nil && err == nil {
+		n, err = 0, failed
+	}
 	if err != nil {
 		err = &fs.PathError{Op: "write", Path: f.name, Err: err}
 	}
@@ -108,9 +107,6 @@ func (f *file) Truncate(n int64) error {
 		return err
 	}
 	defer f.disk.mu.Unlock()
-	if !f.write {
-		return &fs.PathError{Op: "truncate", Path: f.name, Err: syscall.EINVAL}
-	}
 	f.node.truncate(int(n))
 	return nil
 }
