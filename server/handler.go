@@ -80,6 +80,7 @@ type handler struct {
 type loopCounters struct {
 	messagesIn, bytesIn atomic.Uint64 // whole messages and their payload bytes
 	keptSent, skips     atomic.Uint64 // kept messages and skips given to sockets, repeats included
+	flows               atomic.Int64  // of the lane, as of its last tick
 	heartbeats, pings   atomic.Uint64
 	ups                 atomic.Uint64 // messages to the backend
 	upgraded, refused   atomic.Uint64

@@ -160,6 +160,7 @@ func (s *Server) tick(every time.Duration) {
 // be read, and where a task could not be posted.
 func (h *handler) tick() {
 	h.lane.Tick()
+	h.n.flows.Store(int64(h.lane.Flows()))
 	if !h.missed.Swap(false) {
 		return
 	}

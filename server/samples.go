@@ -14,6 +14,7 @@ func (s *Server) WriteMetrics(out io.Writer) {
 	w := metrics.NewWriter(out)
 	s.writeConnections(w)
 	s.writeTraffic(w)
+	s.writeKept(w)
 	s.metrics.Write(out)
 }
 
@@ -69,9 +70,41 @@ func (s *Server) writeTraffic(w *metrics.Writer) {
 	w.Sample(metrics.Deliveries, float64(st.CastDropped), "result", "dropped")
 	w.Sample(metrics.Broadcasts, float64(s.broadcasts.Load()))
 	w.Sample(metrics.QueueDropped, float64(st.Dropped))
+	w.Sample(metrics.QueueReplaced, float64(st.Replaced))
 	w.Sample(metrics.QueueFull, float64(st.Overflow))
+	w.Sample(metrics.Ups, s.loops(func(n *loopCounters) uint64 { return n.ups.Load() }))
+	w.Sample(metrics.Listeners, float64(s.events.n.Load()))
 	w.Sample(metrics.Reads, float64(st.Reads))
 	w.Sample(metrics.Sends, float64(st.Sends))
 	w.Sample(metrics.BytesIn, float64(st.BytesIn))
 	w.Sample(metrics.BytesOut, float64(st.BytesOut))
+}
+
+// writeKept writes what the store knows. Published + recovered = the sum of all
+// ends + in flight, at any moment.
+func (s *Server) writeKept(w *metrics.Writer) {
+	n := s.store.Counts()
+	w.Sample(metrics.Known, float64(n.Devices))
+	w.Sample(metrics.KeptMessages, float64(n.Published), "from", "published")
+	w.Sample(metrics.KeptMessages, float64(n.Recovered), "from", "recovered")
+	w.Sample(metrics.KeptEnds, float64(n.Acknowledged), "how", "acknowledged")
+	w.Sample(metrics.KeptEnds, float64(n.Expired), "how", "expired")
+	w.Sample(metrics.KeptEnds, float64(n.Removed), "how", "removed")
+	w.Sample(metrics.KeptEnds, float64(n.Lost), "how", "lost")
+	w.Sample(metrics.KeptInFlight, float64(n.InFlight))
+	w.Sample(metrics.KeptBytes, float64(n.Bytes))
+	w.Sample(metrics.KeptRefused, float64(n.Refused))
+	w.Sample(metrics.KeptRepeated, float64(n.Duplicates))
+	w.Sample(metrics.KeptSent, s.loops(func(n *loopCounters) uint64 { return n.keptSent.Load() }))
+	w.Sample(metrics.Skips, s.loops(func(n *loopCounters) uint64 { return n.skips.Load() }))
+	flows := int64(0)
+	for _, h := range s.handlers {
+		flows += h.n.flows.Load()
+	}
+	w.Sample(metrics.Flows, float64(flows))
+	w.Sample(metrics.StoreCommits, float64(n.Commits), "result", "stored")
+	w.Sample(metrics.StoreCommits, float64(n.Failed), "result", "failed")
+	w.Sample(metrics.StoreKeys, float64(n.Keys))
+	w.Sample(metrics.StoreDisk, float64(n.Disk))
+	w.Sample(metrics.StoreDamages, float64(n.Damages))
 }

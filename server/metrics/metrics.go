@@ -30,32 +30,51 @@ type Desc struct {
 // The metrics of the node. Connections are TCP connections; devices are
 // registered ones.
 var (
-	Connections  = Desc{"roost_connections", Gauge, "Connections on the device listener, by what they are used for."}
-	ConnLimit    = Desc{"roost_connections_limit", Gauge, "Connections that this process may hold."}
-	Devices      = Desc{"roost_devices", Gauge, "Devices connected now."}
-	Subscribed   = Desc{"roost_subscriptions", Gauge, "Subscriptions of connected devices to topics."}
-	Accepted     = Desc{"roost_accepted_total", Counter, "Connections accepted."}
-	AcceptErrors = Desc{"roost_accept_errors_total", Counter, "Failed accepts: descriptors, memory or aborted connections."}
-	Refused      = Desc{"roost_refused_total", Counter, "Connections refused, by stage: past a limit at accept, or by the answer to their request."}
-	Upgrades     = Desc{"roost_upgrades_total", Counter, "Finished WebSocket upgrades."}
-	UpgradeSlow  = Desc{"roost_upgrade_timeouts_total", Counter, "Connections that did not send a whole request in time."}
-	Closed       = Desc{"roost_closed_total", Counter, "Connections closed, by the close code that we sent (none: the peer ended it)."}
-	MessagesIn   = Desc{"roost_messages_in_total", Counter, "Whole messages received."}
-	PayloadIn    = Desc{"roost_payload_in_bytes_total", Counter, "Payload bytes of received messages."}
-	Heartbeats   = Desc{"roost_heartbeats_total", Counter, "Heartbeats of devices."}
-	Pings        = Desc{"roost_pings_total", Counter, "WebSocket pings received."}
-	LiveResults  = Desc{"roost_live_results_total", Counter, "Live messages to one device, by what became of them."}
-	Deliveries   = Desc{"roost_broadcast_deliveries_total", Counter, "Broadcast frames, by what became of them at each receiver."}
-	Broadcasts   = Desc{"roost_broadcasts_running", Gauge, "Broadcasts under way."}
-	QueueDropped = Desc{"roost_queue_dropped_total", Counter, "Live messages pushed out of a full queue by newer ones."}
-	QueueFull    = Desc{"roost_queue_full_total", Counter, "Writes refused by a full queue."}
-	Slow         = Desc{"roost_slow_closed_total", Counter, "Connections closed because their socket took nothing for the write deadline."}
-	Reads        = Desc{"roost_reads_total", Counter, "Read system calls on device connections."}
-	Sends        = Desc{"roost_sends_total", Counter, "Sends on device connections; several may share a system call."}
-	BytesIn      = Desc{"roost_bytes_in_total", Counter, "Bytes read from device connections."}
-	BytesOut     = Desc{"roost_bytes_out_total", Counter, "Bytes written to device connections."}
-	StaleEvents  = Desc{"roost_stale_events_total", Counter, "Events of connections that were already gone."}
-	IOUring      = Desc{"roost_io_uring", Gauge, "1 if broadcasts go through io_uring."}
+	Connections   = Desc{"roost_connections", Gauge, "Connections on the device listener, by what they are used for."}
+	ConnLimit     = Desc{"roost_connections_limit", Gauge, "Connections that this process may hold."}
+	Devices       = Desc{"roost_devices", Gauge, "Devices connected now."}
+	Subscribed    = Desc{"roost_subscriptions", Gauge, "Subscriptions of connected devices to topics."}
+	Accepted      = Desc{"roost_accepted_total", Counter, "Connections accepted."}
+	AcceptErrors  = Desc{"roost_accept_errors_total", Counter, "Failed accepts: descriptors, memory or aborted connections."}
+	Refused       = Desc{"roost_refused_total", Counter, "Connections refused, by stage: past a limit at accept, or by the answer to their request."}
+	Upgrades      = Desc{"roost_upgrades_total", Counter, "Finished WebSocket upgrades."}
+	UpgradeSlow   = Desc{"roost_upgrade_timeouts_total", Counter, "Connections that did not send a whole request in time."}
+	Closed        = Desc{"roost_closed_total", Counter, "Connections closed, by the close code that we sent (none: the peer ended it)."}
+	MessagesIn    = Desc{"roost_messages_in_total", Counter, "Whole messages received."}
+	PayloadIn     = Desc{"roost_payload_in_bytes_total", Counter, "Payload bytes of received messages."}
+	Heartbeats    = Desc{"roost_heartbeats_total", Counter, "Heartbeats of devices."}
+	Pings         = Desc{"roost_pings_total", Counter, "WebSocket pings received."}
+	LiveResults   = Desc{"roost_live_results_total", Counter, "Live messages to one device, by what became of them."}
+	Deliveries    = Desc{"roost_broadcast_deliveries_total", Counter, "Broadcast frames, by what became of them at each receiver."}
+	Broadcasts    = Desc{"roost_broadcasts_running", Gauge, "Broadcasts under way."}
+	QueueDropped  = Desc{"roost_queue_dropped_total", Counter, "Live messages pushed out of a full queue by newer ones."}
+	QueueFull     = Desc{"roost_queue_full_total", Counter, "Writes refused by a full queue."}
+	Slow          = Desc{"roost_slow_closed_total", Counter, "Connections closed because their socket took nothing for the write deadline."}
+	Reads         = Desc{"roost_reads_total", Counter, "Read system calls on device connections."}
+	Sends         = Desc{"roost_sends_total", Counter, "Sends on device connections; several may share a system call."}
+	BytesIn       = Desc{"roost_bytes_in_total", Counter, "Bytes read from device connections."}
+	BytesOut      = Desc{"roost_bytes_out_total", Counter, "Bytes written to device connections."}
+	StaleEvents   = Desc{"roost_stale_events_total", Counter, "Events of connections that were already gone."}
+	QueueReplaced = Desc{"roost_queue_replaced_total", Counter, "Latest values in a full queue replaced by newer ones."}
+	Ups           = Desc{"roost_ups_total", Counter, "Messages of devices to the backend."}
+	Listeners     = Desc{"roost_event_listeners", Gauge, "Streams of events that are open."}
+
+	Known        = Desc{"roost_known_devices", Gauge, "Devices known, those that are away included."}
+	KeptMessages = Desc{"roost_kept_messages_total", Counter, "Kept messages, one per receiver, by where they came from: published, or recovered at the start."}
+	KeptEnds     = Desc{"roost_kept_ends_total", Counter, "Kept messages that are done with, by how: acknowledged, expired, removed with their device, lost on disk."}
+	KeptInFlight = Desc{"roost_kept_in_flight", Gauge, "Kept messages not yet acknowledged: published + recovered - all ends."}
+	KeptBytes    = Desc{"roost_kept_bytes", Gauge, "Bytes of kept messages."}
+	KeptRefused  = Desc{"roost_kept_refused_total", Counter, "Kept messages refused by a bound."}
+	KeptRepeated = Desc{"roost_kept_duplicates_total", Counter, "Kept messages published again with the same id."}
+	KeptSent     = Desc{"roost_kept_sends_total", Counter, "Kept messages given to sockets, repeats included."}
+	Skips        = Desc{"roost_skips_total", Counter, "Holes that devices were told about."}
+	Flows        = Desc{"roost_flows", Gauge, "Connections with kept messages under way."}
+	StoreCommits = Desc{"roost_store_commits_total", Counter, "Publishes stored, by result."}
+	StoreKeys    = Desc{"roost_store_keys", Gauge, "Idempotency keys remembered."}
+	StoreDisk    = Desc{"roost_store_disk_bytes", Gauge, "Bytes that the store takes on disk."}
+	StoreDamages = Desc{"roost_store_damages", Gauge, "Damaged places that the store found at the start."}
+
+	IOUring = Desc{"roost_io_uring", Gauge, "1 if broadcasts go through io_uring."}
 )
 
 // nameAPISeconds is the latency of API requests, by route and status.
