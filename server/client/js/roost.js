@@ -270,7 +270,8 @@ export class RoostClient {
     }
     this.stream.attach(welcome, (m) => link.send(m));
     this.subscriptions.repeat();
-    this.#setState('connected', { welcome });
+    const { t, ...said } = welcome;
+    this.#setState('connected', { welcome: said });
   }
 
   /** @param {Link} link @param {Message} m */
