@@ -5,15 +5,18 @@ import (
 	"time"
 
 	"roost/poller"
+	"roost/server/wire"
+	"roost/server/ws"
 )
 
 // drainStep is the time between two batches of closes.
 const drainStep = 50 * time.Millisecond
 
 // Drain sends everybody away and ends the node: new connections are refused
-// with 503, those that are here are closed with 4001, evenly over
-// Options.DrainOver so that they do not all come to the next node at once, and
-// what remains is cut. Canceling ctx cuts at once.
+// with 503; each device is told its slot, when to connect elsewhere, and is
+// closed with 4001 a moment after it. The slots are spread evenly over
+// Options.DrainOver, so that not all come to the next node at once. What remains
+// is cut. Canceling ctx cuts at once.
 func (s *Server) Drain(ctx context.Context) error {
 	s.draining.Store(true)
 	n := s.p.Conns()
@@ -25,6 +28,14 @@ func (s *Server) Drain(ctx context.Context) error {
 	steps := max(1, int(over/drainStep))
 	tick := time.NewTicker(drainStep)
 	defer tick.Stop()
+	for _, h := range s.handlers {
+		h.l.Post(poller.TaskFunc(func(*poller.Loop) { h.announce(over) }))
+	}
+	for end := time.Now().Add(min(over/10, time.Second)); time.Now().Before(end); {
+		if !wait(ctx, tick) {
+			break
+		}
+	}
 	for left := steps; left > 0 && s.p.Conns() > 0; left-- {
 		for _, h := range s.handlers {
 			h.l.Post(poller.TaskFunc(func(*poller.Loop) { h.drain(left) }))
@@ -54,6 +65,24 @@ func wait(ctx context.Context, tick *time.Ticker) bool {
 	case <-tick.C:
 		return true
 	}
+}
+
+// announce tells the loop's devices their slots, in the order in which drain
+// closes them.
+func (h *handler) announce(over time.Duration) {
+	began, i, n := h.l.Now(), 0, max(1, h.l.Conns())
+	h.startWalk("", 0, func(c poller.Conn) {
+		i++
+		st := h.conns.At(c.Slot())
+		if !c.Alive() || st.kind != kindDevice {
+			return
+		}
+		in := max(0, over*time.Duration(i)/time.Duration(n)-(h.l.Now()-began))
+		f, _ := splitVariant(st.variant)
+		h.text = wire.AppendAway(h.text[:0], f, uint16(CloseDrain), int(in/time.Millisecond), "")
+		h.frame = ws.AppendFrame(h.frame[:0], opcodes[f], h.text)
+		c.Write(h.frame, poller.Control)
+	}, func() {})
 }
 
 // drain closes one left-th of the loop's connections that have not been told.

@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -157,7 +158,16 @@ func TestDrain(t *testing.T) {
 	eventually(t, "all are here", func() bool { return s.pollerConns() == 52 })
 	done := make(chan error)
 	go func() { done <- s.Drain(context.Background()) }()
-	for _, p := range peers {
+	for i, p := range peers {
+		if i < 50 { // each is told its slot
+			var away struct {
+				T        string
+				Code, In int
+			}
+			if json.Unmarshal(p.read(), &away); away.T != "away" || away.Code != 4001 || away.In < 0 || away.In > 200 {
+				t.Errorf("device %d: %+v", i, away)
+			}
+		}
 		p.expectClose(4001)
 		p.nc.Close()
 	}
