@@ -31,7 +31,8 @@ type bodies struct {
 	large atomic.Int64 // bytes of buffers above trustedLength
 }
 
-// read reads a body of at most limit bytes. The buffer is not pooled: payloads
+// read reads a body of at most limit bytes to its end: only then does net/http
+// lift its ReadTimeout, which would end a long wait. The buffer is not pooled: payloads
 // are parts of it, and the node may still read them when the request has timed
 // out. held is to be given back with release.
 func (b *bodies) read(r *http.Request, limit int) (body []byte, held int, bad *problem) {
@@ -94,8 +95,11 @@ func isBatch(h http.Header) (lines bool, bad *problem) {
 		return false, unsupported(fmt.Sprintf("the body has the content coding %q: send it as it is", coding))
 	}
 	header := h.Get("Content-Type")
-	if header == "" || header == "application/json" {
+	switch header { // what is sent most, without parsing
+	case "", "application/json":
 		return false, nil
+	case "application/x-ndjson":
+		return true, nil
 	}
 	typ, _, err := mime.ParseMediaType(header)
 	if err != nil && typ == "" {

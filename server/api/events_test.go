@@ -143,11 +143,11 @@ func TestEventsLifeSigns(t *testing.T) {
 			ended = true
 		}()
 		for i, wait := range []time.Duration{eventHeadAfter, lifeSignEvery, lifeSignEvery} {
-			time.Sleep(wait - 1)
+			time.Sleep(wait - time.Nanosecond)
 			if got := w.take(); got != "" {
 				t.Errorf("sign %d: too early: %q", i, got)
 			}
-			time.Sleep(1)
+			time.Sleep(time.Nanosecond)
 			synctest.Wait()
 			if got := w.take(); got != ":\n\n" {
 				t.Errorf("sign %d: %q", i, got)
@@ -216,7 +216,8 @@ func exchangeWith(t *testing.T, n Node, request string, f func(io.Reader)) {
 }
 
 // TestReadTimeoutEndsNothing: the server's ReadTimeout is for the request; a wait
-// and a stream of events go on behind it. net/http would cancel their context.
+// and a stream of events go on behind it. For net/http the request lasts until
+// its body was read to the end.
 func TestReadTimeoutEndsNothing(t *testing.T) {
 	after := func(d time.Duration) func(context.Context) error {
 		return func(ctx context.Context) error {

@@ -81,9 +81,7 @@ func (h *handler) serve(rt *route, x *exchange, bad *problem) {
 		bad.write(x)
 		return
 	}
-	if rt.endless {
-		x.unhurried()
-	} else {
+	if !rt.endless {
 		ctx, cancel := context.WithTimeout(x.ctx, requestTimeout)
 		defer cancel()
 		x.ctx = ctx
@@ -109,11 +107,4 @@ func (x *exchange) parseQuery(rt *route) *problem {
 	}
 	x.query = query
 	return nil
-}
-
-// unhurried takes the server's read deadline away: it is for the body, which has
-// been read. When it passes, net/http cancels the request's context, although a
-// wait may be just as long and a stream of events has no end.
-func (x *exchange) unhurried() {
-	http.NewResponseController(x.ResponseWriter).SetReadDeadline(time.Time{}) // an error: not a real connection
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strconv"
 	"sync"
 )
@@ -18,6 +17,9 @@ const (
 	maxAddressees = 10_000
 	// maxPooled is the largest buffer that is kept for the next request.
 	maxPooled = 256 << 10
+	// ownLength is the size of an answer from which on net/http would send chunks
+	// if it is not told the length: its buffer.
+	ownLength = 2048
 )
 
 // work is what a publish request needs while it is read and answered.
@@ -74,11 +76,7 @@ func (h *handler) publish(x *exchange) {
 		bad.write(x)
 		return
 	}
-	ps := w.finish()
-	if slices.ContainsFunc(ps, func(p *Publication) bool { return p.Wait > 0 }) {
-		x.unhurried()
-	}
-	w.send(h.node, x, ps)
+	w.send(h.node, x, w.finish())
 }
 
 // send publishes and answers.
@@ -101,7 +99,9 @@ func (w *work) send(node Node, x *exchange, ps []*Publication) {
 	w.out = appendResults(w.out[:0], w.merge(results))
 	head := x.Header()
 	head["Content-Type"] = jsonType
-	head["Content-Length"] = []string{strconv.Itoa(len(w.out))}
+	if len(w.out) >= ownLength {
+		head["Content-Length"] = []string{strconv.Itoa(len(w.out))}
+	}
 	x.Write(w.out)
 }
 

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -207,6 +208,8 @@ func TestFailures(t *testing.T) {
 		{fmt.Errorf("bucket 7: %w", ErrStoreFull), done, 507, "", 2},
 		{nil, []Result{{Status: StatusWritten}, {Status: StatusWritten}}, 500, "", 0}, // one too many
 		{errors.New("broken"), done, 500, "", 0},
+		{context.DeadlineExceeded, nil, 504, "", 0},
+		{context.Canceled, nil, statusClientGone, "", 0},
 	} {
 		rec := publish(t, &fakeNode{results: tt.results, err: tt.err}, `{"devices":["d1","d2"],"payload":1}`)
 		var p problem

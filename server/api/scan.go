@@ -32,6 +32,14 @@ func (s *scanner) fail(want string) *problem {
 
 // next skips white space and returns the byte that follows, 0 at the end.
 func (s *scanner) next() byte {
+	if s.i < len(s.b) && s.b[s.i] > ' ' {
+		return s.b[s.i]
+	}
+	return s.skip()
+}
+
+// skip is the slow part of next, which is small enough to be inlined.
+func (s *scanner) skip() byte {
 	for s.i < len(s.b) {
 		switch c := s.b[s.i]; c {
 		case ' ', '\t', '\n', '\r':
@@ -69,24 +77,26 @@ func (s *scanner) str() (raw []byte, escaped bool, bad *problem) {
 		return nil, false, s.fail("a string")
 	}
 	start := s.i
-	for s.i < len(s.b) {
-		c := s.b[s.i]
+	for {
+		i := s.i // a variable of its own stays in a register
+		for i < len(s.b) && plain[s.b[i]] {
+			i++
+		}
+		s.i = i
 		switch {
-		case plain[c]:
+		case i == len(s.b):
+			return nil, false, s.fail("the end of a string")
+		case s.b[i] == '"':
 			s.i++
-		case c == '"':
-			s.i++
-			return s.b[start : s.i-1], escaped, nil
-		case c == '\\':
-			escaped = true
-			if bad := s.escape(); bad != nil {
-				return nil, false, bad
-			}
-		default:
+			return s.b[start:i], escaped, nil
+		case s.b[i] != '\\':
 			return nil, false, s.fail("a string without control characters")
 		}
+		escaped = true
+		if bad := s.escape(); bad != nil {
+			return nil, false, bad
+		}
 	}
-	return nil, false, s.fail("the end of a string")
 }
 
 // escape scans one escape sequence, at its backslash.
