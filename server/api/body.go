@@ -39,6 +39,9 @@ func (b *bodies) read(r *http.Request, limit int) (body []byte, held int, bad *p
 	// Not http.MaxBytesReader: it cuts the connection, and a client that is still
 	// sending sees a reset instead of the answer.
 	if r.ContentLength > int64(limit) {
+		if r.Header.Get("Expect") == "" { // else it waits for our word before it sends
+			io.CopyN(io.Discard, r.Body, int64(limit))
+		}
 		return nil, 0, bodyTooBig(limit)
 	}
 	size := trustedLength

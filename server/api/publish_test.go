@@ -1,12 +1,15 @@
 package api
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"reflect"
 	"strings"
 	"testing"
@@ -253,5 +256,24 @@ func TestNoPublishWithoutPost(t *testing.T) {
 	rec, counted := call(t, &fakeNode{}, http.MethodGet, "/v1/publish", "")
 	if rec.Code != 405 || rec.Header().Get("Allow") != "POST" || counted != "/v1/publish 405" || !strings.Contains(rec.Body.String(), "takes POST") {
 		t.Errorf("%d %v %s, counted %q", rec.Code, rec.Header(), rec.Body, counted)
+	}
+}
+
+// TestTooBigIsHeard: a client that reads only when it has sent all gets the
+// answer, and not a reset.
+func TestTooBigIsHeard(t *testing.T) {
+	srv := httptest.NewServer(NewHandler(&fakeNode{}, nil))
+	defer srv.Close()
+	for _, head := range []string{"Content-Length: %d\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n%x\r\n"} {
+		conn, err := net.Dial("tcp", srv.Listener.Addr().String())
+		must(err)
+		size := maxBody * 3 / 2
+		_, err = fmt.Fprintf(conn, "POST /v1/publish HTTP/1.1\r\nHost: node\r\n"+head+"%s\r\n0\r\n\r\n", size, strings.Repeat(" ", size))
+		must(err)
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil || resp.StatusCode != http.StatusRequestEntityTooLarge {
+			t.Errorf("%q: %+v %v", head, resp, err)
+		}
+		conn.Close()
 	}
 }
