@@ -13,7 +13,7 @@ import (
 )
 
 var (
-	seeds    = flag.Int("seeds", 1000, "crash tests: how many")
+	seeds    = flag.Int("seeds", 600, "crash tests: how many")
 	fromSeed = flag.Uint64("from-seed", 1, "crash tests: the first")
 )
 

@@ -151,7 +151,7 @@ func TestDamagedIsKept(t *testing.T) {
 
 // TestRandomDamage does several things at once to larger journals.
 func TestRandomDamage(t *testing.T) {
-	for seed := range uint64(200) {
+	for seed := range uint64(100) {
 		d, opt, want := small(t, seed, 30)
 		rng := rand.New(rand.NewPCG(seed, 4))
 		files := names(d)
@@ -334,6 +334,27 @@ func TestCraftedPayload(t *testing.T) {
 	d.Flip(name, int64(at.Offset())+100, 1)
 	d.Flip(name, int64(at.Offset())-32+5, 1)
 	if rec := check(t, d, opt, append(before, after...)); rec.Lost != 1 || rec.Records != 2 {
+		t.Fatalf("%+v", rec)
+	}
+}
+
+// TestUnreadableAndUnsynced: a place that cannot be read is damage, not the end
+// of the log, also where nothing was synced. What follows it is there, and says
+// that what is whole in it was in the log.
+func TestUnreadableAndUnsynced(t *testing.T) {
+	d := diskfault.New()
+	opt := options(d, 1)
+	j, _, _ := open(t, opt)
+	want := fill(t, j, rand.New(rand.NewPCG(1, 1)), 1, 1, 60, false)
+	d.BadSector("00000001.log", int64(want[30].pos.Offset()))
+	alone := d.Clone()
+	want = append(want, fill(t, j, rand.New(rand.NewPCG(2, 1)), 100, 1, 2, false)...)
+	d.Kill()
+	if rec := check(t, d, opt, want); rec.Lost != 1 || rec.Salvaged < 20 || rec.Batches != 1 {
+		t.Fatalf("%+v", rec)
+	}
+	// With nothing behind it, it may have been a batch that failed.
+	if rec := check(t, alone, opt, want); rec.Lost != 1 || rec.Records != 0 {
 		t.Fatalf("%+v", rec)
 	}
 }

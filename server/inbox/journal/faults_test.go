@@ -194,7 +194,7 @@ func TestFailedSyncThatStays(t *testing.T) {
 // TestLyingDisk: one that syncs nothing loses anything. What is replayed is
 // still what was written, in order, and opening ends.
 func TestLyingDisk(t *testing.T) {
-	for seed := range uint64(500) {
+	for seed := range uint64(200) {
 		d := diskfault.New()
 		opt := options(d, seed)
 		rng := rand.New(rand.NewPCG(seed, 6))
