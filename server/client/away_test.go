@@ -213,12 +213,13 @@ func TestSilenceIsTheEnd(t *testing.T) {
 
 	// What a successor says is no sign of life of the old connection.
 	old := r.connect("e", 0)
+	start = r.now
 	r.away(old, 60*time.Second, "")
 	r.until()
 	successor := r.s.Begin()
 	r.now += 20 * time.Second
 	r.s.Heard(successor, r.now)
-	if next := r.until(); next.Drop != old || next.Do != Wait {
+	if next := r.until(); next.Drop != old || next.Do != Wait || r.now != start+55*time.Second*3/2 {
 		t.Fatalf("got %+v", next)
 	}
 	r.now += 5 * time.Second
@@ -294,7 +295,7 @@ func TestWelcomeIsBounded(t *testing.T) {
 		r := newRig(t, Saved{})
 		r.welcome(wire.Welcome{SID: []byte(testSID), Epoch: "e", Heartbeat: n, Spread: n, Win: n, Back: wire.Back{Base: n, Max: n}})
 		s := &r.s
-		if s.beat < leastBeat || s.beat > mostBeat || s.spread > mostWait || s.base < leastBase || s.most < s.base || s.most > mostWait {
+		if s.beat < leastBeat || s.beat > mostBeat || s.spread > mostWait || s.base < leastBase || s.most < max(s.base, leastMost) || s.most > mostWait {
 			t.Errorf("%d: %+v", n, s)
 		}
 	}

@@ -18,6 +18,7 @@ type loop struct {
 	s       Session
 	start   time.Time
 	links   map[Conn]*link // that the session knows
+	retired *link          // the last that was replaced, or nil
 	events  chan event     // of links
 	tasks   chan task      // for Run
 	handled chan struct{}  // the task has returned
@@ -242,7 +243,7 @@ func (l *loop) welcome(k *link, old Conn) {
 	k.welcomed()
 	if o := l.links[old]; o != nil {
 		delete(l.links, old)
-		o.retire()
+		l.retire(o)
 	}
 	l.limit = w.Max
 	l.save()
@@ -250,6 +251,16 @@ func (l *loop) welcome(k *link, old Conn) {
 		l.sendTopic(k, name)
 	}
 	l.tell(State{Phase: Connected, Node: w.Node, Resumed: w.Resumed, Missed: w.From})
+}
+
+// retire leaves a replaced connection to the node, and cuts the one before:
+// there is never more than one.
+func (l *loop) retire(k *link) {
+	if l.retired != nil {
+		l.retired.finish(CloseDone)
+	}
+	l.retired = k
+	k.retire()
 }
 
 // request takes one of the application's.
@@ -325,6 +336,9 @@ func (l *loop) end() {
 	l.save()
 	for _, k := range l.links {
 		k.finish(CloseDone)
+	}
+	if l.retired != nil {
+		l.retired.finish(CloseDone)
 	}
 	close(l.quit)
 	l.wg.Wait()

@@ -73,7 +73,6 @@ type world struct {
 	rig
 	node    stream
 	conn    Conn
-	asks    Saved // what the last dial said
 	ids     int
 	named   bool // messages have ids; else the node never loses its numbers
 	expired map[string]bool

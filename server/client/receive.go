@@ -55,9 +55,10 @@ func (s *Session) OnMessage(c Conn, now time.Duration, data []byte, d *wire.Down
 // Bounds of what a welcome may ask for, in ms: a node with a broken
 // configuration must not make a fleet spin, or sleep for ever.
 const (
-	leastBeat = 50
+	leastBeat = 1_000
 	mostBeat  = 3_600_000
 	leastBase = 10
+	leastMost = 10_000
 	mostWait  = 3_600_000
 )
 
@@ -77,7 +78,7 @@ func (s *Session) welcome(now time.Duration, w *wire.Welcome) Event {
 	s.beat = bound(w.Heartbeat, firstBeat, leastBeat, mostBeat)
 	s.spread = min(uint32(w.Spread), mostWait)
 	s.base = bound(w.Back.Base, firstBase, leastBase, mostWait)
-	s.most = bound(w.Back.Max, firstMost, s.base, mostWait)
+	s.most = bound(w.Back.Max, firstMost, max(s.base, leastMost), mostWait)
 	s.window = uint32(w.Win)
 
 	s.settle(now) // of the one that is replaced: that is an end too

@@ -243,10 +243,10 @@ func TestRule6BacksOff(t *testing.T) {
 func TestRule6AsTheWelcomeSays(t *testing.T) {
 	r := newRig(t, Saved{})
 	w := defaultWelcome("e", 0)
-	w.Back = wire.Back{Base: 100, Max: 300}
+	w.Back = wire.Back{Base: 100, Max: 11_000}
 	r.good(r.welcome(w))
 	for n := range 300 {
-		r.wantBetween(r.s.OnDialFailed(r.s.Begin(), r.now, 0), 0, min(100*time.Millisecond<<min(n, 10), 300*time.Millisecond))
+		r.wantBetween(r.s.OnDialFailed(r.s.Begin(), r.now, 0), 0, min(100*time.Millisecond<<min(n, 10), 11*time.Second))
 	}
 }
 
