@@ -50,6 +50,15 @@ func (c *cleaner) init(f *File, segmentBytes int64) {
 	c.f, c.slack, c.w.x = f, 2*segmentBytes, f.x
 }
 
+// trim gives up the memory of a burst while nothing is cleaned.
+func (c *cleaner) trim() {
+	if !c.busy {
+		c.w.reset()
+		c.w.trim()
+		c.moved = trimmed(c.moved[:0])
+	}
+}
+
 // due reports whether the log is larger than it should be.
 func (c *cleaner) due() bool {
 	f := c.f

@@ -186,6 +186,9 @@ func (f *File) Step() bool {
 	}
 	if tick {
 		f.write(nil, true)
+		f.w.reset()
+		f.w.trim()
+		f.cleaner.trim()
 	}
 	return f.cleaner.step() || did || tick
 }

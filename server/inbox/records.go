@@ -52,6 +52,31 @@ func (w *logWriter) reset() {
 	w.logged, w.acks, w.err = w.logged[:0], w.acks[:0], nil
 }
 
+// trim gives up the memory of a burst.
+func (w *logWriter) trim() {
+	if cap(w.batch.Buf) > keepBytes {
+		w.batch = journal.Batch{}
+	}
+	w.logged, w.acks = trimmed(w.logged), trimmed(w.acks)
+	w.x.mu.Lock()
+	w.x.fresh, w.x.dirty = trimmed(w.x.fresh), trimmed(w.x.dirty)
+	w.x.mu.Unlock()
+}
+
+// keepBytes and keepEntries are what a list that is used over and over keeps.
+const (
+	keepBytes   = 64 << 10
+	keepEntries = 1024
+)
+
+// trimmed returns an empty list without its memory if that is much.
+func trimmed[T any](list []T) []T {
+	if len(list) == 0 && cap(list) > keepEntries {
+		return nil
+	}
+	return list
+}
+
 func (w *logWriter) begin(kind byte) {
 	w.batch.Begin()
 	w.batch.Buf = append(w.batch.Buf, kind)
