@@ -85,6 +85,9 @@ func (s *Server) Events(ctx context.Context, filter api.EventFilter, f func(*api
 		e.list = slices.DeleteFunc(e.list, func(o *listener) bool { return o == l })
 		e.n.Add(-1)
 	}()
+	if err := f(nil); err != nil {
+		return err
+	}
 	for {
 		select {
 		case ev := <-l.queue:

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bufio"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -181,5 +182,54 @@ func TestRemoveAndDisconnect(t *testing.T) {
 	}
 	if status, body := request(t, s, http.MethodGet, "/debug/consistency", ""); status != 200 || !strings.Contains(body, `"removed":1`) {
 		t.Errorf("consistency: %d %s", status, body)
+	}
+}
+
+// TestEvents: a listener sees devices come, speak and go.
+func TestEvents(t *testing.T) {
+	s := start(t, nil)
+	resp, err := http.Get("http://" + s.APIAddr().String() + "/v1/events")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	lines := bufio.NewScanner(resp.Body)
+	next := func() string {
+		for lines.Scan() {
+			if data, ok := strings.CutPrefix(lines.Text(), "data: "); ok {
+				return data
+			}
+		}
+		t.Fatalf("the stream ended: %v", lines.Err())
+		return ""
+	}
+	p, w := device(t, s, "device=d1")
+	if got := next(); !strings.Contains(got, `"online"`) || !strings.Contains(got, `"d1"`) {
+		t.Errorf("online: %s", got)
+	}
+	p.send(`{"t":"up","ch":"state","p":{"battery":7}}`)
+	if got := next(); !strings.Contains(got, `"up"`) || !strings.Contains(got, `{"battery":7}`) {
+		t.Errorf("up: %s", got)
+	}
+	q, _ := device(t, s, "device=d1&sid="+w["sid"].(string)) // no event: it was online all the time
+	q.nc.Close()
+	if got := next(); !strings.Contains(got, `"offline"`) {
+		t.Errorf("offline: %s", got)
+	}
+}
+
+// TestNoCrossOriginPublish: a foreign page in a browser cannot publish.
+func TestNoCrossOriginPublish(t *testing.T) {
+	s := start(t, nil)
+	req, _ := http.NewRequest(http.MethodPost, "http://"+s.APIAddr().String()+"/v1/publish", strings.NewReader(`{"all":true,"payload":1}`))
+	req.Header.Set("Origin", "https://evil.example")
+	req.Header.Set("Content-Type", "text/plain")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusForbidden {
+		t.Errorf("%d, want 403", resp.StatusCode)
 	}
 }

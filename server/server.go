@@ -140,7 +140,9 @@ func (s *Server) adopt(p *poller.Poller) {
 // startAPI serves the API on ln.
 func (s *Server) startAPI(ln net.Listener) {
 	s.api = &http.Server{
-		Handler:           api.NewHandler(s, s.metrics.APIRequest),
+		// A page in a browser on this machine must not publish behind its user's
+		// back: simple POSTs need no permission of ours (CORS).
+		Handler:           http.NewCrossOriginProtection().Handler(api.NewHandler(s, s.metrics.APIRequest)),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       30 * time.Second,
 		IdleTimeout:       2 * time.Minute,
