@@ -33,10 +33,10 @@ func (k *link) connect() (nc net.Conn, rest []byte, err error) {
 	}
 	k.mu.Lock()
 	k.nc = nc
+	nc.SetDeadline(time.Now().Add(handshakeTime))
 	if k.silent {
 		err = errAborted
 	}
-	nc.SetDeadline(time.Now().Add(dialTime))
 	k.mu.Unlock()
 	if err == nil {
 		rest, err = k.upgrade(nc)
@@ -44,11 +44,6 @@ func (k *link) connect() (nc net.Conn, rest []byte, err error) {
 	if err != nil {
 		nc.Close()
 		return nil, nil, err
-	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if !k.silent { // else the deadline is that of the end
-		nc.SetDeadline(time.Now().Add(dialTime)) // for the welcome
 	}
 	return nc, rest, nil
 }

@@ -47,7 +47,8 @@ var hostile = map[string]func(p *peer){
 	"4001 after the welcome": func(p *peer) { p.hello(); p.raw(ws.AppendClose(nil, 4001, "")); p.gone() },
 	"4002 after the welcome": func(p *peer) { p.hello(); p.raw(ws.AppendClose(nil, 4002, "")); p.gone() },
 	"answers nobody asked":   func(p *peer) { p.hello(); p.forever(nil, text(`{"t":"res","r":1,"ok":true}`)) },
-	"does not read":          func(p *peer) { p.hello(); time.Sleep(2 * time.Hour) },
+	"does not read":          func(p *peer) { p.upgrade(); p.hi(); time.Sleep(2 * time.Hour) },
+	"does not read pings":    func(p *peer) { p.upgrade(); p.hi(); p.forever(nil, ws.AppendFrame(nil, ws.OpPing, nil)) },
 }
 
 func text(s string) []byte { return ws.AppendFrame(nil, ws.OpText, []byte(s)) }
@@ -131,13 +132,8 @@ func TestClientCutsOffWhoDoesNotRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		lost := make(chan time.Duration, 1)
 		n := newNode(t, func(p *peer) {
-			var req ws.Request
-			buf := make([]byte, 4096)
-			k, _ := p.nc.Read(buf)
-			ws.ParseRequest(buf[:k], &req)
-			p.raw(ws.AppendUpgrade(nil, &req, wire.JSON.String(), nil))
-			w := defaultWelcome("e", 0)
-			p.send(wire.AppendWelcome(nil, wire.JSON, &w))
+			p.upgrade()
+			p.hi()
 			began := time.Now()
 			ping := ws.AppendFrame(nil, ws.OpPing, make([]byte, 125))
 			for sent := 0; ; sent += len(ping) {
@@ -155,6 +151,51 @@ func TestClientCutsOffWhoDoesNotRead(t *testing.T) {
 			t.Errorf("after %v", took)
 		}
 		d.stop()
+	})
+}
+
+// TestClientEndsThoughNobodyReads: nor does the close frame take its time.
+func TestClientEndsThoughNobodyReads(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNode(t, func(p *peer) {
+			p.upgrade()
+			w := defaultWelcome("e", 0)
+			p.send(wire.AppendWelcome(nil, p.form, &w))
+			time.Sleep(time.Minute)
+		})
+		d := start(t, n, Options{})
+		synctest.Wait()
+		begun := time.Now()
+		d.cancel()
+		<-d.ended
+		if took := time.Since(begun); took > 2*closingTime {
+			t.Errorf("it took %v to end", took)
+		}
+		n.wg.Wait()
+	})
+}
+
+// TestClientEndsWhileDialing: a dial that takes its time although it should not
+// is not used any more.
+func TestClientEndsWhileDialing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := net.Pipe()
+		c, err := New(Options{URL: "ws://h", Device: "d", Dial: func(context.Context, string) (net.Conn, error) {
+			time.Sleep(3 * time.Second)
+			return ours, nil
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		begun := time.Now()
+		if err := c.Run(ctx); !errors.Is(err, context.DeadlineExceeded) || time.Since(begun) != 3*time.Second {
+			t.Errorf("Run: %v after %v", err, time.Since(begun))
+		}
+		if n, err := theirs.Read(make([]byte, 1)); n > 0 || err == nil {
+			t.Errorf("it was used: %v", err)
+		}
 	})
 }
 

@@ -13,10 +13,11 @@ import (
 
 // Times that a connection may take.
 const (
-	dialTime    = 10 * time.Second // the dial, then the handshake, then the welcome, each
-	writeTime   = 10 * time.Second // any write
-	retireTime  = 10 * time.Second // a replaced connection, for the node to close it
-	closingTime = time.Second      // the node's answer to our close
+	dialTime      = 10 * time.Second // the dial
+	handshakeTime = 10 * time.Second // the handshake and the welcome behind it
+	writeTime     = 10 * time.Second // any write
+	retireTime    = 10 * time.Second // a replaced connection, for the node to close it
+	closingTime   = time.Second      // the node's answer to our close
 )
 
 // maxMessage is the largest message of a node, and maxQueue what may wait to

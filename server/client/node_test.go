@@ -92,6 +92,13 @@ type peer struct {
 
 // accept upgrades and reads from then on.
 func (p *peer) accept() {
+	if cfg := p.upgrade(); cfg != nil {
+		p.node.wg.Go(func() { p.read(cfg) })
+	}
+}
+
+// upgrade answers the request, and reads no more; nil if the client is gone.
+func (p *peer) upgrade() *ws.Config {
 	var req ws.Request
 	buf, n := make([]byte, 0, ws.MaxHead), 0
 	for {
@@ -101,7 +108,7 @@ func (p *peer) accept() {
 			break
 		}
 		if err != nil {
-			return
+			return nil
 		}
 	}
 	if e := ws.CheckUpgrade(&req); e != nil || n != len(buf) {
@@ -118,7 +125,7 @@ func (p *peer) accept() {
 		agreed = &ext
 	}
 	p.raw(ws.AppendUpgrade(nil, &req, protocol, agreed))
-	p.node.wg.Go(func() { p.read(&ws.Config{Role: ws.Server, Deflate: deflate, Inflater: ws.NewInflater()}) })
+	return &ws.Config{Role: ws.Server, Deflate: deflate, Inflater: ws.NewInflater()}
 }
 
 // read hands on what the client says.
