@@ -45,6 +45,7 @@ type Server struct {
 	receivers      [variants]atomic.Int64 // connections by variant
 	subscriptions  atomic.Int64
 	broadcasts     atomic.Int64
+	spreads        atomic.Int64
 	broadcastBytes atomic.Int64
 	live           liveCounts
 	closes         closeCounts

@@ -15,6 +15,10 @@ import (
 // events: about 2 ms.
 const walkSlice = 256
 
+// maxSpreads bounds the kept broadcasts that walk at the same time: each holds 8
+// bytes for every connection that it has yet to visit.
+const maxSpreads = 256
+
 // walk visits the connections of a topic, or all, on one loop, a slice at a
 // time, at most so many a second if it is paced.
 type walk struct {
@@ -98,6 +102,14 @@ func (s *Server) startSpread(op *inbox.Spread, pace int) *spread {
 		p.tails[f] = wire.AppendMessageTail(nil, f, m)
 	}
 	p.left.Store(int32(len(s.handlers)))
+	if s.spreads.Add(1) > maxSpreads {
+		// Stored it is: the loops find it by themselves, within a second.
+		for _, h := range s.handlers {
+			h.missed.Store(true)
+			p.finish()
+		}
+		return p
+	}
 	for _, h := range s.handlers {
 		start := poller.TaskFunc(func(*poller.Loop) {
 			send := p.send(h) // once a loop, not once a receiver
@@ -140,6 +152,7 @@ func (p *spread) send(h *handler) func(c delivery.Conn, seq uint64) delivery.Res
 
 func (p *spread) finish() {
 	if p.left.Add(-1) == 0 {
+		p.s.spreads.Add(-1)
 		close(p.done)
 	}
 }

@@ -39,6 +39,7 @@ type settings struct {
 	opt     server.Options
 	dataDir string
 	inbox   string
+	limits  inbox.Limits
 	guide   bool
 }
 
@@ -56,6 +57,7 @@ func parse(args []string, errout io.Writer) (*settings, error) {
 	fs.BoolVar(&s.opt.Echo, "echo", false, "serve /v1/echo, for conformance suites and comparison")
 	fs.BoolVar(&s.opt.Deflate, "deflate", false, "agree to permessage-deflate where a client offers it")
 	fs.IntVar(&s.opt.Loops, "loops", 0, "event loops (default: one per core)")
+	unknown := fs.String("inbox-unknown", "refuse", "kept messages for devices that were never seen: refuse or store")
 	uring := fs.String("io-uring", "auto", "send broadcasts through io_uring: auto or off")
 	fs.IntVar(&s.opt.MaxConnections, "max-connections", 0, "cap on connections (default: what descriptors and memory allow)")
 	fs.DurationVar(&s.opt.DrainOver, "drain", 0, "time over which to send devices away at the end (default: 1 s per 1,000, at most 30 s)")
@@ -77,11 +79,14 @@ func parse(args []string, errout io.Writer) (*settings, error) {
 		}
 	}
 	switch {
+	case *unknown != "refuse" && *unknown != "store":
+		return nil, fmt.Errorf("inbox-unknown is %q: want refuse or store", *unknown)
 	case s.inbox != "memory" && s.inbox != "file":
 		return nil, fmt.Errorf("inbox is %q: want memory or file", s.inbox)
 	case s.inbox == "file" && s.dataDir == "":
 		return nil, errors.New("inbox file needs a directory: give --data-dir")
 	}
+	s.limits.KeepUnknown = *unknown == "store"
 	switch *uring {
 	case "auto":
 	case "off":
@@ -171,14 +176,14 @@ Ctrl-C ends the node.
 // openInbox opens the store of kept messages.
 func openInbox(s *settings, log *slog.Logger) (inbox.Store, error) {
 	if s.inbox == "memory" {
-		return inbox.NewMemory(inbox.Limits{}, nil), nil
+		return inbox.NewMemory(s.limits, nil), nil
 	}
 	began := time.Now()
 	dir, err := journal.Dir(filepath.Join(s.dataDir, "inbox"))
 	if err != nil {
 		return nil, fmt.Errorf("data-dir %s: %w", s.dataDir, err)
 	}
-	store, found, err := inbox.OpenFile(inbox.FileOptions{FS: dir})
+	store, found, err := inbox.OpenFile(inbox.FileOptions{FS: dir, Limits: s.limits})
 	if err != nil {
 		return nil, fmt.Errorf("data-dir %s: %w", s.dataDir, err)
 	}

@@ -1,9 +1,14 @@
 package inbox
 
+import "roost/server/idmap"
+
 // plan stages a message: judged, numbered and put at the end of the inbox, but
 // shown to nobody until commit.
 func (p *Put) plan(x *index, w writer) {
 	ref, d := x.find([]byte(p.Device))
+	if d == nil && x.limits.KeepUnknown && len(p.Device) > 0 && len(p.Device) <= idmap.MaxID {
+		ref, d, _ = x.add([]byte(p.Device)) // it stays known if the commit fails: no harm
+	}
 	if d == nil {
 		p.Verdict = Unknown
 		return

@@ -34,7 +34,7 @@ func (s *common) Acked(ref Ref, seq uint64) bool {
 	s.x.mu.Lock()
 	defer s.x.mu.Unlock()
 	d := s.x.get(ref)
-	return d == nil || d.acked >= seq
+	return d != nil && d.acked >= seq
 }
 
 // Remember implements Store.

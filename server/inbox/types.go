@@ -48,6 +48,10 @@ type Limits struct {
 	Keys     int   // idempotency keys remembered; default 4,000,000
 	Topics   int   // default 100,000
 	Latest   int64 // bytes of latest values; default 64 MiB
+
+	// KeepUnknown stores messages for devices that have never been seen; they are
+	// known from then on. Otherwise their verdict is Unknown.
+	KeepUnknown bool
 }
 
 func (l Limits) withDefaults() Limits {
@@ -286,8 +290,7 @@ type Store interface {
 	Fetch(f *Fetch)
 	// IsNext reports whether body is what the device gets as number seq.
 	IsNext(ref Ref, fence uint32, seq uint64, body Body) bool
-	// Acked reports whether the device has acknowledged number seq, or was
-	// removed.
+	// Acked reports whether the device has acknowledged number seq.
 	Acked(ref Ref, seq uint64) bool
 	// Remaining returns for how many devices the body still waits.
 	Remaining(body Body) int
