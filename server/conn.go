@@ -2,7 +2,6 @@ package server
 
 import (
 	"roost/server/delivery"
-	"roost/server/session"
 	"roost/server/wire"
 	"roost/server/ws"
 )
@@ -18,9 +17,8 @@ const (
 )
 
 // connState is what the server knows about one connection, beside the reactor's
-// 32 bytes: 40 bytes without pointers, in a slab indexed by slot.
+// 32 bytes: 36 bytes without pointers, in a slab indexed by slot.
 type connState struct {
-	dev    session.Ref   // kindDevice: the registered device
 	peer   delivery.Peer // kindDevice: its kept messages
 	since  uint32        // when it was accepted, ticks of clockTick
 	last   uint32        // when input last came, ticks of clockTick

@@ -39,7 +39,7 @@ func (h *handler) deviceMessage(c poller.Conn, st *connState, ev *ws.Event) {
 	case wire.OpUnsubscribe:
 		h.subscription(c, st, f, false)
 	case wire.OpUp:
-		h.uplink(c, st, f)
+		h.uplink(st, f)
 	case wire.OpAuth:
 		h.appendMessage(st, wire.AppendError(h.text[:0], f, errNoAuth))
 	}

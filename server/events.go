@@ -9,7 +9,7 @@ import (
 
 	"roost/poller"
 	"roost/server/api"
-	"roost/server/session"
+	"roost/server/inbox"
 	"roost/server/wire"
 )
 
@@ -112,22 +112,22 @@ func (s *Server) come(id []byte, old uint64) {
 
 // gone takes a device out of the registry, unless a later connection has taken
 // over, and tells that it is offline.
-func (s *Server) gone(ref session.Ref, c poller.Handle, code int) {
+func (s *Server) gone(ref inbox.Ref, c poller.Handle, code int) {
 	var id []byte
 	wanted := s.events.wanted()
 	if wanted {
-		id = s.registry.AppendID(nil, ref, uint64(c))
+		id = s.store.AppendID(nil, ref)
 	}
-	if s.registry.Unregister(ref, uint64(c)) && wanted {
+	if s.registry.Unregister(uint32(ref), uint64(c)) && wanted {
 		s.events.send(api.Event{Kind: api.EventOffline, Device: string(id), Code: code})
 	}
 }
 
 // uplink passes a device's message on to those who listen.
-func (h *handler) uplink(c poller.Conn, st *connState, f wire.Format) {
+func (h *handler) uplink(st *connState, f wire.Format) {
 	h.n.ups.Add(1)
 	if h.s.events.wanted() {
-		h.s.events.send(api.Event{Kind: api.EventUp, Device: string(h.s.registry.AppendID(nil, st.dev, uint64(c.Handle()))),
+		h.s.events.send(api.Event{Kind: api.EventUp, Device: string(h.s.store.AppendID(nil, st.peer.Ref)),
 			Topic: string(h.up.Channel), Payload: slices.Clone(h.up.Payload), Raw: f == wire.Binary})
 	}
 }

@@ -291,9 +291,8 @@ func (h *handler) Closed(c poller.Conn, why error) {
 
 // leave takes the device of a connection out of registry and topics.
 func (h *handler) leave(c poller.Conn, st *connState) {
-	if st.dev != 0 {
-		h.s.gone(st.dev, c.Handle(), int(st.code))
-		st.dev = 0
+	if st.peer.Ref != 0 {
+		h.s.gone(st.peer.Ref, c.Handle(), int(st.code))
 	}
 	h.lane.End(&st.peer)
 	if st.variant != 0 {

@@ -132,8 +132,8 @@ func (h *handler) connect(c poller.Conn, st *connState) *ws.HandshakeError {
 	if *got, err = h.s.hub.Connect(&q.hello); err != nil {
 		return connectRefusal(err)
 	}
-	st.dev, st.hb = got.Outcome.Ref, uint16(q.hb)
-	st.peer = delivery.Peer{Ref: got.Opened.Ref, Fence: got.Fence}
+	st.hb = uint16(q.hb)
+	st.peer = delivery.Peer{Ref: got.Ref, Fence: got.Fence}
 	h.s.come(q.hello.ID, got.Old)
 	if got.Old != 0 {
 		h.s.replace(poller.Handle(got.Old), got.SameSession)
@@ -155,7 +155,7 @@ func connectRefusal(err error) *ws.HandshakeError {
 		return errBadDevice
 	case errors.Is(err, delivery.ErrLate):
 		return errLate
-	case errors.Is(err, inbox.ErrDevices) || errors.Is(err, session.ErrFull):
+	case errors.Is(err, inbox.ErrDevices):
 		return errRegistryFull
 	}
 	return errStore

@@ -39,14 +39,14 @@ func (s *Server) publishLive(ctx context.Context, p *api.Publication, r *api.Res
 // publishDevice sends to one device and waits for what became of it.
 func (s *Server) publishDevice(ctx context.Context, device string, m *wire.Message, res *api.Result) error {
 	res.Device, res.Status = device, api.StatusOffline
-	conn, ok := s.registry.Lookup([]byte(device))
+	conn, ok := s.connOf([]byte(device))
 	if !ok {
 		s.live.offline.Add(1)
 		return nil
 	}
 	answer := make(chan poller.Result, 1)
-	ok = s.p.Post(poller.Handle(conn), poller.TaskFunc(func(l *poller.Loop) {
-		answer <- s.handlers[l.Index()].sendTo(l.Conn(poller.Handle(conn)), m)
+	ok = s.p.Post(conn, poller.TaskFunc(func(l *poller.Loop) {
+		answer <- s.handlers[l.Index()].sendTo(l.Conn(conn), m)
 	}))
 	if !ok {
 		return api.ErrOverloaded

@@ -7,6 +7,7 @@ import (
 
 	"roost/poller"
 	"roost/server/api"
+	"roost/server/delivery"
 	"roost/server/inbox"
 	"roost/server/ws"
 )
@@ -20,13 +21,13 @@ func (s *Server) Device(ctx context.Context, id string) (api.Device, error) {
 	}
 	d := api.Device{Device: id, Node: s.opt.Node, Epoch: info.Epoch.String(), Seq: info.Last, Acked: info.Acked,
 		Waiting: info.Messages, Bytes: int64(info.Bytes), Topics: info.Topics}
-	conn, ok := s.registry.Lookup([]byte(id))
+	conn, ok := s.connOf([]byte(id))
 	if !ok {
 		return d, nil
 	}
 	answer := make(chan *api.Connection, 1)
-	ok = s.p.Post(poller.Handle(conn), poller.TaskFunc(func(l *poller.Loop) {
-		answer <- s.handlers[l.Index()].describe(l.Conn(poller.Handle(conn)))
+	ok = s.p.Post(conn, poller.TaskFunc(func(l *poller.Loop) {
+		answer <- s.handlers[l.Index()].describe(l.Conn(conn))
 	}))
 	if !ok {
 		return d, api.ErrOverloaded
@@ -69,7 +70,7 @@ func (s *Server) Devices(ctx context.Context, p api.Page) (devices []api.DeviceS
 				return devices, true, nil
 			}
 			after = id
-			_, online := s.registry.Lookup([]byte(id))
+			_, online := s.connOf([]byte(id))
 			if p.Online && !online {
 				continue
 			}
@@ -99,7 +100,16 @@ func (s *Server) RemoveDevice(ctx context.Context, id string) error {
 	if r.Err != nil {
 		return api.ErrUnknownDevice
 	}
-	s.closeDevice(id, CloseRemoved, "the device was removed")
+	// Whoever is connected under the number now may be the next device to get it.
+	if conn, ok := s.registry.Lookup(uint32(r.Ref)); ok {
+		s.p.Post(poller.Handle(conn), poller.TaskFunc(func(l *poller.Loop) {
+			h, c := s.handlers[l.Index()], l.Conn(poller.Handle(conn))
+			if p := h.Peer(delivery.Conn(conn)); p != nil && !s.store.Current(p.Ref, p.Fence) {
+				h.out, h.frames = h.out[:0], 0
+				h.close(c, h.conns.At(c.Slot()), CloseRemoved, "the device was removed")
+			}
+		}))
+	}
 	return nil
 }
 
@@ -117,9 +127,9 @@ func (s *Server) Disconnect(_ context.Context, id string) error {
 // closeDevice closes the connection of a device; it reports false if there is
 // none.
 func (s *Server) closeDevice(id string, code ws.StatusCode, reason string) bool {
-	conn, ok := s.registry.Lookup([]byte(id))
+	conn, ok := s.connOf([]byte(id))
 	if ok {
-		s.closeConn(poller.Handle(conn), code, reason)
+		s.closeConn(conn, code, reason)
 	}
 	return ok
 }

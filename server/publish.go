@@ -163,7 +163,7 @@ func (k *stored) device(put *inbox.Put) api.Result {
 			// what is known now.
 			if k.s.store.Acked(put.Ref, put.Seq) {
 				r.Status = api.StatusAcknowledged
-			} else if _, online := k.s.registry.Lookup([]byte(put.Device)); !online {
+			} else if _, online := k.s.registry.Lookup(uint32(put.Ref)); !online {
 				r.Status = api.StatusOffline
 			}
 		}

@@ -228,6 +228,12 @@ func (s *Server) end() error {
 // measured to hand-shake.
 const acceptRate = 2000
 
+// connOf returns the connection of a device.
+func (s *Server) connOf(id []byte) (poller.Handle, bool) {
+	conn, ok := s.registry.Lookup(uint32(s.store.Find(id)))
+	return poller.Handle(conn), ok
+}
+
 // spread returns the milliseconds over which the devices of this node should
 // come back if it is cut off.
 func (s *Server) spread() int {

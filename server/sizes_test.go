@@ -12,8 +12,8 @@ import (
 
 // TestSizes holds the byte budget of ARCHITECTURE.md.
 func TestSizes(t *testing.T) {
-	if s := unsafe.Sizeof(connState{}); s != 40 {
-		t.Errorf("connState is %d bytes, want 40", s)
+	if s := unsafe.Sizeof(connState{}); s != 36 {
+		t.Errorf("connState is %d bytes, want 36", s)
 	}
 	withoutPointers(t, reflect.TypeFor[connState]())
 }

@@ -129,7 +129,7 @@ func (s *Server) Subscribe(ctx context.Context, device, topic string, on bool) e
 	case sub.Err != nil:
 		return api.ErrLimit
 	}
-	if conn, ok := s.registry.Lookup([]byte(device)); ok {
+	if conn, ok := s.registry.Lookup(uint32(info.Ref)); ok {
 		s.p.Post(poller.Handle(conn), poller.TaskFunc(func(l *poller.Loop) {
 			h, c := s.handlers[l.Index()], l.Conn(poller.Handle(conn))
 			if st := h.conns.At(c.Slot()); c.Alive() && st.kind == kindDevice {

@@ -58,8 +58,8 @@ type Session struct {
 }
 
 // Connect makes a connection the current one of its device. Its lane has to
-// call Begin once the welcome is out. The errors are those of Store.Open and
-// Registry.Register, and ErrLate with Outcome.SameSession.
+// call Begin once the welcome is out. The errors are those of Store.Open,
+// session.ErrID, and ErrLate with Outcome.SameSession.
 func (h *Hub) Connect(hello *Hello) (s Session, err error) {
 	if !session.ValidID(hello.ID) {
 		return s, session.ErrID
@@ -67,11 +67,11 @@ func (h *Hub) Connect(hello *Hello) (s Session, err error) {
 	if s.Opened, err = h.store.Open(hello.ID, hello.Resume); err != nil {
 		return s, err
 	}
-	s.Outcome, err = h.registry.Register(hello.ID, hello.SID, hello.Fresh, uint64(hello.Conn), s.Fence)
-	if err == nil && s.Late {
-		err = ErrLate
+	s.Outcome = h.registry.Register(uint32(s.Ref), hello.SID, hello.Fresh, uint64(hello.Conn), s.Fence)
+	if s.Late {
+		return s, ErrLate
 	}
-	return s, err
+	return s, nil
 }
 
 // Status is what became of a kept message.
@@ -121,7 +121,7 @@ func (h *Hub) route(c *inbox.Commit, done func()) {
 			p.Outcome = p.First
 		case p.Verdict == inbox.Stored:
 			p.Outcome = uint8(StatusOffline)
-			if conn, ok := h.registry.Lookup([]byte(p.Device)); ok {
+			if conn, ok := h.registry.Lookup(uint32(p.Ref)); ok {
 				p.Outcome = uint8(StatusQueued)
 				lane := h.lanes.Of(Conn(conn))
 				by[lane] = append(by[lane], offer{p, Conn(conn)})

@@ -207,7 +207,7 @@ func (w *twins) spread(t *rapid.T) (Op, planned) {
 	return s, planned{
 		check: func(t *rapid.T) {
 			if s.Verdict != verdict || s.Receivers != receivers || s.Refused != refused {
-				t.Log(w.dump())
+
 				t.Fatalf("spread to %q: %+v; want verdict %d, %d receivers, %d refused", s.Topic, s, verdict, receivers, refused)
 			}
 		},

@@ -84,13 +84,13 @@ func (r *Removal) plan(x *index, w writer) {
 		r.Err = ErrUnknown
 		return
 	}
-	r.ref = ref
+	r.Ref = ref
 	w.remove(ref)
 }
 
 func (r *Removal) commit(x *index, _ writer) {
 	if r.Err == nil {
-		x.remove(r.ref)
+		x.remove(r.Ref)
 	}
 }
 

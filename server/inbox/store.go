@@ -29,6 +29,13 @@ func (s *common) Ack(ref Ref, fence uint32, seq uint64) {
 	}
 }
 
+// Current implements Store.
+func (s *common) Current(ref Ref, fence uint32) bool {
+	s.x.mu.Lock()
+	defer s.x.mu.Unlock()
+	return s.x.current(ref, fence) != nil
+}
+
 // Acked implements Store.
 func (s *common) Acked(ref Ref, seq uint64) bool {
 	s.x.mu.Lock()
@@ -69,6 +76,24 @@ func (s *common) Remaining(body Body) int {
 		return int(b.refs)
 	}
 	return 0
+}
+
+// Find implements Store.
+func (s *common) Find(id []byte) Ref {
+	s.x.mu.Lock()
+	defer s.x.mu.Unlock()
+	ref, _ := s.x.find(id)
+	return ref
+}
+
+// AppendID implements Store.
+func (s *common) AppendID(dst []byte, ref Ref) []byte {
+	s.x.mu.Lock()
+	defer s.x.mu.Unlock()
+	if s.x.get(ref) == nil {
+		return dst
+	}
+	return append(dst, s.x.ids.ID(uint32(ref)-1)...)
 }
 
 // Lookup implements Store.

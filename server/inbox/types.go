@@ -171,8 +171,7 @@ type Subscription struct {
 type Removal struct {
 	Device string
 	Err    error // ErrUnknown
-
-	ref Ref
+	Ref    Ref   // the number that it had
 }
 
 // Op is a Put, Spread, Latest, Subscription or Removal.
@@ -290,11 +289,17 @@ type Store interface {
 	Fetch(f *Fetch)
 	// IsNext reports whether body is what the device gets as number seq.
 	IsNext(ref Ref, fence uint32, seq uint64, body Body) bool
+	// Current reports whether the session is the device's last one.
+	Current(ref Ref, fence uint32) bool
 	// Acked reports whether the device has acknowledged number seq.
 	Acked(ref Ref, seq uint64) bool
 	// Remaining returns for how many devices the body still waits.
 	Remaining(body Body) int
 
+	// Find returns the number of a known device, else 0.
+	Find(id []byte) Ref
+	// AppendID appends the id of a device, nothing if it was removed.
+	AppendID(dst []byte, ref Ref) []byte
 	// Lookup describes a device; it reports false when it is not known.
 	Lookup(id []byte) (Info, bool)
 	// Topics calls f for the topics of a device.

@@ -1,16 +1,11 @@
-// Package session knows the devices of this node: who is connected, over which
+// Package session knows which devices of this node are connected, over which
 // connection, and which of two connections of the same device is the current
-// one. It has no sockets; a connection is an opaque 64-bit handle.
-//
-// # Layout
+// one. It has no sockets: a connection is an opaque 64-bit handle, a device the
+// small number that the store of kept messages gives it.
 //
 // A million devices must cost little memory and no garbage collector work, so
-// nothing here holds a pointer per device. The registry is 32 shards, each with
-// one lock, an idmap.Map and
-//
-//	entries  24 bytes: connection, session id, fence
-//
-// That is 24 + 28 (the id, up to 15 bytes, and its place in the map) per device.
+// nothing here holds a pointer per device: 24 bytes for each in chunks of 128
+// that exist while one of them is connected, in 32 shards with a lock each.
 //
 // # Lock order
 //

@@ -1,7 +1,6 @@
 package session
 
 import (
-	"errors"
 	"fmt"
 	"reflect"
 	"strings"
@@ -13,86 +12,70 @@ import (
 )
 
 // TestRegistryAgainstMap compares the registry with a plain map under random
-// connects, takeovers, late closes and lookups, with few enough ids that every
-// probe chain is exercised and with ids of every cell size.
+// connects, takeovers, late connects, late closes and lookups.
 func TestRegistryAgainstMap(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		type known struct {
-			conn, sid uint64
-			ref       Ref
-			fence     uint32
-		}
-		r, model := NewRegistry(), map[string]*known{}
+		r, model := NewRegistry(), map[uint32]*entry{}
 		next := uint64(1)
-		ids := rapid.SliceOfNDistinct(rapid.StringMatching(`[!-~]{1,128}`), 1, 200, rapid.ID[string]).Draw(t, "ids")
-		id := rapid.SampledFrom(ids)
+		device := rapid.OneOf(rapid.Uint32Range(0, 70), rapid.Uint32Range(shards*entriesPerChunk-3, shards*entriesPerChunk+3))
 		t.Repeat(map[string]func(*rapid.T){
 			"connect": func(t *rapid.T) {
-				id := id.Draw(t, "id")
-				var sid uint64
-				old := model[id]
+				d := device.Draw(t, "device")
+				old := model[d]
+				sid := rapid.SampledFrom([]uint64{0, 77}).Draw(t, "sid")
 				if old != nil && rapid.Bool().Draw(t, "same session") {
 					sid = old.sid
 				}
-				next++
 				fence := rapid.Uint32Range(1, 20).Draw(t, "fence")
-				out, err := r.Register([]byte(id), sid, next<<32, next, fence)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if late := old != nil && old.fence > fence; late != out.Late {
-					t.Fatalf("fence %d against %+v: %+v", fence, old, out)
-				} else if late {
-					return
-				}
-				want := known{conn: next, sid: next << 32, ref: out.Ref, fence: fence}
+				next++
+				got := r.Register(d, sid, next<<32, next, fence)
+				want := Outcome{SID: sid}
 				if old != nil {
-					if out.Old != old.conn || out.Ref != old.ref || out.SameSession != (sid != 0) {
-						t.Fatalf("takeover of %+v: %+v", *old, out)
+					want = Outcome{SID: sid, Old: old.conn, SameSession: sid != 0 && sid == old.sid}
+					if old.fence > fence {
+						want = Outcome{Late: true, SameSession: want.SameSession}
+					} else if !want.SameSession {
+						want.SID = 0
 					}
-					if sid != 0 {
-						want.sid = sid
-					}
-				} else if out.Old != 0 || out.SameSession {
-					t.Fatalf("a new device took over: %+v", out)
 				}
-				if out.SID != want.sid {
-					t.Fatalf("got %+v, want %+v", out, want)
+				if want.SID == 0 && !want.Late {
+					want.SID = next << 32
 				}
-				model[id] = &want
+				if got != want {
+					t.Fatalf("device %d, sid %x, fence %d against %+v: %+v, want %+v", d, sid, fence, old, got, want)
+				}
+				if !got.Late {
+					model[d] = &entry{conn: next, sid: want.SID, fence: fence}
+				}
 			},
 			"close": func(t *rapid.T) {
-				id := id.Draw(t, "id")
-				k := model[id]
-				if k == nil {
+				d := device.Draw(t, "device")
+				old := model[d]
+				if old == nil {
+					if r.Unregister(d, 1) {
+						t.Fatal("a device that is not there was removed")
+					}
 					return
 				}
 				if rapid.Bool().Draw(t, "late") {
-					if r.Unregister(k.ref, k.conn-1) {
+					if r.Unregister(d, old.conn-1) {
 						t.Fatal("a late close removed the current connection")
 					}
 					return
 				}
-				if !r.Unregister(k.ref, k.conn) {
-					t.Fatal("the current connection was not removed")
+				if !r.Unregister(d, old.conn) || r.Unregister(d, old.conn) {
+					t.Fatal("the current connection was not removed, or twice")
 				}
-				if r.Unregister(k.ref, k.conn) {
-					t.Fatal("removed twice")
-				}
-				delete(model, id)
+				delete(model, d)
 			},
 			"": func(t *rapid.T) {
 				if r.Len() != len(model) {
 					t.Fatalf("Len %d, want %d", r.Len(), len(model))
 				}
-				for _, id := range ids {
-					conn, ok := r.Lookup([]byte(id))
-					k := model[id]
-					if ok != (k != nil) || ok && conn != k.conn {
-						t.Fatalf("Lookup(%q) = %d, %v; want %+v", id, conn, ok, k)
-					}
-					if k != nil && string(r.AppendID(nil, k.ref, k.conn)) != id {
-						t.Fatalf("AppendID of %q: %q", id, r.AppendID(nil, k.ref, k.conn))
+				for d := range uint32(shards*entriesPerChunk + 10) {
+					conn, ok := r.Lookup(d)
+					if old := model[d]; ok != (old != nil) || ok && conn != old.conn {
+						t.Fatalf("Lookup(%d) = %d, %v; want %+v", d, conn, ok, old)
 					}
 				}
 			},
@@ -100,32 +83,19 @@ func TestRegistryAgainstMap(t *testing.T) {
 	})
 }
 
-// TestSessionIsAdopted: the sid of a device that nobody else is connected as
-// lives on, so that a session outlives its connections and the node.
-func TestSessionIsAdopted(t *testing.T) {
-	r := NewRegistry()
-	if out, err := r.Register([]byte("d"), 77, 1, 1, 1); err != nil || out.SID != 77 || out.SameSession {
-		t.Errorf("first: %+v, %v", out, err)
-	}
-	if out, _ := r.Register([]byte("d"), 78, 2, 2, 2); out.SID != 2 || out.Old != 1 || out.SameSession {
-		t.Errorf("a stranger: %+v", out)
-	}
-}
-
-func TestRegisterRefusesBadIDs(t *testing.T) {
-	r := NewRegistry()
+func TestValidID(t *testing.T) {
 	for _, id := range []string{"", "a b", "\x00", "é", "a\n", strings.Repeat("x", MaxID+1)} {
-		if _, err := r.Register([]byte(id), 0, 1, 1, 1); !errors.Is(err, ErrID) {
-			t.Errorf("Register(%q) = %v, want ErrID", id, err)
+		if ValidID(id) {
+			t.Errorf("%q is valid", id)
 		}
 	}
-	if _, err := r.Register([]byte(strings.Repeat("x", MaxID)), 0, 1, 1, 1); err != nil {
-		t.Errorf("an id of MaxID bytes: %v", err)
+	if !ValidID(strings.Repeat("x", MaxID)) {
+		t.Error("an id of MaxID bytes is not valid")
 	}
 }
 
 // TestConcurrentTakeover lets many goroutines connect and close the same few
-// devices: at the end each device is gone or has the connection that came last.
+// devices: at the end all are gone, and no memory is left.
 func TestConcurrentTakeover(t *testing.T) {
 	r := NewRegistry()
 	var wg sync.WaitGroup
@@ -133,18 +103,21 @@ func TestConcurrentTakeover(t *testing.T) {
 		wg.Go(func() {
 			for i := range 2000 {
 				conn := uint64(g*1_000_000 + i + 1)
-				out, err := r.Register(fmt.Appendf(nil, "d%d", i%7), 0, conn, conn, 1)
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				r.Unregister(out.Ref, conn)
+				r.Register(uint32(i%7), 0, conn, conn, 1)
+				r.Unregister(uint32(i%7), conn)
 			}
 		})
 	}
 	wg.Wait()
 	if r.Len() != 0 {
 		t.Errorf("%d devices left; every connection was closed", r.Len())
+	}
+	for i := range r.shards {
+		for _, c := range r.shards[i].chunks {
+			if c != nil {
+				t.Error("a chunk without devices is left")
+			}
+		}
 	}
 }
 
@@ -153,9 +126,9 @@ func TestSizes(t *testing.T) {
 	if s := unsafe.Sizeof(entry{}); s != 24 {
 		t.Errorf("entry is %d bytes, want 24", s)
 	}
-	for i := range reflect.TypeFor[entry]().NumField() {
-		if k := reflect.TypeFor[entry]().Field(i).Type.Kind(); k != reflect.Uint64 && k != reflect.Uint32 {
-			t.Errorf("entry.%s is a %v: the garbage collector would have to look at it", reflect.TypeFor[entry]().Field(i).Name, k)
+	for f := range reflect.TypeFor[entry]().Fields() {
+		if k := f.Type.Kind(); k != reflect.Uint64 && k != reflect.Uint32 {
+			t.Errorf("entry.%s is a %v: the garbage collector would have to look at it", f.Name, k)
 		}
 	}
 }
@@ -163,24 +136,21 @@ func TestSizes(t *testing.T) {
 func BenchmarkRegistry(b *testing.B) {
 	for _, n := range []int{10_000, 1_000_000} {
 		r := NewRegistry()
-		ids := make([][]byte, n)
-		for i := range ids {
-			ids[i] = fmt.Appendf(nil, "device-%07d", i)
-			r.Register(ids[i], 0, 1, uint64(i+1), 1)
+		for i := range n {
+			r.Register(uint32(i), 0, 1, uint64(i+1), 1)
 		}
 		b.Run(fmt.Sprintf("lookup/devices=%d", n), func(b *testing.B) {
 			b.ReportAllocs()
 			for i := 0; b.Loop(); i++ {
-				r.Lookup(ids[i*7919%n])
+				r.Lookup(uint32(i * 7919 % n))
 			}
 		})
 		b.Run(fmt.Sprintf("reconnect/devices=%d", n), func(b *testing.B) {
 			b.ReportAllocs()
 			for i := 0; b.Loop(); i++ {
-				k := i * 7919 % n
-				out, _ := r.Register(ids[k], 0, 1, uint64(k+1), 1)
-				r.Unregister(out.Ref, uint64(k+1))
-				r.Register(ids[k], 0, 1, uint64(k+1), 1)
+				d := i * 7919 % n
+				r.Unregister(uint32(d), uint64(d+1))
+				r.Register(uint32(d), 0, 1, uint64(d+1), 1)
 			}
 		})
 	}
