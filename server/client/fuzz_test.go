@@ -13,12 +13,6 @@ import (
 // more than was delivered or skipped, and never stays without a deadline. data
 // is messages with their length before them.
 func FuzzSessionOnMessage(f *testing.F) {
-	pack := func(msgs ...string) (b []byte) {
-		for _, m := range msgs {
-			b = append(binary.AppendUvarint(b, uint64(len(m))), m...)
-		}
-		return b
-	}
 	w := defaultWelcome("e", 0)
 	f.Add(pack(string(wire.AppendWelcome(nil, wire.JSON, &w)), `{"t":"msg","seq":1,"ttl":1,"id":"a"}`, `{"t":"msg","seq":1,"ttl":1}`,
 		`{"t":"skip","to":5,"why":"ttl"}`, `{"t":"hb","spread":9}`, `{"t":"msg","seq":6,"ttl":1,"id":"a"}`, `{"t":"away","code":4001,"in":0}`,
@@ -72,4 +66,11 @@ func FuzzSessionOnMessage(f *testing.F) {
 			}
 		}
 	})
+}
+
+func pack(msgs ...string) (b []byte) {
+	for _, m := range msgs {
+		b = append(binary.AppendUvarint(b, uint64(len(m))), m...)
+	}
+	return b
 }
