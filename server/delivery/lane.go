@@ -140,6 +140,9 @@ func (l *Lane) offer(c Conn, ref inbox.Ref, seq uint64, send func() Result) Resu
 		return Gone
 	}
 	f := l.flowFor(c, p)
+	if f == nil && !l.hub.store.Current(p.Ref, p.Fence) {
+		return Queued // another connection has taken over, and finds it
+	}
 	if f == nil || seq <= f.sent {
 		return Written // delivered from the store before we came
 	}
@@ -227,9 +230,12 @@ const keepJobs = 64
 
 // Fetched takes what the store has answered.
 func (l *Lane) Fetched(j *Job) {
-	if len(l.jobs) < keepJobs {
-		defer func() { l.jobs = append(l.jobs, j) }()
-	}
+	defer func() {
+		if len(l.jobs) < keepJobs {
+			j.Trim()
+			l.jobs = append(l.jobs, j)
+		}
+	}()
 	p := l.out.Peer(j.conn)
 	if p == nil || p.flow != j.flow || p.flow == 0 || l.flows[p.flow].conn != j.conn {
 		return // the connection is over

@@ -57,6 +57,23 @@ func (x *index) fetch(f *Fetch) {
 	}
 }
 
+// keepFetched is how many bytes a Fetch keeps for its next use.
+const keepFetched = 16 << 10
+
+// Trim forgets the messages, and gives up their memory if it is much.
+func (f *Fetch) Trim() {
+	clear(f.Items)
+	f.Items = f.Items[:0]
+	n := 0
+	for i, b := range f.bufs {
+		if n += cap(b); n > keepFetched {
+			clear(f.bufs[i:])
+			f.bufs = f.bufs[:i]
+			return
+		}
+	}
+}
+
 // lose turns a message that cannot be read into a hole.
 func (x *index) lose(ref Ref, it Item) {
 	x.mu.Lock()
