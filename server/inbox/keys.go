@@ -34,7 +34,7 @@ func (k *keys) len() int { return len(k.current) + len(k.previous) }
 
 // turn drops the older generation when it is out of the window.
 func (k *keys) turn(now uint32) {
-	if now-k.began < uint32(Window/time.Second) {
+	if int32(now-k.began) < int32(Window/time.Second) { // signed: a clock may be set back
 		return
 	}
 	k.previous, k.current, k.began = k.current, map[key]first{}, now
