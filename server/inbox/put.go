@@ -53,6 +53,9 @@ func (x *index) fits(size int) bool { return x.n.Bytes+int64(size)+bodyCost <= x
 
 // judgeBox says whether a device's inbox has room for size more bytes.
 func (x *index) judgeBox(d *device, size int, now uint32) Verdict {
+	if size > x.limits.Bytes {
+		return Full
+	}
 	if d.box == 0 {
 		return Pending
 	}
