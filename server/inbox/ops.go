@@ -9,8 +9,12 @@ func (l *Latest) plan(x *index, w writer) {
 		w.clear(l.Topic)
 		return
 	}
-	size := int64(len(l.Message.Payload) + len(l.Message.ID) + len(l.Message.Channel) + 8)
-	if x.topics.bytes+size > x.limits.Latest || x.topics.byName[l.Topic] == nil && len(x.topics.byName) >= x.limits.Topics {
+	more := int64(len(l.Message.Payload) + len(l.Message.ID) + len(l.Message.Channel) + 8)
+	it := x.topics.byName[l.Topic]
+	if it != nil {
+		more -= int64(len(it.latest)) // which it replaces
+	}
+	if x.topics.bytes+more > x.limits.Latest || it == nil && len(x.topics.byName) >= x.limits.Topics {
 		l.Err = ErrTopics
 		return
 	}
