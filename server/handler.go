@@ -34,7 +34,10 @@ const (
 )
 
 var queueLimits = []poller.Limits{
-	limitDevice: poller.DefaultLimits,
+	// A device that does not read still gets the results of what it has asked:
+	// up to maxAnswers of them, at most 150 bytes each, after its input is paused.
+	limitDevice: {Messages: poller.DefaultLimits.Messages, Bytes: poller.DefaultLimits.Bytes,
+		Control: poller.DefaultLimits.Control + maxAnswers, ControlBytes: poller.DefaultLimits.ControlBytes + maxAnswers*150},
 	// An echo connection stops reading while a reply waits, so what waits is
 	// the replies to one read, or one reply of the largest size.
 	limitEcho: {Messages: 1 << 20, Bytes: maxEcho + 2*echoFlush + ws.MaxHeader, Control: 64, ControlBytes: 16 << 10},
@@ -293,6 +296,7 @@ func (h *handler) Closed(c poller.Conn, why error) {
 func (h *handler) leave(c poller.Conn, st *connState) {
 	if st.peer.Ref != 0 {
 		h.s.gone(st.peer.Ref, c.Handle(), int(st.code))
+		h.s.left.Add(1)
 	}
 	h.lane.End(&st.peer)
 	if st.variant != 0 {

@@ -129,7 +129,9 @@ func (h *handler) connect(c poller.Conn, st *connState) *ws.HandshakeError {
 	q.hello.Conn, q.hello.Fresh = delivery.Conn(c.Handle()), h.sids.Uint64()|1
 	got := &h.session
 	var err error
+	h.s.entered.Add(1)
 	if *got, err = h.s.hub.Connect(&q.hello); err != nil {
+		h.s.left.Add(1)
 		return connectRefusal(err)
 	}
 	st.hb = uint16(q.hb)
@@ -143,9 +145,20 @@ func (h *handler) connect(c poller.Conn, st *connState) *ws.HandshakeError {
 	c.SetVariant(st.variant)
 	c.SetDeadline(h.patience(st))
 	h.flush(c, st)
+	if h.removedMeanwhile(q.hello.ID, got.Ref) {
+		h.close(c, st, CloseRemoved, removedText)
+		return nil
+	}
 	h.lane.Begin(q.hello.Conn, &st.peer)
 	h.restore(c, st, q.topics)
 	return nil
+}
+
+// removedMeanwhile reports whether the device that was opened under that number
+// is not known any more: a removal that came before it was registered did not
+// find a connection to close.
+func (h *handler) removedMeanwhile(id []byte, ref inbox.Ref) bool {
+	return h.s.store.Find(id) != ref
 }
 
 // connectRefusal words why a device cannot connect.

@@ -42,6 +42,7 @@ type Server struct {
 	// Shared: atomic.
 	draining       atomic.Bool
 	open           atomic.Int64           // devices and echo connections
+	entered, left  atomic.Uint64          // devices: before they are registered, after they are not any more
 	receivers      [variants]atomic.Int64 // connections by variant
 	subscriptions  atomic.Int64
 	broadcasts     atomic.Int64

@@ -11,9 +11,13 @@ import (
 	"roost/server/wire"
 )
 
-// maxAsking is how many subscriptions of one device may be on their way to the
-// store.
-const maxAsking = 64
+// maxAsking is how many requests of one device may be on their way to the store
+// when it asks for one more subscription, and maxAnswers for anything: a device
+// that is subscribed to as much as it may be can still leave.
+const (
+	maxAsking  = 64
+	maxAnswers = 2 * maxAsking
+)
 
 var (
 	errAsking      = &wire.Error{Code: wire.CodeLimit, Text: "too many subscriptions at once: wait for their results"}
@@ -28,7 +32,7 @@ func (h *handler) subscription(c poller.Conn, st *connState, f wire.Format, on b
 		h.result(st, f, nil)
 		return
 	}
-	if on && st.asking >= maxAsking {
+	if on && st.asking >= maxAsking || st.asking >= maxAnswers {
 		h.result(st, f, errAsking)
 		return
 	}
