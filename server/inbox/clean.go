@@ -159,8 +159,7 @@ func (c *cleaner) record(pos journal.Pos, rec []byte) error {
 			c.moved = append(c.moved, move{latest: name, from: uint64(pos), to: uint64(c.copy(rec))})
 		}
 	case recKey:
-		f.uvarint()
-		if expires := uint32(f.uvarint()); expires > x.seconds() {
+		if ref, expires, seq := Ref(f.uvarint()), uint32(f.uvarint()), f.uvarint(); expires > x.seconds() && c.isKey(ref, seq, string(f.bytes()), f.b) {
 			c.copy(rec)
 		}
 	}
@@ -208,6 +207,18 @@ func (c *cleaner) key(ref Ref, topic string, content []byte, stored uint32) {
 	c.w.bytes(topic)
 	c.w.batch.Buf = append(c.w.batch.Buf, m.ID...)
 	c.w.end()
+}
+
+// isKey reports whether a key still stands for message seq of the device: its
+// device may have been removed, and the number be another one's now.
+func (c *cleaner) isKey(ref Ref, seq uint64, topic string, id []byte) bool {
+	x := c.f.x
+	k := x.spreadKey(topic, id)
+	if ref != 0 {
+		k = x.keyOf(ref, id)
+	}
+	v, known := x.keys.get(k, x.seconds())
+	return known && v.seq == seq
 }
 
 // receivers copies a message to many for those who still wait for it.

@@ -142,6 +142,8 @@ func (r *replay) remove(ref Ref) {
 	r.items = kept
 	if r.x.get(ref) != nil {
 		r.x.remove(ref)
+	} else {
+		r.x.lives[ref]++ // its record has gone with a segment, its messages and their keys have not
 	}
 }
 
