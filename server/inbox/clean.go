@@ -33,7 +33,7 @@ type cleaner struct {
 	// The last body record, for the receivers behind it.
 	body    journal.Pos
 	bodyRec []byte
-	expires uint32
+	copied  bool // into w
 }
 
 // move is a record of content that got another place.
@@ -150,7 +150,7 @@ func (c *cleaner) record(pos journal.Pos, rec []byte) error {
 	case recMessage:
 		c.message(pos, rec, &f)
 	case recBody:
-		c.body, c.bodyRec = pos, append(c.bodyRec[:0], rec...)
+		c.body, c.bodyRec, c.copied = pos, append(c.bodyRec[:0], rec...), false
 	case recReceivers:
 		c.receivers(&f)
 	case recLatest:
@@ -224,8 +224,6 @@ func (c *cleaner) isKey(ref Ref, seq uint64, topic string, id []byte) bool {
 // receivers copies a message to many for those who still wait for it.
 func (c *cleaner) receivers(f *fields) {
 	x := c.f.x
-	var body uint32
-	to := 0
 	open := false
 	for len(f.b) > 0 && !f.short {
 		ref, seq := Ref(f.uvarint()), f.uvarint()
@@ -233,9 +231,11 @@ func (c *cleaner) receivers(f *fields) {
 		if item == 0 {
 			continue
 		}
-		if body == 0 {
-			body, to = item, c.copy(c.bodyRec)
-			c.moved = append(c.moved, move{body: body, from: uint64(c.body), to: uint64(to)})
+		if !c.copied {
+			// Once, for all of its receivers' records, which are in its batch: the
+			// index has one place for it.
+			c.copied = true
+			c.moved = append(c.moved, move{body: item, from: uint64(c.body), to: uint64(c.copy(c.bodyRec))})
 		}
 		if !open {
 			c.w.begin(recReceivers)
@@ -247,7 +247,7 @@ func (c *cleaner) receivers(f *fields) {
 	if open {
 		c.w.end()
 	}
-	if body == 0 {
+	if !c.copied {
 		b := fields{b: c.bodyRec[1:]}
 		stored, topic := uint32(b.uvarint()), string(b.bytes())
 		c.key(0, topic, b.b, stored)

@@ -27,8 +27,9 @@ const (
 	recEra       = 12 // the newest era
 )
 
-// receiversPerRecord keeps a record within the journal's bound.
-const receiversPerRecord = 500_000
+// receiversPerRecord keeps a record within the journal's bound. It is a variable
+// for tests.
+var receiversPerRecord = 500_000
 
 // logWriter is the writer of File: it appends records to a batch. It is used
 // with index.mu held.

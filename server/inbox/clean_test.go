@@ -158,3 +158,27 @@ func TestKeysAreCopied(t *testing.T) {
 		t.Errorf("to all: verdict %d, %d receivers", s.Verdict, s.Receivers)
 	}
 }
+
+// TestSpreadIsCopiedWhole: a message to more devices than one record names is
+// still there for all of them when it was copied twice.
+func TestSpreadIsCopiedWhole(t *testing.T) {
+	defer func(n int) { receiversPerRecord = n }(receiversPerRecord)
+	receiversPerRecord = 2
+	m := newManual(t, diskfault.New(), newClock())
+	m.cleaner.slack = 1 << 30
+	ids := []string{"a", "b", "c", "d", "e"}
+	for _, id := range ids {
+		m.open(id)
+	}
+	m.do(&Spread{Message: &Message{TTL: 3600, Payload: []byte("to all")}})
+	o := m.open("other")
+	for range 3 {
+		m.cleanUpTo(m.fill("other", o))
+	}
+	m = m.again()
+	for _, id := range ids {
+		if i, _ := m.Lookup([]byte(id)); i.Messages != 1 || i.Last != 1 {
+			t.Errorf("device %s: %+v", id, i)
+		}
+	}
+}
