@@ -79,6 +79,7 @@ type Loop struct {
 	spareOuts  []*outQueue
 	buffers    Buffers
 	iov        [maxIovec]unix.Iovec
+	joined     []byte // parts of a frame
 	gathered   int
 
 	// Owned by the loop goroutine: casts.

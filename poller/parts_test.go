@@ -53,7 +53,7 @@ func TestWriteParts(t *testing.T) {
 		for id := uint32(1); id <= 60; id++ {
 			size := 8 + int(id*id*7919%40_000)
 			f := frame(id, size)
-			cut := []int{0, 1, 8, size / 2, size - 1, size}[id%6]
+			cut := []int{0, 1, 8, size / 2, size - 1, size, max(0, size-smallTail)}[id%7]
 			switch r := l.Conn(name).WriteParts(f[:cut:cut], f[cut:]); r {
 			case Written, Queued:
 				sent = append(sent, id)
