@@ -24,7 +24,7 @@ bin/roostd bin/loadgen bin/bench: bin/%: need-go
 	@$(GO) build -trimpath -o $@ ./cmd/$*
 
 .PHONY: test
-test: need-go need-gcc ## all tests: format, vet, staticcheck, race, allocation gates, fuzz smoke
+test: need-go need-gcc ## all tests: format, vet, staticcheck, race, allocation gates, fuzz smoke, JavaScript
 	@$(MAKE) --no-print-directory lint
 	$(GO) test -race -shuffle=on -timeout 10m $(PKGS)
 	@# Allocation gates are built without the race detector, which allocates.
@@ -33,6 +33,11 @@ test: need-go need-gcc ## all tests: format, vet, staticcheck, race, allocation 
 	@$(MAKE) --no-print-directory bench-once
 	@# The servers that roostd is compared with do the same job, each checked.
 	cd bench/peers && $(GO) vet ./... && $(GO) test ./...
+	@$(MAKE) --no-print-directory test-js
+
+.PHONY: test-js
+test-js: bin/roostd ## the JavaScript client: in Node and in Chromium, against a real roostd; installs what is missing
+	ROOSTD=$(CURDIR)/bin/roostd server/client/js/test.sh
 
 .PHONY: check
 check: need-go lint ## before each commit: format, vet, staticcheck, short tests; under 2 minutes
