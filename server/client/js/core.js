@@ -41,6 +41,7 @@ export class Retry {
     this.base = 1000;
     this.max = 120_000;
     this.failures = 0;
+    /** Connections in a row that were welcomed and did not last. */
     this.short = 0;
   }
 
@@ -56,24 +57,19 @@ export class Retry {
     return wait;
   }
 
-  /** Rule 7: what a connection that lived has proved. @param {boolean} healthy */
+  /** Rule 7: what a connection that ends or is replaced has proved. @param {boolean} healthy */
   settle(healthy) {
-    if (!healthy) return;
-    this.failures = 0;
-    this.short = 0;
+    if (healthy) this.failures = 0;
   }
 
   /**
-   * A welcomed connection ended, and the rule's wait is `wait`. A second one in a row that ended before it was
-   * healthy backs off besides: a node that welcomes and closes at once would otherwise be dialled in a circle.
-   * @param {number} wait @param {boolean} healthy
+   * A welcomed connection ended, and the rule's wait is `wait`. From the second one in a row that has not lasted
+   * 10 s there is a back-off besides: a node that welcomes and closes at once would be dialled in a circle.
+   * @param {number} wait @param {number} lasted ms
    */
-  comeBack(wait, healthy) {
-    this.settle(healthy);
-    if (healthy) return wait;
-    this.short++;
-    if (this.short > 1) return this.fail(wait);
-    this.failures++;
+  comeBack(wait, lasted) {
+    if (lasted >= HEALTHY_AFTER) this.short = 0;
+    else if (this.short++ > 0) return Math.max(wait, this.jitter(this.short - 2));
     return wait;
   }
 }

@@ -144,9 +144,14 @@ export class Link {
     else this.after('watch', left, () => this.watch());
   }
 
+  /** Milliseconds since the welcome. */
+  lasted() {
+    return this.env.clock.now() - this.upSince;
+  }
+
   /** Rule 7. */
   healthy() {
-    return this.answered && this.env.clock.now() - this.upSince >= HEALTHY_AFTER;
+    return this.answered && this.lasted() >= HEALTHY_AFTER;
   }
 
   /** @param {Message} m @returns {boolean} whether it went to the socket */

@@ -299,18 +299,18 @@ export class RoostClient {
     this.#dialing = null;
     const what = verdict(code);
     if (what === 'stop') this.#stopped(/** @type {number} */ (code), reason);
-    else this.#planDial(what === 'return' ? this.retry.comeBack(0, false) : this.retry.fail(retryAfter), true);
+    else this.#planDial(what === 'return' ? this.retry.comeBack(0, 0) : this.retry.fail(retryAfter), true);
   }
 
   /** @param {Link} link @param {number | undefined} code @param {string} reason */
   #lost(link, code, reason) {
     this.#active = null;
     this.stream.detach();
+    this.retry.settle(link.healthy());
     const what = verdict(code);
     if (what === 'stop') this.#stopped(/** @type {number} */ (code), reason);
     else if (this.#dialing || this.#plan?.retry) {
       // It was to be replaced, and that is under way.
-      this.retry.settle(link.healthy());
       this.#setState(this.#dialing ? 'connecting' : 'waiting', { code });
     } else this.#planDial(this.#waitAfter(what, link, code), false, code);
   }
@@ -318,9 +318,8 @@ export class RoostClient {
   /** @param {'lost' | 'return' | 'backoff' | 'stop'} what @param {Link} link @param {number | undefined} code */
   #waitAfter(what, link, code) {
     const slot = link.spread > 0 ? fnv1a(this.device) % link.spread : 0;
-    if (what === 'lost') return this.retry.comeBack(slot, link.healthy());
-    if (what === 'return') return this.retry.comeBack(Math.max(0, (this.#away?.at ?? 0) - this.clock.now()), link.healthy());
-    this.retry.settle(link.healthy());
+    if (what === 'lost') return this.retry.comeBack(slot, link.lasted());
+    if (what === 'return') return this.retry.comeBack(Math.max(0, (this.#away?.at ?? 0) - this.clock.now()), link.lasted());
     // A code that is not roost's is a proxy's, which cuts everybody at once: the slot spreads them.
     return this.retry.fail(Math.floor((code ?? 0) / 100) === 41 ? 0 : slot);
   }

@@ -1,5 +1,5 @@
 // A real roostd: started, asked, killed. ROOSTD is the path of the binary.
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,8 +8,6 @@ import { createInterface } from 'node:readline';
 
 export const binary = process.env.ROOSTD;
 if (!binary) throw new Error('ROOSTD is not set: the path of the roostd binary (test.sh builds one)');
-
-const hasInbox = /-inbox/.test(spawnSync(binary, ['--help'], { encoding: 'utf8', timeout: 5000 }).stderr);
 
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -35,8 +33,7 @@ export class Roostd {
 
   /** Starts it; a second time with the same data and the same ports. */
   async start() {
-    // TODO(kept): --inbox file always, once the binary has it.
-    const args = [...(hasInbox ? ['--inbox', 'file'] : []), '--listen', this.listen, '--api', this.api, '--auth', 'none', '--data-dir', this.dataDir, ...this.flags];
+    const args = ['--inbox', 'file', '--listen', this.listen, '--api', this.api, '--auth', 'none', '--data-dir', this.dataDir, ...this.flags];
     const child = spawn(binary, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     this.child = child;
     this.log = '';
@@ -46,7 +43,7 @@ export class Roostd {
     const line = await Promise.race([
       new Promise((resolve) => lines.on('line', (text) => text.startsWith('ready ') && resolve(text))),
       this.ended.then(() => ''),
-      sleep(10_000).then(() => ''),
+      new Promise((resolve) => setTimeout(resolve, 10_000, '').unref()),
     ]);
     const addresses = line.match(/listen=(\S+) api=(\S+)/);
     if (!addresses) throw new Error(`roostd does not get ready: ${line}\n${this.log}`);

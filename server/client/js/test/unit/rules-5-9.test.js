@@ -258,7 +258,24 @@ test('rule 8: a node that welcomes and closes at once is not dialled in a circle
     t.last().end(4003);
     waits.push(await t.untilDial());
   }
-  assert.deepEqual(waits, [0, 1000, 2000, 4000, 8000]);
+  assert.deepEqual(waits, [0, 500, 1000, 2000, 4000]);
+  await t.clock.advance(10_000);
+  t.last().welcome();
+  await t.clock.advance(10_000);
+  t.last().end(4003);
+  assert.equal(await t.untilDial(), 0, 'one that lasted is not of them');
+});
+
+test('rule 5: a network that breaks every half minute costs the slot, not a back-off', async () => {
+  const t = setup({ random: () => 0.999 });
+  t.client.start();
+  await settle();
+  for (let n = 0; n < 6; n++) {
+    t.last().welcome({ spread: 7500 });
+    await t.clock.advance(30_000);
+    t.last().end();
+    assert.equal(await t.untilDial(), slot(7500));
+  }
 });
 
 test('rule 9: 1000 on stop, with the last acknowledgement before it', async () => {
