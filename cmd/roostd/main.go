@@ -179,16 +179,18 @@ func openInbox(s *settings, log *slog.Logger) (inbox.Store, error) {
 		return inbox.NewMemory(s.limits, nil), nil
 	}
 	began := time.Now()
-	dir, err := journal.Dir(filepath.Join(s.dataDir, "inbox"))
+	path := filepath.Join(s.dataDir, "inbox")
+	dir, err := journal.Dir(path)
 	if err != nil {
 		return nil, fmt.Errorf("data-dir %s: %w", s.dataDir, err)
 	}
-	store, found, err := inbox.OpenFile(inbox.FileOptions{FS: dir, Limits: s.limits})
+	store, found, err := inbox.OpenFile(inbox.FileOptions{FS: dir, Limits: s.limits,
+		Space: func() (inbox.Space, error) { return inbox.SpaceOf(path) }})
 	if err != nil {
 		return nil, fmt.Errorf("data-dir %s: %w", s.dataDir, err)
 	}
 	n := store.Counts()
-	log.Info("inbox", "dir", filepath.Join(s.dataDir, "inbox"), "devices", n.Devices, "messages", n.InFlight,
+	log.Info("inbox", "dir", path, "devices", n.Devices, "messages", n.InFlight,
 		"bytes", n.Disk, "took", time.Since(began).Round(time.Millisecond))
 	if found.Lost > 0 {
 		log.Error("the inbox was damaged: messages are lost, and every device is told so by a new epoch",

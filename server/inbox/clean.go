@@ -22,6 +22,7 @@ const (
 type cleaner struct {
 	f       *File
 	slack   int64 // bytes
+	pressed bool  // the disk was full since the last look
 	busy    bool  // a segment is being cleaned
 	segment uint32
 	next    uint32 // offset where its next step begins
@@ -44,9 +45,6 @@ type move struct {
 }
 
 func (c *cleaner) init(f *File, segmentBytes int64) {
-	if segmentBytes == 0 {
-		segmentBytes = 64 << 20
-	}
 	c.f, c.slack, c.w.x = f, 2*segmentBytes, f.x
 }
 
@@ -65,17 +63,39 @@ func (c *cleaner) due() bool {
 	f.x.mu.Lock()
 	live := f.x.n.Bytes + int64(f.x.ids.Len())*deviceBytes + int64(f.x.keys.len())*keyBytes + f.x.topics.bytes
 	f.x.mu.Unlock()
+	if c.pressed {
+		return f.journal.Size() > live+live/2+min(pressedSlack, c.slack)
+	}
 	return f.journal.Size() > 2*live+c.slack
+}
+
+// pressedSlack is what may be superfluous in the log when the disk is full.
+const pressedSlack = 1 << 20
+
+// choose returns the segment to be cleaned, if one is due. On a full disk that may
+// be the one that is being written: it is sealed.
+func (c *cleaner) choose() (segment uint32, due bool) {
+	due = c.due()
+	pressed := c.pressed
+	c.pressed = false
+	if !due {
+		return 0, false
+	}
+	segments := c.f.journal.Segments()
+	if len(segments) < 2 && (!pressed || c.f.journal.Rotate() != nil) {
+		return 0, false
+	}
+	return segments[0].Number, true
 }
 
 // step does a part of the work if there is any, and reports whether it did.
 func (c *cleaner) step() bool {
 	if !c.busy {
-		segments := c.f.journal.Segments()
-		if len(segments) < 2 || !c.due() {
+		segment, due := c.choose()
+		if !due {
 			return false
 		}
-		c.busy, c.segment, c.next = true, segments[0].Number, 0
+		c.busy, c.segment, c.next = true, segment, 0
 	}
 	c.w.reset()
 	c.moved = c.moved[:0]

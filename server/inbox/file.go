@@ -16,8 +16,13 @@ type FileOptions struct {
 	FS     journal.FS
 	Limits Limits
 	Now    func() time.Time // default time.Now
-	// SegmentBytes is the size of a file of the log; default 64 MiB.
+	// SegmentBytes is the size of a file of the log; default 64 MiB, less on a
+	// disk that Space says is smaller than 2 GiB.
 	SegmentBytes int64
+	// Space asks for the room on the disk; when no more is free than SegmentBytes
+	// and a little, new messages are refused with ErrFull. Nil: they are until the
+	// disk refuses, and it may then take others than us to make room again.
+	Space func() (Space, error)
 	// Manual leaves the work to Step, for tests.
 	Manual bool
 	// Random makes ids of stores and salts; default: the system's.
@@ -48,6 +53,7 @@ type File struct {
 	journal  *journal.Journal
 	recovery journal.Recovery
 	ended    chan struct{} // closed when the committing goroutine is done
+	room     room
 
 	// mu covers the following. It is taken alone.
 	mu     sync.Mutex
@@ -71,6 +77,16 @@ func OpenFile(opt FileOptions) (*File, journal.Recovery, error) {
 	if opt.Now == nil {
 		opt.Now = time.Now
 	}
+	if opt.SegmentBytes == 0 {
+		opt.SegmentBytes = defaultSegment
+		if opt.Space != nil {
+			space, err := opt.Space()
+			if err != nil {
+				return nil, journal.Recovery{}, errors.Join(err, opt.FS.Close())
+			}
+			opt.SegmentBytes = segmentFor(space)
+		}
+	}
 	x := newIndex(opt.Limits, opt.Now, 0)
 	x.content = logContent{}
 	r := replay{x: x, now: uint32(opt.Now().Unix())}
@@ -80,7 +96,8 @@ func OpenFile(opt FileOptions) (*File, journal.Recovery, error) {
 	}
 	x.storeID = j.ID()
 	r.finish(recovery.Lost > 0)
-	f := &File{common: common{x}, journal: j, recovery: recovery, ended: make(chan struct{})}
+	f := &File{common: common{x}, journal: j, recovery: recovery, ended: make(chan struct{}),
+		room: room{opt.Space, opt.SegmentBytes + reserveBeside}}
 	f.wake = sync.NewCond(&f.mu)
 	f.w.x = x
 	f.cleaner.init(f, opt.SegmentBytes)
@@ -231,6 +248,7 @@ func (c *Commit) isAlone() bool {
 // write makes one batch of the commits, syncs it and says what came of it.
 func (f *File) write(cs []*Commit, lazily bool) {
 	f.w.reset()
+	cs = f.admit(cs)
 	for _, c := range cs {
 		f.x.plan(c, &f.w)
 	}
@@ -249,6 +267,7 @@ func (f *File) write(cs []*Commit, lazily bool) {
 		f.x.mu.Unlock()
 		f.x.commit(cs, &f.w)
 	} else {
+		f.cleaner.pressed = f.cleaner.pressed || errors.Is(err, journal.ErrFull)
 		f.x.undo(cs, wrapDisk(err))
 		f.x.mu.Lock()
 		f.w.failed()
