@@ -39,6 +39,7 @@ type logWriter struct {
 	content []byte
 	logged  []loggedDevice // device records in the batch
 	acks    []Ref          // whose acknowledgements are in it
+	fresh   []Ref          // taken from index.fresh for it
 	err     error          // a record that the batch did not take
 }
 
@@ -50,7 +51,7 @@ type loggedDevice struct {
 
 func (w *logWriter) reset() {
 	w.batch.Reset()
-	w.logged, w.acks, w.err = w.logged[:0], w.acks[:0], nil
+	w.logged, w.acks, w.fresh, w.err = w.logged[:0], w.acks[:0], w.fresh[:0], nil
 }
 
 // trim gives up the memory of a burst.
@@ -209,7 +210,8 @@ func (w *logWriter) place(record int) uint64 { return uint64(w.batch.Pos(record)
 func (w *logWriter) lazily(atMost int) {
 	x := w.x
 	n := min(len(x.fresh), atMost)
-	for _, ref := range x.fresh[:n] {
+	w.fresh = append(w.fresh, x.fresh[:n]...)
+	for _, ref := range w.fresh {
 		w.know(ref)
 	}
 	x.fresh = x.fresh[:copy(x.fresh, x.fresh[n:])]
@@ -248,9 +250,11 @@ func (w *logWriter) failed() {
 	for _, l := range w.logged {
 		if d := w.x.get(l.ref); d != nil {
 			d.segment = d.segment&dirtyBit | l.segment
-			if l.segment == 0 {
-				w.x.fresh = append(w.x.fresh, l.ref)
-			}
+		}
+	}
+	for _, ref := range w.fresh {
+		if d := w.x.get(ref); d != nil && d.segment&^dirtyBit == 0 {
+			w.x.fresh = append(w.x.fresh, ref)
 		}
 	}
 	for _, ref := range w.acks {

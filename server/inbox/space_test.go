@@ -105,3 +105,28 @@ func TestSegments(t *testing.T) {
 		t.Errorf("%+v, %v", s, err)
 	}
 }
+
+// TestFailuresLeaveNothing: what is tried for a new device on a disk that does not
+// write leaves no trace but one, and the device is stored in the end.
+func TestFailuresLeaveNothing(t *testing.T) {
+	m := newManual(t, diskfault.New(), newClock())
+	m.open("a")
+	m.disk.Limit(0, syscall.ENOSPC)
+	for range 100 {
+		if c := m.do(&Put{Device: "a", Message: &Message{TTL: 60}}); !errors.Is(c.Err, ErrFull) {
+			t.Fatal(c.Err)
+		}
+	}
+	if n := len(m.x.fresh); n != 1 {
+		t.Errorf("%d devices are to be stored, there is one", n)
+	}
+	m.Tick()
+	m.Step()
+	m.disk.Limit(-1, nil)
+	m.Tick()
+	m.Step()
+	m = m.again()
+	if _, known := m.Lookup([]byte("a")); !known {
+		t.Error("it was never stored")
+	}
+}
