@@ -27,7 +27,7 @@ export interface RoostMessage<T = any> {
   readonly ttl?: number;
   /** Protocol json: the value, or bytes where the publisher sent no JSON. Protocol bin: bytes. */
   readonly payload: T | Uint8Array | undefined;
-  /** The payload as a value, in both protocols. Throws if it is not JSON. */
+  /** The payload as a value, in both protocols; undefined if there is none. Throws if it is not JSON. */
   json(): T;
   text(): string;
   bytes(): Uint8Array;

@@ -38,7 +38,8 @@ class RoostMessage {
   }
 
   json() {
-    return this.payload instanceof Uint8Array ? JSON.parse(utf8(this.payload)) : this.payload;
+    if (!(this.payload instanceof Uint8Array)) return this.payload;
+    return this.payload.length ? JSON.parse(utf8(this.payload)) : undefined;
   }
 }
 

@@ -1,5 +1,4 @@
 // A headless Chromium, driven over the DevTools protocol; and the page that it shows.
-import { spawn } from 'node:child_process';
 import { createReadStream, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { once } from 'node:events';
@@ -7,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { WebSocket as WS } from 'ws';
+import { start } from './children.js';
 import { until } from './roostd.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -36,8 +36,7 @@ export class Chromium {
     this.profile = mkdtempSync(join(tmpdir(), 'roost-chromium-'));
     const flags = ['--headless=new', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--no-first-run', '--disable-background-networking', '--remote-debugging-address=127.0.0.1', '--remote-debugging-port=0', `--user-data-dir=${this.profile}`];
     // A group of its own: the browser has children, and they end with it.
-    this.child = spawn(process.env.CHROMIUM ?? 'chromium', [...flags, 'about:blank'], { stdio: 'ignore', detached: true });
-    this.ended = once(this.child, 'exit');
+    this.process = start(process.env.CHROMIUM ?? 'chromium', [...flags, 'about:blank'], { stdio: 'ignore', group: true });
     const port = await until('DevTools answer', () => this.#port(), 30_000);
     const pages = await until('a page', async () => (await (await fetch(`http://127.0.0.1:${port}/json`)).json()).filter((page) => page.type === 'page')[0]);
     this.socket = new WS(pages.webSocketDebuggerUrl);
@@ -88,8 +87,8 @@ export class Chromium {
 
   async stop() {
     this.socket?.terminate();
-    if (this.child.exitCode === null) process.kill(-this.child.pid, 'SIGKILL');
-    await this.ended;
+    if (this.process.child.exitCode === null) this.process.kill('SIGKILL');
+    await this.process.ended;
     rmSync(this.profile, { recursive: true, force: true, maxRetries: 5 });
   }
 }

@@ -1,10 +1,9 @@
 // A real roostd: started, asked, killed. ROOSTD is the path of the binary.
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { start } from './children.js';
 
 export const binary = process.env.ROOSTD;
 if (!binary) throw new Error('ROOSTD is not set: the path of the roostd binary (test.sh builds one)');
@@ -34,15 +33,14 @@ export class Roostd {
   /** Starts it; a second time with the same data and the same ports. */
   async start() {
     const args = ['--inbox', 'file', '--listen', this.listen, '--api', this.api, '--auth', 'none', '--data-dir', this.dataDir, ...this.flags];
-    const child = spawn(binary, args, { stdio: ['ignore', 'pipe', 'pipe'] });
-    this.child = child;
+    this.process = start(binary, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const { child } = this.process;
     this.log = '';
     child.stderr.on('data', (data) => (this.log = (this.log + data).slice(-10_000)));
-    this.ended = once(child, 'exit');
     const lines = createInterface({ input: child.stdout });
     const line = await Promise.race([
       new Promise((resolve) => lines.on('line', (text) => text.startsWith('ready ') && resolve(text))),
-      this.ended.then(() => ''),
+      this.process.ended.then(() => ''),
       new Promise((resolve) => setTimeout(resolve, 10_000, '').unref()),
     ]);
     const addresses = line.match(/listen=(\S+) api=(\S+)/);
@@ -56,12 +54,13 @@ export class Roostd {
   }
 
   async kill(signal = 'SIGKILL') {
-    this.child.kill(signal);
-    await this.ended;
+    this.process.kill(signal);
+    await this.process.ended;
   }
 
   async remove() {
-    if (this.child.exitCode === null && this.child.signalCode === null) await this.kill();
+    const { exitCode, signalCode } = this.process.child;
+    if (exitCode === null && signalCode === null) await this.kill();
     rmSync(this.dataDir, { recursive: true, force: true });
   }
 

@@ -236,6 +236,9 @@ test('binary: payloads are bytes, and read as what they are', async () => {
   await settle();
   assert.deepEqual([messages[0].json(), messages[0].text(), messages[0].topic], [{ a: 1 }, '{"a":1}', 'fw']);
   assert.deepEqual(messages[1].bytes(), Uint8Array.of(0, 255));
+  socket.say({ t: 'msg' });
+  await settle();
+  assert.equal(messages[2].json(), undefined);
   t.client.up('s', Uint8Array.of(1, 2));
   assert.deepEqual(socket.heard.at(-1).payload, Uint8Array.of(1, 2));
 });
