@@ -29,3 +29,11 @@ func (e Epoch) Is(name []byte) bool {
 	var buf [24]byte
 	return string(e.Append(buf[:0])) == string(name)
 }
+
+// eraStep is more than a process begins before one of its eras is on disk.
+const eraStep = 4096
+
+// beginEra makes the eras of this process its own: those that a crash has
+// forgotten are never used again. Those that were lost with the records that named
+// them were, all but surely, begun before now.
+func (x *index) beginEra(now uint32) { x.era = max(x.era+eraStep, now) }

@@ -95,7 +95,9 @@ func OpenFile(opt FileOptions) (*File, journal.Recovery, error) {
 		return nil, recovery, fmt.Errorf("inbox: %w", err)
 	}
 	x.storeID = j.ID()
-	r.finish(recovery.Lost > 0)
+	if orphans := r.finish(recovery.Lost > 0); orphans > 0 {
+		recovery.Lost++
+	}
 	f := &File{common: common{x}, journal: j, recovery: recovery, ended: make(chan struct{}),
 		room: room{opt.Space, opt.SegmentBytes + reserveBeside}}
 	f.wake = sync.NewCond(&f.mu)

@@ -20,8 +20,10 @@ type replay struct {
 	now   uint32
 	items []found // messages, in the order of the log
 	check int     // len(items) at which it is worth to look for dead ones
-	body  uint32  // of the last body record, for the receivers behind it
-	last  struct {
+	// orphans are messages of devices that are not in the log.
+	orphans int
+	body    uint32 // of the last body record, for the receivers behind it
+	last    struct {
 		dead  bool // it has expired
 		topic string
 		key   key // of a spread with an id, else hash 0
@@ -247,6 +249,9 @@ func (r *replay) prune(final bool) {
 	kept := r.items[:0]
 	for _, it := range r.items {
 		if d := r.x.get(it.ref); d == nil && final || d != nil && it.seq <= d.acked {
+			if d == nil {
+				r.orphans++
+			}
 			r.drop(it.body)
 		} else {
 			kept = append(kept, it)
@@ -297,11 +302,13 @@ func (r *replay) key(f *fields) {
 }
 
 // finish puts what was found into the inboxes. After a loss every stream begins
-// a new era.
-func (r *replay) finish(lossy bool) {
+// a new era; a message whose device is not there, and was not removed, is a sign
+// of one: an oldest segment that is missing looks like one that was dropped.
+func (r *replay) finish(lossy bool) (orphans int) {
 	x := r.x
 	r.forget(r.body)
 	r.prune(true)
+	lossy = lossy || r.orphans > 0
 	x.ids.Rebuilt()
 	// Copies of the cleaner come later in the log than their neighbours.
 	slices.SortStableFunc(r.items, func(a, b found) int { return cmp.Or(cmp.Compare(a.ref, b.ref), cmp.Compare(a.seq, b.seq)) })
@@ -320,9 +327,7 @@ func (r *replay) finish(lossy bool) {
 		}
 	}
 	x.keys.began = r.now
-	// Eras of this process are its own: those that a crash has forgotten are
-	// never used again.
-	x.era += eraStep
+	x.beginEra(r.now)
 	if lossy {
 		for n := range x.ids.End() {
 			if d := x.get(Ref(n + 1)); d != nil {
@@ -332,10 +337,8 @@ func (r *replay) finish(lossy bool) {
 		}
 	}
 	x.n = Counts{Recovered: x.n.InFlight, InFlight: x.n.InFlight, Bytes: x.n.Bytes}
+	return r.orphans
 }
-
-// eraStep is more than a process begins before one of its eras is on disk.
-const eraStep = 4096
 
 // recover puts a message at its place in the inbox: behind those that are there
 // already.

@@ -1,6 +1,7 @@
 package inbox
 
 import (
+	"errors"
 	"fmt"
 	"syscall"
 
@@ -44,14 +45,19 @@ type room struct {
 	reserve int64
 }
 
-// check returns ErrFull when only the reserve is left.
+// check returns ErrFull when only the reserve is left, and ErrFailed when the
+// directory is not there any more: what is written to files without a name is
+// gone with the process.
 func (r *room) check() error {
 	if r.ask == nil {
 		return nil
 	}
 	s, err := r.ask()
-	if err != nil || s.Free >= r.reserve {
-		return nil // a disk that cannot be asked may be written all the same
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrFailed, err)
+	}
+	if s.Free >= r.reserve {
+		return nil
 	}
 	return fmt.Errorf("%w: %d MiB are free, %d MiB are kept for making room: %w", ErrFull, s.Free>>20, r.reserve>>20, journal.ErrFull)
 }
@@ -91,6 +97,6 @@ func (f *File) admit(cs []*Commit) []*Commit {
 		kept = append(kept, c)
 	}
 	clear(cs[len(kept):])
-	f.cleaner.pressed = f.cleaner.pressed || full != nil
+	f.cleaner.pressed = f.cleaner.pressed || errors.Is(full, ErrFull)
 	return kept
 }
