@@ -20,16 +20,18 @@ export function fnv1a(text) {
   return hash >>> 0;
 }
 
+/** What a proxy says, or nobody: the node has not spoken. */
+const NOT_THE_NODE = new Set([undefined, 1000, 1001, 1005, 1006, 1011, 1012, 1013, 1014, 1015]);
+
 /**
- * What a close code says to do: 'lost' has none, 'return' is 40xx, 'backoff' 41xx and whatever is not ours (a
- * proxy's 1001 or 1012), 'stop' 42xx, 43xx and those that blame the client's own framing.
+ * What a close code says to do: 'lost' is rule 5, 'return' and 'stop' are rule 8, 'backoff' rule 6. 4000 is our own,
+ * when we gave the connection up over what it brought.
  * @param {number | undefined} code @returns {'lost' | 'return' | 'backoff' | 'stop'}
  */
 export function verdict(code) {
-  if (code === undefined || code === 1005 || code === 1006) return 'lost';
-  if (code === 1002 || code === 1007 || code === 1009) return 'stop';
-  const hundreds = Math.floor(code / 100);
-  if (hundreds === 40) return 'return';
+  if (NOT_THE_NODE.has(code)) return 'lost';
+  const hundreds = Math.floor((code ?? 0) / 100);
+  if (hundreds === 40 && code !== 4000) return 'return';
   return hundreds === 42 || hundreds === 43 ? 'stop' : 'backoff';
 }
 
@@ -41,8 +43,8 @@ export class Retry {
     this.base = 1000;
     this.max = 120_000;
     this.failures = 0;
-    /** Connections in a row that were welcomed and did not last. */
-    this.short = 0;
+    /** Returns at once in a row without a connection between them that rule 7 counts as good. */
+    this.inRow = 0;
   }
 
   /** Full jitter after `n` failures. */
@@ -50,27 +52,38 @@ export class Retry {
     return this.random() * Math.min(this.max, this.base * 2 ** n);
   }
 
-  /** A dial failed, or a code said to back off. `least`: what the node asked for, ms. */
-  fail(least = 0) {
-    const wait = Math.max(least, this.jitter());
+  /** Rule 6. `asked`: the node's own Retry-After, ms, which comes on top. */
+  fail(asked = 0) {
+    this.inRow = 0;
+    const wait = asked + this.jitter();
     this.failures++;
     return wait;
   }
 
   /** Rule 7: what a connection that ends or is replaced has proved. @param {boolean} healthy */
   settle(healthy) {
-    if (healthy) this.failures = 0;
+    if (!healthy) return;
+    this.failures = 0;
+    this.inRow = 0;
+  }
+
+  /** Rule 8: at once or at `slot`, ms; by rule 6 from the second time in a row that a connection came to nothing. */
+  comeBack(slot = 0) {
+    const times = ++this.inRow;
+    if (times < 2) return slot;
+    const wait = Math.max(slot, this.fail());
+    this.inRow = times;
+    return wait;
   }
 
   /**
-   * A welcomed connection ended, and the rule's wait is `wait`. From the second one in a row that has not lasted
-   * 10 s there is a back-off besides: a node that welcomes and closes at once would be dialled in a circle.
-   * @param {number} wait @param {number} lasted ms
+   * Rule 5. A spread of 0 leaves no slot: then it is "at once", and must not become a circle either.
+   * @param {string} device @param {number} spread ms
    */
-  comeBack(wait, lasted) {
-    if (lasted >= HEALTHY_AFTER) this.short = 0;
-    else if (this.short++ > 0) return Math.max(wait, this.jitter(this.short - 2));
-    return wait;
+  afterLoss(device, spread) {
+    if (spread === 0) return this.comeBack();
+    this.inRow = 0;
+    return fnv1a(device) % spread;
   }
 }
 

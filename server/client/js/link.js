@@ -101,8 +101,10 @@ export class Link {
     try {
       m = decode(data, this.env.form);
     } catch (error) {
-      if (error instanceof WireError) this.env.on.fault(error);
-      else throw error;
+      if (!(error instanceof WireError)) throw error;
+      // Rule 2: it may have been a kept message, and is a hole then.
+      this.env.on.fault(error);
+      this.lose(4000);
       return;
     }
     if (this.phase === 'dial') {
@@ -144,14 +146,9 @@ export class Link {
     else this.after('watch', left, () => this.watch());
   }
 
-  /** Milliseconds since the welcome. */
-  lasted() {
-    return this.env.clock.now() - this.upSince;
-  }
-
   /** Rule 7. */
   healthy() {
-    return this.answered && this.lasted() >= HEALTHY_AFTER;
+    return this.answered && this.env.clock.now() - this.upSince >= HEALTHY_AFTER;
   }
 
   /** @param {Message} m @returns {boolean} whether it went to the socket */

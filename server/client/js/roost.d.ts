@@ -76,7 +76,7 @@ export interface ErrorEvent {
   readonly message?: RoostMessage;
 }
 
-/** The node said not to come back (42xx, 43xx), or that this client is broken (1002, 1007, 1009). */
+/** The node said not to come back: 42xx or 43xx. */
 export interface StoppedEvent {
   readonly type: 'stopped';
   readonly code: number;

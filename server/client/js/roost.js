@@ -1,7 +1,7 @@
 // @ts-check
 // The client of a roost node, for browsers and Node. It joins the parts: link.js is one connection, core.js the
 // rules, subscriptions.js the topics, wire.js the messages. docs/PROTOCOL.md is the contract.
-import { Retry, Stream, fnv1a, verdict } from './core.js';
+import { Retry, Stream, verdict } from './core.js';
 import { Link } from './link.js';
 import { Saver, localStorageStore, memoryStore, usable } from './store.js';
 import { RoostError, Subscriptions, checkName } from './subscriptions.js';
@@ -280,7 +280,6 @@ export class RoostClient {
     if (m.t === 'msg' && m.seq === undefined) this.stream.receive(m);
     else if (link !== this.#active) return;
     else if (m.t === 'msg' || m.t === 'skip') {
-      // A hole is this connection's alone, not everybody's: back at once.
       if (!this.stream.receive(m)) link.lose(4000);
     } else if (m.t === 'res') this.subscriptions.answer(m);
     else if (m.t === 'away') this.#sentAway(m);
@@ -300,7 +299,7 @@ export class RoostClient {
     this.#dialing = null;
     const what = verdict(code);
     if (what === 'stop') this.#stopped(/** @type {number} */ (code), reason);
-    else this.#planDial(what === 'return' ? this.retry.comeBack(0, 0) : this.retry.fail(retryAfter), true);
+    else this.#planDial(what === 'return' ? this.retry.comeBack() : this.retry.fail(retryAfter), true);
   }
 
   /** @param {Link} link @param {number | undefined} code @param {string} reason */
@@ -309,20 +308,20 @@ export class RoostClient {
     this.stream.detach();
     this.retry.settle(link.healthy());
     const what = verdict(code);
+    // 1002, 1007, 1009 …: somebody has to mend something, and should hear of it.
+    if (what === 'backoff' && code !== undefined && code < 4000) this.#fault(new RoostError('closed', `closed with ${code} ${reason}`));
     if (what === 'stop') this.#stopped(/** @type {number} */ (code), reason);
     else if (this.#dialing || this.#plan?.retry) {
       // It was to be replaced, and that is under way.
       this.#setState(this.#dialing ? 'connecting' : 'waiting', { code });
-    } else this.#planDial(this.#waitAfter(what, link, code), false, code);
+    } else this.#planDial(this.#waitAfter(what, link), false, code);
   }
 
-  /** @param {'lost' | 'return' | 'backoff' | 'stop'} what @param {Link} link @param {number | undefined} code */
-  #waitAfter(what, link, code) {
-    const slot = link.spread > 0 ? fnv1a(this.device) % link.spread : 0;
-    if (what === 'lost') return this.retry.comeBack(slot, link.lasted());
-    if (what === 'return') return this.retry.comeBack(Math.max(0, (this.#away?.at ?? 0) - this.clock.now()), link.lasted());
-    // A code that is not roost's is a proxy's, which cuts everybody at once: the slot spreads them.
-    return this.retry.fail(Math.floor((code ?? 0) / 100) === 41 ? 0 : slot);
+  /** @param {'lost' | 'return' | 'backoff' | 'stop'} what @param {Link} link */
+  #waitAfter(what, link) {
+    if (what === 'lost') return this.retry.afterLoss(this.device, link.spread);
+    if (what === 'return') return this.retry.comeBack(Math.max(0, (this.#away?.at ?? 0) - this.clock.now()));
+    return this.retry.fail();
   }
 
   /** @param {number} wait @param {boolean} retry @param {number} [code] */

@@ -69,13 +69,27 @@ test('rule 2: at a hole the connection is given up with 4000, and the next says 
   await settle();
   socket.msg(3);
   assert.equal(socket.closedWith, 4000);
-  assert.equal(await t.untilDial(), 0);
+  assert.equal(await t.untilDial(), 500, 'by rule 6');
   assert.equal(t.last().query.seq, '1');
   t.last().welcome({ seq: 3, acked: 1 });
   t.last().msg(2);
   t.last().msg(3);
   await settle();
   assert.deepEqual(t.handled, [1, 2, 3]);
+});
+
+test('rule 2: what cannot be understood is a hole', async () => {
+  for (const nonsense of ['not JSON', '{"t":"msg","seq":"2"}', new ArrayBuffer(3)]) {
+    const t = setup();
+    const socket = await t.connect();
+    socket.msg(1);
+    await settle();
+    socket.raw(nonsense);
+    assert.equal(socket.closedWith, 4000);
+    assert.deepEqual(t.of('error').map((e) => e.error.code), ['malformed']);
+    assert.equal(await t.untilDial(), 500);
+    assert.equal(t.last().query.seq, '1');
+  }
 });
 
 test('rule 2: a skip closes the hole and is acknowledged', async () => {

@@ -12,10 +12,10 @@ test('FNV-1a, 32 bits: published values', () => {
   assert.equal(fnv1a('foobar'), 0xbf9cf968);
 });
 
-test('rule 5: lost without a code after the welcome: the slot of hash mod spread', async () => {
-  for (const end of [(socket) => socket.end(), (socket) => socket.end(1005)]) {
+test('rule 5: lost without a code, or with a proxy’s, after the welcome: the slot of hash mod spread', async () => {
+  for (const code of [1006, 1005, 1000, 1001, 1011, 1012, 1013, 1014, 1015]) {
     const t = setup();
-    end(await t.connect({ spread: 7500 }));
+    (await t.connect({ spread: 7500 })).end(code);
     assert.equal(await t.untilDial(), slot(7500));
     assert.ok(slot(7500) > 0);
   }
@@ -66,7 +66,7 @@ test('rule 6: 41xx backs off and keeps the session', async () => {
   assert.equal(await t.untilDial(), 500);
 });
 
-test('rule 6: Retry-After is the least wait, where the WebSocket shows it', async () => {
+test('rule 6: Retry-After comes on top, where the WebSocket shows it', async () => {
   const t = setup();
   let refuse;
   t.client.WebSocket = class extends t.client.WebSocket {
@@ -77,7 +77,7 @@ test('rule 6: Retry-After is the least wait, where the WebSocket shows it', asyn
   t.client.start();
   await settle();
   refuse({ destroy() {} }, { headers: { 'retry-after': '7' } });
-  assert.equal(await t.untilDial(), 7000);
+  assert.equal(await t.untilDial(), 7500);
   refuse({ destroy() {} }, { headers: {} });
   assert.equal(await t.untilDial(), 1000);
 });
@@ -227,8 +227,17 @@ test('rule 8: a failed dial at the slot keeps its back-off when the old connecti
   assert.equal(await t.untilDial(), 400);
 });
 
-test('rule 8: 42xx, 43xx and broken framing stop and tell', async () => {
-  for (const code of [4203, 4302, 4303, 4304, 4305, 1002, 1007, 1009]) {
+test('rule 6: codes below 4000 that blame the client back off, and are told', async () => {
+  for (const code of [1002, 1003, 1007, 1009, 3000, 4400]) {
+    const t = setup();
+    (await t.connect()).end(code);
+    assert.equal(await t.untilDial(), 500, String(code));
+    assert.equal(t.of('error').length, code < 4000 ? 1 : 0);
+  }
+});
+
+test('rule 8: 42xx and 43xx stop and tell', async () => {
+  for (const code of [4203, 4302, 4303, 4304, 4305]) {
     const t = setup();
     (await t.connect()).end(code, 'because');
     assert.equal(await t.untilDial(), undefined, String(code));
@@ -248,33 +257,43 @@ test('rule 8: 43xx instead of a welcome stops too', async () => {
   assert.equal(await t.untilDial(), undefined);
 });
 
-test('rule 8: a node that welcomes and closes at once is not dialled in a circle', async () => {
-  const t = setup();
-  const waits = [];
-  t.client.start();
-  await settle();
-  for (let n = 0; n < 5; n++) {
-    t.last().welcome();
-    t.last().end(4003);
-    waits.push(await t.untilDial());
+test('rule 8: the second time in a row, by rule 6, until a connection is good', async () => {
+  for (const [code, spread] of [[4003, 7500], [1006, 0]]) {
+    const t = setup({ random: () => 0.5 });
+    t.client.start();
+    await settle();
+    const waits = [];
+    for (let n = 0; n < 5; n++) {
+      t.last().welcome({ spread, hb: 30_000 });
+      t.last().end(code);
+      waits.push(await t.untilDial());
+    }
+    assert.deepEqual(waits, [0, 500, 1000, 2000, 4000]);
+    t.last().welcome({ spread, hb: 30_000 });
+    await t.clock.advance(16_000);
+    t.last().say({ t: 'hb', spread });
+    t.last().end(code);
+    assert.equal(await t.untilDial(), 0);
   }
-  assert.deepEqual(waits, [0, 500, 1000, 2000, 4000]);
-  await t.clock.advance(10_000);
-  t.last().welcome();
-  await t.clock.advance(10_000);
-  t.last().end(4003);
-  assert.equal(await t.untilDial(), 0, 'one that lasted is not of them');
 });
 
-test('rule 5: a network that breaks every half minute costs the slot, not a back-off', async () => {
-  const t = setup({ random: () => 0.999 });
-  t.client.start();
-  await settle();
-  for (let n = 0; n < 6; n++) {
-    t.last().welcome({ spread: 7500 });
-    await t.clock.advance(30_000);
-    t.last().end();
-    assert.equal(await t.untilDial(), slot(7500));
+test('rule 8: not before the slot of the last away, also when it is by rule 6', async () => {
+  const t = setup();
+  (await t.connect()).end(4001);
+  await t.untilDial();
+  t.last().welcome();
+  t.last().say({ t: 'away', code: 4001, in: 8000 });
+  t.last().end(4001);
+  assert.equal(await t.untilDial(), 8000);
+});
+
+test('rule 8: what comes between breaks the row', async () => {
+  const t = setup();
+  for (const [code, wait] of [[4003, 0], [1006, slot(7500)], [4003, 0], [4105, 500], [4003, 0], [4003, 1000]]) {
+    if (t.client.state === 'stopped') await t.connect({ spread: 7500 });
+    else t.last().welcome({ spread: 7500 });
+    t.last().end(code);
+    assert.equal(await t.untilDial(), wait);
   }
 });
 
