@@ -67,6 +67,7 @@ func (h *Hub) Connect(hello *Hello) (s Session, err error) {
 	if s.Opened, err = h.store.Open(hello.ID, hello.Resume); err != nil {
 		return s, err
 	}
+	h.acked(s.Ref, s.Acked) // what it says it has may be waited for
 	s.Outcome = h.registry.Register(uint32(s.Ref), hello.SID, hello.Fresh, uint64(hello.Conn), s.Fence)
 	if s.Late {
 		return s, ErrLate

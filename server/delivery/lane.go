@@ -56,6 +56,7 @@ type flow struct {
 	blocked  bool // the socket is full
 	fetching bool // a Job is on its way
 	retry    bool // the store could not be read
+	stuck    bool // it was blocked at the last tick already
 	free     uint32
 }
 
@@ -143,22 +144,31 @@ func (l *Lane) offer(c Conn, ref inbox.Ref, seq uint64, send func() Result) Resu
 	if f == nil && !l.hub.store.Current(p.Ref, p.Fence) {
 		return Queued // another connection has taken over, and finds it
 	}
-	if f == nil || seq <= f.sent {
-		return Written // delivered from the store before we came
+	if f == nil {
+		return Written // delivered from the store before we came, and acknowledged
 	}
 	f.last = max(f.last, seq)
-	if seq != f.sent+1 || !l.open(f) {
+	if seq > f.sent && (seq != f.sent+1 || !l.open(f)) {
 		l.pump(p.flow)
-		if p.flow == 0 || l.flows[p.flow].sent >= seq {
+		if p.flow == 0 {
 			return Written
 		}
-		return Queued
+		f = &l.flows[p.flow]
+		if seq > f.sent {
+			return Queued
+		}
+	}
+	if seq <= f.sent {
+		if f.blocked {
+			return Queued // it may be what the socket has not taken yet
+		}
+		return Written
 	}
 	return l.sent(f, seq, send())
 }
 
 // OfferBody is Offer for a spread message: the connection's next message is sent
-// by send if it has this body.
+// by send if it has this body. Gone means that the device does not wait for it.
 func (l *Lane) OfferBody(c Conn, body inbox.Body, send func(c Conn, seq uint64) Result) Result {
 	p := l.out.Peer(c)
 	if p == nil {
@@ -170,10 +180,12 @@ func (l *Lane) OfferBody(c Conn, body inbox.Body, send func(c Conn, seq uint64) 
 	}
 	seq := f.sent + 1
 	if !l.open(f) || !l.hub.store.IsNext(p.Ref, p.Fence, seq, body) {
-		last, _ := l.hub.store.Last(p.Ref, p.Fence)
-		f.last = max(f.last, last)
-		l.pump(p.flow)
-		return Queued
+		waits := l.hub.store.Waits(p.Ref, p.Fence, body)
+		l.Look(c, p)
+		if waits {
+			return Queued
+		}
+		return Gone
 	}
 	f.last = max(f.last, seq)
 	return l.sent(f, seq, send(c, seq))
@@ -280,6 +292,9 @@ func (l *Lane) skip(f *flow, to uint64, why string) bool {
 	if r == Full || r == Gone {
 		return false
 	}
+	if p := l.out.Peer(f.conn); p != nil {
+		l.hub.skipped(p.Ref, f.sent, to)
+	}
 	if f.sent == f.base {
 		f.base = to // holes take no room in the window
 	}
@@ -293,7 +308,7 @@ func (l *Lane) skip(f *flow, to uint64, why string) bool {
 func (l *Lane) Ack(c Conn, p *Peer, seq uint64) bool {
 	if p.flow == 0 {
 		_, acked := l.hub.store.Last(p.Ref, p.Fence)
-		return seq <= acked
+		return seq <= acked || !l.hub.store.Current(p.Ref, p.Fence) // late: it does not count
 	}
 	f := &l.flows[p.flow]
 	if seq > f.sent {
@@ -303,8 +318,9 @@ func (l *Lane) Ack(c Conn, p *Peer, seq uint64) bool {
 		return true
 	}
 	f.acked, f.base = seq, max(f.base, seq)
-	l.hub.store.Ack(p.Ref, p.Fence, seq)
-	l.hub.acked(p.Ref, seq)
+	if l.hub.store.Ack(p.Ref, p.Fence, seq) {
+		l.hub.acked(p.Ref, seq)
+	}
 	if f.acked == f.last && !f.fetching {
 		l.release(p)
 		return true
@@ -325,7 +341,7 @@ func (l *Lane) Sent(p *Peer) uint64 {
 // Drained says that the socket takes output again.
 func (l *Lane) Drained(p *Peer) {
 	if p.flow != 0 {
-		l.flows[p.flow].blocked = false
+		l.flows[p.flow].blocked, l.flows[p.flow].stuck = false, false
 		l.pump(p.flow)
 	}
 }
@@ -342,10 +358,18 @@ func (l *Lane) Look(c Conn, p *Peer) {
 	l.pump(p.flow)
 }
 
-// Tick asks again where the store could not be read.
+// Tick asks again where the store could not be read, and tries connections that
+// have been blocked since the last tick: a queue that live messages keep from
+// draining has room now and then, and kept ones must not starve behind them.
 func (l *Lane) Tick() {
 	for i := range l.flows {
-		if l.flows[i].retry {
+		switch f := &l.flows[i]; {
+		case f.blocked && !f.stuck:
+			f.stuck = true
+		case f.blocked:
+			f.blocked, f.stuck = false, false
+			l.pump(uint32(i))
+		case f.retry:
 			l.pump(uint32(i))
 		}
 	}

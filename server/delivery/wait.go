@@ -22,13 +22,18 @@ type waiters struct {
 
 // Waiter waits until a device has acknowledged up to a number.
 type Waiter struct {
-	ref  inbox.Ref
-	seq  uint64
-	done chan struct{}
+	ref   inbox.Ref
+	seq   uint64
+	done  chan struct{}
+	acked bool // set before done is closed
 }
 
-// Done returns a channel that is closed when the device has acknowledged.
+// Done returns a channel that is closed when the device has acknowledged, or
+// never will because the message has expired.
 func (w *Waiter) Done() <-chan struct{} { return w.done }
+
+// Acked reports, after Done, whether the device has acknowledged.
+func (w *Waiter) Acked() bool { return w.acked }
 
 // Wait starts to wait for an acknowledgement of message seq of a device. Whoever
 // does has to call Forget at the end.
@@ -64,9 +69,27 @@ func (h *Hub) acked(ref inbox.Ref, seq uint64) {
 	defer h.waiters.mu.Unlock()
 	h.waiters.filter(ref, func(w *Waiter) bool {
 		if w.seq <= seq {
+			w.acked = true
 			close(w.done)
 		}
 		return w.seq > seq
+	})
+}
+
+// skipped tells those who wait for one of the numbers behind sent, up to to, that
+// nobody will acknowledge it.
+func (h *Hub) skipped(ref inbox.Ref, sent, to uint64) {
+	if h.waiters.n.Load() == 0 {
+		return
+	}
+	h.waiters.mu.Lock()
+	defer h.waiters.mu.Unlock()
+	h.waiters.filter(ref, func(w *Waiter) bool {
+		gone := w.seq > sent && w.seq <= to
+		if gone {
+			close(w.done)
+		}
+		return !gone
 	})
 }
 

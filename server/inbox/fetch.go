@@ -109,6 +109,25 @@ func (x *index) waiting(ref Ref, seq uint64, loc uint64) uint32 {
 	return item
 }
 
+// has reports whether a body is in a device's inbox.
+func (x *index) has(d *device, want Body) bool {
+	if d.box == 0 || x.bodyOf(want) == nil {
+		return false
+	}
+	b := x.boxes.at(d.box)
+	c, off := b.head, b.off
+	for range b.n {
+		if off == perItemChunk {
+			c, off = x.chunks.at(c).next, 0
+		}
+		if x.chunks.at(c).items[off] == want.index {
+			return true
+		}
+		off++
+	}
+	return false
+}
+
 // isNext reports whether body is what the device gets as number seq.
 func (x *index) isNext(ref Ref, fence uint32, seq uint64, want Body) bool {
 	d := x.current(ref, fence)

@@ -21,12 +21,22 @@ func (s *common) Last(ref Ref, fence uint32) (last, acked uint64) {
 }
 
 // Ack implements Store.
-func (s *common) Ack(ref Ref, fence uint32, seq uint64) {
+func (s *common) Ack(ref Ref, fence uint32, seq uint64) bool {
 	s.x.mu.Lock()
 	defer s.x.mu.Unlock()
-	if d := s.x.current(ref, fence); d != nil {
+	d := s.x.current(ref, fence)
+	if d != nil {
 		s.x.ack(ref, d, seq)
 	}
+	return d != nil
+}
+
+// Waits implements Store.
+func (s *common) Waits(ref Ref, fence uint32, body Body) bool {
+	s.x.mu.Lock()
+	defer s.x.mu.Unlock()
+	d := s.x.current(ref, fence)
+	return d != nil && s.x.has(d, body)
 }
 
 // Current implements Store.

@@ -165,6 +165,7 @@ type Subscription struct {
 	Err   error // ErrUnknown, ErrSubscriptions, ErrTopics
 
 	nothing bool // it is so already
+	planned bool // and counted in index.subscribing
 }
 
 // Removal forgets a device and what waits for it.
@@ -278,9 +279,10 @@ type Store interface {
 	// Last returns the last number that is stored for the device, and the last
 	// one acknowledged; zeros when fence is not that of its last session.
 	Last(ref Ref, fence uint32) (last, acked uint64)
-	// Ack takes all up to seq as delivered. It does nothing when fence is not
-	// that of the device's last session. seq must have been fetched or stored.
-	Ack(ref Ref, fence uint32, seq uint64)
+	// Ack takes all up to seq as delivered. It does nothing, and says so, when
+	// fence is not that of the device's last session. seq must have been fetched
+	// or stored.
+	Ack(ref Ref, fence uint32, seq uint64) bool
 	// Commit stores c and calls c.Done.
 	Commit(c *Commit)
 	// Remember notes the outcomes of c's puts for duplicates to come.
@@ -293,6 +295,8 @@ type Store interface {
 	Current(ref Ref, fence uint32) bool
 	// Acked reports whether the device has acknowledged number seq.
 	Acked(ref Ref, seq uint64) bool
+	// Waits reports whether the device still waits for body.
+	Waits(ref Ref, fence uint32, body Body) bool
 	// Remaining returns for how many devices the body still waits.
 	Remaining(body Body) int
 
