@@ -12,6 +12,7 @@ import (
 
 	"roost/loadgen/plan"
 	"roost/poller"
+	"roost/server/wire"
 	"roost/server/ws"
 )
 
@@ -67,6 +68,8 @@ func (r *receiver) ready(_ poller.Conn, st *connState) {
 }
 
 func (r *receiver) turn() {}
+
+func (r *receiver) deliver(*connState, *wire.Message) bool { return false }
 
 // message takes a broadcast.
 func (r *receiver) message(_ poller.Conn, st *connState, ev *ws.Event) bool {

@@ -8,11 +8,13 @@ import (
 
 	"roost/loadgen/plan"
 	"roost/poller"
+	device "roost/server/client"
+	"roost/server/wire"
 	"roost/server/ws"
 )
 
 // connState is what a connection costs us beside the poller's 32 bytes: 48,
-// without pointers.
+// without pointers. A device has a session (device.go) besides.
 //
 //	dialing --101, checked--> hello --all frames expected unasked--> ready
 //	   |                        |                                      |
@@ -24,10 +26,12 @@ type connState struct {
 	parser uint32      // index + 1 in client.parsers while a message is cut
 	sent   uint32      // echo: number of the next message
 	got    uint32      // echo: number of the next answer
-	beat   uint32      // ms between heartbeats; 0 for none
 	stage  uint8
-	hello  uint8 // frames still expected unasked
-	slow   bool  // never reads
+	hello  uint8       // frames still expected unasked
+	conn   device.Conn // device: which of its session's connections this is
+	slow   bool        // never reads
+	again  bool        // device: not its first connection, which alone is counted
+	owes   bool        // device: an acknowledgement waits
 }
 
 const (
@@ -41,8 +45,12 @@ const (
 type role interface {
 	// ready takes a connection that is through with its handshake.
 	ready(pc poller.Conn, st *connState)
-	// message takes a text or binary message; true if it was one of its own.
+	// message takes a text or binary message; true if it was one of its own. A
+	// device's other messages go to its session.
 	message(pc poller.Conn, st *connState, ev *ws.Event) bool
+	// deliver takes a message that a device's session has found to be new; true
+	// if it was expected.
+	deliver(st *connState, m *wire.Message) bool
 	// turn does what is due, in each turn of a loop that spins or is paced.
 	turn()
 }
@@ -55,9 +63,11 @@ type client struct {
 	role role
 	n    counters // written here, read anywhere
 
-	conns  poller.Slab[connState]
-	dial   dialing
-	ending bool // the run is over: what closes now is not lost
+	conns    poller.Slab[connState]
+	sessions poller.Slab[device.Session] // of devices, by their number on this loop
+	keeper   *keeper                     // the role, in kept mode
+	dial     dialing
+	ending   bool // the run is over: what closes now is not lost
 
 	// One parser serves every connection that is between messages; one in the
 	// middle of a message keeps the parser it has.
@@ -67,9 +77,11 @@ type client struct {
 	freeParsers []uint32
 
 	ev     ws.Event       // what is being handled; a local one would escape to the heap each time
+	down   wire.Down      // as above
 	failed map[string]int // handshakes
 	lost   map[string]int // connections that were ready
-	out    []byte
+	text   []byte         // a message that goes into out
+	out    []byte         // a frame
 	rng    *rand.PCG
 }
 
@@ -82,6 +94,10 @@ type counters struct {
 	heartbeats, answers  atomic.Uint64 // sent; come back
 	serverErrors         atomic.Uint64 // messages that say we were wrong
 	unexpected           atomic.Uint64 // messages that nobody waits for
+	acks                 atomic.Uint64 // sent, those on heartbeats excepted
+	owed, paid           atomic.Uint64 // times that an acknowledgement came to wait, and no longer did
+	repeats, skipped     atomic.Uint64 // kept messages that came again; holes that the node told of
+	returned             atomic.Uint64 // devices that have come back
 	sent, received       atomic.Uint64 // echo
 	wrong, windowFull    atomic.Uint64 // echo
 	finished             atomic.Uint64 // echo: 1 when no more is due
@@ -149,12 +165,16 @@ func (c *client) Data(pc poller.Conn, b []byte) int {
 
 // message gives a message to whoever waits for it.
 func (c *client) message(pc poller.Conn, st *connState, ev *ws.Event) {
-	if st.stage == stageHello {
-		c.greeting(pc, st, ev)
-		return
-	}
-	if !c.role.message(pc, st, ev) {
-		c.deviceMessage(ev)
+	switch {
+	case st.stage == stageReady && c.role.message(pc, st, ev):
+	case c.s.devices():
+		c.deviceMessage(pc, st, ev)
+	case st.stage == stageHello:
+		if st.hello--; st.hello == 0 {
+			c.ready(pc, st)
+		}
+	default:
+		c.n.unexpected.Add(1)
 	}
 }
 
@@ -180,7 +200,7 @@ func (c *client) Drained(poller.Conn) {}
 func (c *client) Timeout(pc poller.Conn) {
 	st := c.conns.At(pc.Slot())
 	if st.stage == stageReady {
-		c.heartbeat(pc, st)
+		c.deviceTime(pc, st) // others have none
 		return
 	}
 	c.abandon(pc, st, errTimeout)
@@ -209,6 +229,9 @@ func (c *client) abandon(pc poller.Conn, st *connState, err error) {
 func (c *client) over(st *connState, why error) {
 	stage := st.stage
 	st.stage = stageOver
+	if stage != stageOver && c.s.devices() {
+		c.sessionOver(st, stage, why)
+	}
 	switch {
 	case stage == stageOver || c.ending:
 	case stage == stageReady && st.slow:
@@ -217,6 +240,7 @@ func (c *client) over(st *connState, why error) {
 		c.lost[reason(why)]++
 		c.n.lost.Add(1)
 		c.s.poke()
+	case st.again: // it goes on trying
 	default:
 		c.fail(stage, why)
 		c.pump()

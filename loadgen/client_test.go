@@ -4,18 +4,24 @@ import (
 	"io"
 	"testing"
 	"unsafe"
+
+	device "roost/server/client"
 )
 
-// TestConnectionIsSmall: what a connection costs beside the poller's 32 bytes.
+// TestConnectionIsSmall: what a connection costs beside the poller's 32 bytes,
+// and a device beside its name.
 func TestConnectionIsSmall(t *testing.T) {
 	if n := unsafe.Sizeof(connState{}); n > 48 {
 		t.Errorf("a connection has %d bytes, want at most 48", n)
+	}
+	if n := unsafe.Sizeof(device.Session{}); n > 176 {
+		t.Errorf("a device has %d bytes more, want at most 176", n)
 	}
 }
 
 // TestSlowConnectionsMayBeCut: they are not the server's failure.
 func TestSlowConnectionsMayBeCut(t *testing.T) {
-	c := &client{s: &swarm{notify: make(chan struct{}, 1)}, lost: map[string]int{}, failed: map[string]int{}}
+	c := &client{s: &swarm{opt: &Options{Mode: ModeEcho}, notify: make(chan struct{}, 1)}, lost: map[string]int{}, failed: map[string]int{}}
 	slow, quick := connState{stage: stageReady, slow: true}, connState{stage: stageReady}
 	for range 2 { // each ends once
 		c.over(&slow, io.ErrUnexpectedEOF)
@@ -37,21 +43,5 @@ func TestSlowShareIsEven(t *testing.T) {
 	}
 	if n != 100 {
 		t.Errorf("%d of 1000 are slow, want 100", n)
-	}
-}
-
-func TestWelcomeBeat(t *testing.T) {
-	for msg, want := range map[string]uint32{
-		`{"t":"welcome","sid":"x","hb":55000,"max":1}`: 55000,
-		"\x01{\"hb\":30000}":                           30000,
-		`{"t":"welcome","sid":"x"}`:                    0,
-		`{"t":"msg","hb":5}`:                           0,
-		`{"t":"welcome","hb":x,}`:                      0,
-		`{"t":"welcome","hb":7`:                        0,
-	} {
-		beat, ok := welcomeBeat([]byte(msg))
-		if ok != (want != 0) || ok && beat != want {
-			t.Errorf("%q: %d, %v; want %d", msg, beat, ok, want)
-		}
 	}
 }

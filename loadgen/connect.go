@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -14,6 +15,7 @@ import (
 
 	"roost/loadgen/plan"
 	"roost/poller"
+	device "roost/server/client"
 	"roost/server/ws"
 )
 
@@ -35,12 +37,12 @@ var (
 // statusError is a refused upgrade.
 type statusError struct {
 	status int
-	retry  string
+	after  time.Duration // Retry-After, in seconds
 }
 
 func (e *statusError) Error() string {
-	if e.retry != "" {
-		return fmt.Sprintf("refused with HTTP %d (retry after %s s)", e.status, e.retry)
+	if e.after > 0 {
+		return fmt.Sprintf("refused with HTTP %d (retry after %.0f s)", e.status, e.after.Seconds())
 	}
 	return fmt.Sprintf("refused with HTTP %d", e.status)
 }
@@ -66,7 +68,7 @@ func (s *swarm) connect(ctx context.Context, total int) error {
 		d.start = start - int64(d.due(d.next))
 		c.pump()
 	})
-	stop := s.pace(s.opt.ConnectRate > 0, func(c *client) { c.pump() })
+	stop := s.pace(s.opt.ConnectRate > 0, pacePeriod, func(c *client) { c.pump() })
 	defer stop()
 	made := func() uint64 { return s.sum(func(n *counters) uint64 { return n.ready.Load() + n.failed.Load() }) }
 	err := s.await(ctx, s.opt.Timeout+5*time.Second, made, func() bool { return made() >= uint64(total) })
@@ -81,8 +83,8 @@ func (s *swarm) connect(ctx context.Context, total int) error {
 // worth.
 const pacePeriod = 500 * time.Microsecond
 
-// pace has every loop run f regularly until stop is called, if needed.
-func (s *swarm) pace(needed bool, f func(c *client)) (stop func()) {
+// pace has every loop run f each period until stop is called, if needed.
+func (s *swarm) pace(needed bool, period time.Duration, f func(c *client)) (stop func()) {
 	if !needed {
 		return func() {}
 	}
@@ -90,7 +92,7 @@ func (s *swarm) pace(needed bool, f func(c *client)) (stop func()) {
 	for i, c := range s.clients {
 		tasks[i] = poller.TaskFunc(func(*poller.Loop) { f(c) })
 	}
-	return s.clock.every(pacePeriod, func() {
+	return s.clock.every(period, func() {
 		for i, c := range s.clients {
 			c.l.Post(tasks[i])
 		}
@@ -111,16 +113,32 @@ func (c *client) pump() {
 	for d.next < d.end && d.inflight < d.window && c.now() >= d.start+int64(d.due(d.next)) {
 		id := d.next*len(c.s.clients) + c.l.Index()
 		d.next++
-		began := c.now()
-		pc, err := c.l.Dial(c.s.target.addr, c.s.source(id))
-		d.inflight++
-		if err != nil {
-			c.fail(stageDialing, err)
-			continue
+		if c.s.devices() {
+			c.sessions.At(c.local(uint32(id))).Init(c.s.deviceName(uint32(id)), c.s.format, device.Saved{}, c.rng.Uint64())
 		}
-		*c.conns.At(pc.Slot()) = connState{began: began, id: uint32(id)}
-		pc.SetDeadline(c.s.opt.Timeout)
+		d.inflight++
+		if err := c.begin(uint32(id), false); err != nil {
+			c.fail(stageDialing, err)
+		}
 	}
+}
+
+// begin dials for a connection.
+func (c *client) begin(id uint32, again bool) error {
+	st := connState{began: c.now(), id: id, again: again}
+	if c.s.devices() {
+		st.conn = c.session(&st).Begin()
+	}
+	pc, err := c.l.Dial(c.s.target.addr, c.s.source(int(id)))
+	if err != nil {
+		if c.s.devices() {
+			c.sessionOver(&st, stageDialing, err)
+		}
+		return err
+	}
+	*c.conns.At(pc.Slot()) = st
+	pc.SetDeadline(c.s.opt.Timeout)
+	return nil
 }
 
 // fail counts a handshake that came to nothing.
@@ -146,15 +164,12 @@ func (c *client) nonce(st *connState) (n [16]byte) {
 	return n
 }
 
-// subprotocols are what is offered to roost.
-var subprotocols = map[string][]string{"json": {"roost.v1.json"}, "bin": {"roost.v1.bin"}}
-
+// upgradeRequest is the opening handshake of a connection, but for what follows
+// the path, which the answer does not depend on.
 func (c *client) upgradeRequest(st *connState, key []byte) *ws.ClientRequest {
-	s := c.s
-	r := &ws.ClientRequest{Host: s.target.host, Path: s.target.path, Key: ws.AppendKey(key, c.nonce(st))}
-	if s.devices() {
-		r.Path = s.target.pathFor(s.deviceName(st.id))
-		r.Protocols = subprotocols[s.opt.Protocol]
+	r := &ws.ClientRequest{Host: c.s.target.host, Path: c.s.target.path, Key: ws.AppendKey(key, c.nonce(st))}
+	if c.s.devices() {
+		r.Protocols = c.s.protocols
 	}
 	return r
 }
@@ -162,7 +177,12 @@ func (c *client) upgradeRequest(st *connState, key []byte) *ws.ClientRequest {
 // request sends the opening handshake.
 func (c *client) request(pc poller.Conn, st *connState) {
 	var key [24]byte
-	out, err := ws.AppendRequest(c.out[:0], c.upgradeRequest(st, key[:0]))
+	r := c.upgradeRequest(st, key[:0])
+	if c.s.devices() {
+		c.text = c.session(st).ConnectQuery(append(c.text[:0], c.s.target.sep))
+		r.Path += string(c.text)
+	}
+	out, err := ws.AppendRequest(c.out[:0], r)
 	if err != nil {
 		c.abandon(pc, st, err)
 		return
@@ -181,15 +201,18 @@ func (c *client) response(pc poller.Conn, st *connState, b []byte) int {
 	case errors.Is(err, ws.ErrShort):
 		return 0
 	case errors.Is(err, ws.ErrRefused):
-		err = &statusError{status: resp.Status, retry: string(resp.Get("retry-after"))}
+		seconds, _ := strconv.ParseUint(string(resp.Get("retry-after")), 10, 31) // 0 for a date
+		err = &statusError{status: resp.Status, after: time.Duration(seconds) * time.Second}
 	}
 	if err != nil {
 		c.abandon(pc, st, err)
 		return len(b)
 	}
-	c.n.established.Add(1)
-	c.dial.latency.record(c.now() - st.began)
-	c.dial.inflight--
+	if !st.again {
+		c.n.established.Add(1)
+		c.dial.latency.record(c.now() - st.began)
+		c.dial.inflight--
+	}
 	st.stage, st.hello = stageHello, uint8(c.s.hello)
 	if st.hello == 0 {
 		c.ready(pc, st)
@@ -201,7 +224,14 @@ func (c *client) response(pc poller.Conn, st *connState, b []byte) int {
 // ready makes the connection one that load can be put on.
 func (c *client) ready(pc poller.Conn, st *connState) {
 	st.stage = stageReady
-	c.startHeartbeats(pc, st)
+	pc.SetDeadline(0)
+	if c.s.devices() {
+		c.arm(pc, st, c.since())
+	}
+	if st.again {
+		c.n.returned.Add(1)
+		return
+	}
 	if st.slow = c.s.isSlow(st.id); st.slow {
 		pc.Pause()
 	} else {

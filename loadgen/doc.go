@@ -7,7 +7,11 @@
 //	echo       messages that come back: latency and CPU per message
 //	broadcast  one message to all, through the server's API: CPU per delivery,
 //	           every delivery counted
-//	listen     one connection whose messages are printed
+//	kept       messages that are stored until acknowledged, through the API to
+//	           each device or to all: CPU, latency, every message accounted for
+//	listen     one device whose messages are printed, by server/client's Client
+//
+// Devices keep the protocol by a server/client.Session each (device.go).
 //
 // # What is measured, and from where
 //
@@ -19,11 +23,14 @@
 //
 // Every message that comes in is compared byte for byte with what it must be,
 // and every broadcast is accounted for on every connection: missing, doubled
-// and wrong ones are reported and fail the run.
+// and wrong ones are reported and fail the run. So is every kept message that
+// was accepted: once at its device, in the order of publishing, also when
+// connections were cut and requests made again.
 //
 // # Goroutines
 //
 // One per loop; Run's own, which plans and waits; one that paces echo messages;
-// a handful that publish. None per connection. What belongs to a loop (client)
+// a handful that publish (kept: one for each connection to the API). None per
+// connection of a device. What belongs to a loop (client)
 // is touched by that loop only; the others ask by a Task (swarm.each).
 package loadgen

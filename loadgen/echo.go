@@ -9,6 +9,7 @@ import (
 
 	"roost/loadgen/plan"
 	"roost/poller"
+	"roost/server/wire"
 	"roost/server/ws"
 )
 
@@ -96,6 +97,8 @@ func (e *echoer) begin(start, from, till int64, rate float64) {
 		}
 	}
 }
+
+func (e *echoer) deliver(*connState, *wire.Message) bool { return false }
 
 // turn sends what an open loop has due.
 func (e *echoer) turn() {
@@ -199,7 +202,7 @@ func (s *swarm) echo(ctx context.Context) (*Echo, []string, error) {
 	from := start + int64(opt.Warmup)
 	till := from + int64(opt.Hold)
 	s.each(func(c *client) { c.role.(*echoer).begin(start, from, till, opt.Rate/float64(len(s.clients))) })
-	stop := s.pace(opt.Rate > 0 && !opt.Spin, func(c *client) { c.role.turn() })
+	stop := s.pace(opt.Rate > 0 && !opt.Spin, pacePeriod, func(c *client) { c.role.turn() })
 	defer stop()
 
 	var meters [2]meter

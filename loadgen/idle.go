@@ -2,6 +2,7 @@ package loadgen
 
 import (
 	"context"
+	"runtime/debug"
 	"time"
 
 	"roost/loadgen/plan"
@@ -30,6 +31,7 @@ func (s *swarm) sample(ctx context.Context, b backend) (Sample, error) {
 		m.Files, _ = s.server.Files()
 		m.Goroutines = b.goroutines(ctx)
 	}
+	debug.FreeOSMemory() // what the handshakes have left is not what a connection costs
 	if m.Client, err = usage.Process(0).Memory(); err != nil {
 		return m, err
 	}

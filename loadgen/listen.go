@@ -1,102 +1,122 @@
 package loadgen
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"log/slog"
+	"net/url"
 
-	"roost/poller"
-	"roost/server/ws"
+	device "roost/server/client"
+	"roost/server/wire"
 )
 
-// printer is the role of listen mode: every message is a line.
-type printer struct {
-	c     *client
-	out   io.Writer
-	topic string
+// line is what listen mode prints for a message. Kept ones have a number.
+type line struct {
+	Seq     uint64          `json:"seq,omitempty"`
+	ID      string          `json:"id,omitempty"`
+	Topic   string          `json:"topic,omitempty"`
+	Payload json.RawMessage `json:"payload,omitempty"`
+	Bytes   []byte          `json:"payload_base64,omitempty"` // what is not JSON
 }
 
-func (p *printer) ready(pc poller.Conn, _ *connState) {
-	if p.topic == "" {
-		return
-	}
-	var msg []byte
-	if p.c.s.opt.Protocol == "bin" {
-		msg = append([]byte{4, 1}, p.topic...) // subscribe, request 1
-	} else {
-		name, _ := json.Marshal(p.topic) // a string always marshals
-		msg = fmt.Appendf(nil, `{"t":"sub","r":1,"ch":%s}`, name)
-	}
-	p.c.out = ws.AppendMasked(p.c.out[:0], p.c.s.opCode(), p.c.mask(), msg)
-	pc.Write(p.c.out, poller.Reliable)
-}
-
-func (p *printer) message(_ poller.Conn, _ *connState, ev *ws.Event) bool {
-	if bytes.HasPrefix(ev.Payload, []byte(`{"t":"hb"`)) {
-		return false // an answer to what nobody saw us send
-	}
-	p.print(ev)
-	return true
-}
-
-func (p *printer) turn() {}
-
-// print writes text as it is and bytes so that a terminal survives them.
-func (p *printer) print(ev *ws.Event) {
-	if ev.Kind == ws.Text {
-		fmt.Fprintf(p.out, "%s\n", ev.Payload)
-		return
-	}
-	fmt.Fprintf(p.out, "%q\n", ev.Payload)
-}
-
-// listen prints what one connection gets, to out, until ctx ends or the server
-// closes.
+// listen prints what one device gets, a JSON object a line, to out, and what
+// becomes of its connection to errout, until ctx ends or the node does not want
+// it any more. It is a client by the book: it acknowledges what it has printed,
+// and comes back.
 func listen(ctx context.Context, opt *Options, t target, out, errout io.Writer) error {
-	if !t.names && opt.Device == "" && !opt.Peer {
-		opt.Device = "listener"
+	setDefault(&opt.Device, t.names)
+	setDefault(&opt.Device, "listener")
+	format := wire.JSON
+	if opt.Protocol == "bin" {
+		format = wire.Binary
 	}
-	hello := 1
-	if opt.Peer {
-		hello = 0
-	}
-	s, err := newSwarm(opt, t, hello, func(c *client) role { return &printer{c: c, out: out, topic: opt.Topic} })
+	where, err := withoutDevice(opt.URL)
 	if err != nil {
-		return err
+		return &UsageError{err}
 	}
-	defer s.close()
-	if err := s.connect(ctx, 1); ctx.Err() != nil {
+	c, err := device.New(device.Options{URL: where, Device: opt.Device, Protocol: format,
+		OnMessage: func(m device.Message) { printMessage(out, m) },
+		OnSkip: func(s device.Skip) {
+			fmt.Fprintf(errout, "messages %d to %d will not come: %s\n", s.From, s.To, s.Why)
+		},
+		OnState: func(s device.State) { printState(errout, opt.Device, s) },
+		Log:     slog.New(slog.NewTextHandler(errout, &slog.HandlerOptions{Level: slog.LevelWarn})),
+	})
+	if err != nil {
+		return &UsageError{err}
+	}
+	asked := ctx
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	subscribed := make(chan struct{})
+	go func() {
+		defer close(subscribed)
+		if opt.Topic == "" {
+			return
+		}
+		if err := c.Subscribe(ctx, opt.Topic); err != nil && ctx.Err() == nil {
+			cancel(fmt.Errorf("topic %s: %w", opt.Topic, err))
+		} else if err == nil {
+			fmt.Fprintf(errout, "subscribed to %s\n", opt.Topic)
+		}
+	}()
+	err = c.Run(ctx)
+	cancel(nil)
+	<-subscribed
+	switch {
+	case asked.Err() != nil:
 		return nil
-	} else if err != nil {
-		return err
+	case errors.Is(err, context.Canceled): // for a reason of ours
+		return context.Cause(ctx)
 	}
-	for why := range s.gather(func(c *client) map[string]int { return c.failed }) {
-		return fmt.Errorf("%s: %s", opt.URL, explain(map[string]int{why: 1})[0])
-	}
-	fmt.Fprintf(errout, "connected to %s; ctrl-C ends\n", opt.URL)
-	over := func() bool { return s.sum(func(n *counters) uint64 { return n.lost.Load() }) > 0 }
-	for ctx.Err() == nil && !over() {
-		_ = s.await(ctx, opt.Patience, func() uint64 { return 0 }, over)
-	}
-	for why := range s.gather(func(c *client) map[string]int { return c.lost }) {
-		return fmt.Errorf("%s", why)
-	}
-	return s.farewell(opt)
+	return err
 }
 
-// farewell closes in order and waits until the server has answered.
-func (s *swarm) farewell(opt *Options) error {
-	s.each(func(c *client) {
-		c.ending = true
-		c.l.Each(func(pc poller.Conn) bool {
-			c.out = ws.AppendMaskedClose(c.out[:0], c.mask(), ws.StatusNormal, "")
-			pc.Write(c.out, poller.Control)
-			pc.Finish(errEnd)
-			return true
-		})
-	})
-	// The end of a connection pokes too; Finish has a bound of its own (2 s).
-	return s.await(context.Background(), opt.Patience, func() uint64 { return 0 }, func() bool { return s.p.Conns() == 0 })
+// withoutDevice returns the URL without the parameter that the client sets.
+func withoutDevice(raw string) (string, error) {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return "", err
+	}
+	q := u.Query()
+	if q.Has("device") {
+		q.Del("device")
+		u.RawQuery = q.Encode()
+	}
+	return u.String(), nil
+}
+
+// printMessage prints a message so that a terminal survives it.
+func printMessage(out io.Writer, m device.Message) {
+	l := line{Seq: m.Seq, ID: m.ID, Topic: m.Topic}
+	if json.Valid(m.Payload) {
+		l.Payload = m.Payload
+	} else {
+		l.Bytes = m.Payload
+	}
+	text, err := json.Marshal(l)
+	if err != nil { // cannot be
+		text = fmt.Appendf(nil, "%q", m.Payload)
+	}
+	fmt.Fprintf(out, "%s\n", text)
+}
+
+// printState says how the connection does.
+func printState(errout io.Writer, name string, s device.State) {
+	switch s.Phase {
+	case device.Connected:
+		how := "as a new device, or one that missed something"
+		if s.Resumed {
+			how = "where it was"
+		}
+		fmt.Fprintf(errout, "%s is connected to %s, %s; ctrl-C ends\n", name, s.Node, how)
+		if s.Missed > 0 {
+			fmt.Fprintf(errout, "messages before %d are gone\n", s.Missed)
+		}
+	case device.Waiting:
+		fmt.Fprintf(errout, "not connected, again in %v: %v\n", s.After, s.Err)
+	}
 }

@@ -20,6 +20,7 @@ const (
 	ModeIdle      = "idle"
 	ModeEcho      = "echo"
 	ModeBroadcast = "broadcast"
+	ModeKept      = "kept"
 	ModeListen    = "listen"
 )
 
@@ -68,23 +69,32 @@ type Options struct {
 
 	// Hold is how long load is applied. Default 10 s.
 	Hold time.Duration
-	// Warmup is how long echo runs before it is measured. Default 1 s; negative
-	// for none. Broadcasts are warmed up by warmRounds rounds.
+	// Warmup is how long echo and kept run before they are measured. Default 1 s;
+	// negative for none. Broadcasts are warmed up by warmRounds rounds.
 	Warmup time.Duration
 	// Settle is the pause between collecting the server's garbage and reading
 	// its memory. Default 6 s; negative for none.
 	Settle time.Duration
 
-	// Rate is messages (echo) or due times (broadcast) a second; 0 is a closed
-	// loop: the next when the last is through.
+	// Rate is messages (echo, kept; with All broadcasts) or due times (broadcast)
+	// a second; 0 is a closed loop: the next when the last is through.
 	Rate float64
-	// Size is the payload of a WebSocket frame, in bytes. Default 128.
+	// Size is the payload of a WebSocket frame, in bytes; in kept mode that of a
+	// published message. Default 128.
 	Size int
 	// Inflight is how many echo messages one connection may have under way.
 	// Default 1 in a closed loop, 64 in an open one.
 	Inflight int
 	// Burst is how many broadcasts are published at once each due time. Default 1.
 	Burst int
+	// Publishers is how many connections kept messages are published over, each
+	// with one request under way and with devices of its own. Default 4.
+	Publishers int
+	// Batch is how many kept messages go in one request. Default 1.
+	Batch int
+	// All publishes kept broadcasts, by one publisher, which waits for the
+	// acknowledgements of all before the next.
+	All bool
 	// Slow is the fraction of connections that never read.
 	Slow float64
 	// Patience is how long to wait for messages that are missing. Default 10 s.
@@ -108,6 +118,7 @@ var defaultURLs = map[string]string{
 	ModeIdle:      "ws://127.0.0.1:8080/v1/connect",
 	ModeEcho:      "ws://127.0.0.1:8080/v1/echo",
 	ModeBroadcast: "ws://127.0.0.1:8080/v1/connect",
+	ModeKept:      "ws://127.0.0.1:8080/v1/connect",
 	ModeListen:    "ws://127.0.0.1:8080/v1/connect",
 }
 
@@ -117,7 +128,7 @@ const maxBurst = plan.WindowSize / 2
 // withDefaults fills in defaults and refuses what cannot work.
 func (o Options) withDefaults() (Options, error) {
 	if defaultURLs[o.Mode] == "" {
-		return o, fmt.Errorf("mode is %q: want idle, echo, broadcast or listen", o.Mode)
+		return o, fmt.Errorf("mode is %q: want idle, echo, broadcast, kept or listen", o.Mode)
 	}
 	o.Peer = o.Peer || o.Control != ""
 	setDefault(&o.URL, defaultURLs[o.Mode])
@@ -142,6 +153,12 @@ func (o Options) withDefaults() (Options, error) {
 		o.Inflight = 64
 	}
 	setDefault(&o.Burst, 1)
+	setDefault(&o.Publishers, 4)
+	setDefault(&o.Batch, 1)
+	if o.All {
+		o.Publishers = 1
+	}
+	o.Publishers = min(o.Publishers, o.Connections)
 	setDefault(&o.Patience, 10*time.Second)
 	setDefault(&o.Loops, 1)
 	if o.Device == "" && o.Mode != ModeListen {
@@ -168,6 +185,12 @@ func (o *Options) check() error {
 		{o.Mode == ModeEcho && o.Size < stampSize, fmt.Sprintf("size is %d: echo messages carry a number of %d bytes", o.Size, stampSize)},
 		{o.Inflight < 1 || o.Inflight > 1024, fmt.Sprintf("inflight is %d: want 1 to 1024", o.Inflight)},
 		{o.Burst < 1 || o.Burst > maxBurst, fmt.Sprintf("burst is %d: want 1 to %d", o.Burst, maxBurst)},
+		{o.Publishers < 1 || o.Publishers > maxPublishers, fmt.Sprintf("publishers is %d: want 1 to %d", o.Publishers, maxPublishers)},
+		{o.Batch < 1 || o.Batch > maxBatch, fmt.Sprintf("batch is %d: want 1 to %d, what one request may have", o.Batch, maxBatch)},
+		{o.All && o.Batch > 1, "all and batch do not go together"},
+		{o.Mode == ModeKept && o.Size < leastKept, fmt.Sprintf("size is %d: kept messages carry a number, and have %d bytes at least", o.Size, leastKept)},
+		{o.Mode == ModeKept && (o.Peer || o.Slow > 0), "kept messages need a roost, and devices that read"},
+		{o.Mode == ModeListen && o.Peer, "listen mode needs a roost"},
 		{o.Slow < 0 || o.Slow >= 1, fmt.Sprintf("slow is %v: want a fraction from 0 to below 1", o.Slow)},
 		{o.Loops < 1 || o.Loops > poller.MaxLoops, fmt.Sprintf("loops is %d: want 1 to %d", o.Loops, poller.MaxLoops)},
 	} {
@@ -203,8 +226,8 @@ type target struct {
 	addr  netip.AddrPort
 	host  string // as in the URL
 	path  string // with query
-	query bool   // the path has one
-	names bool   // the query names the device
+	sep   byte   // what comes between the path and more of its query
+	names string // the device that the query names; empty: none
 }
 
 // resolveTarget reads the URL and looks its host up.
@@ -224,24 +247,17 @@ func (o *Options) resolveTarget(ctx context.Context) (t target, err error) {
 		return t, fmt.Errorf("url %q: %w", o.URL, err)
 	}
 	t = target{addr: netip.AddrPortFrom(addrs[0].Unmap(), uint16(n)), host: u.Host,
-		path: u.RequestURI(), query: u.RawQuery != "", names: u.Query().Has("device")}
+		path: u.RequestURI(), sep: '?', names: u.Query().Get("device")}
+	if u.RawQuery != "" {
+		t.sep = '&'
+	}
+	if t.names != "" && o.Mode != ModeListen && !o.Peer {
+		return t, fmt.Errorf("url %q names one device, which only listen mode is: give a prefix by --device", o.URL)
+	}
 	if o.Sources == "" && t.addr.Addr().IsLoopback() && t.addr.Addr().Is4() {
 		o.Sources = "127.0.0.0/8"
 	}
 	return t, nil
-}
-
-// pathFor returns the request path of a connection as a device; device "" adds
-// none.
-func (t *target) pathFor(device string) string {
-	if device == "" || t.names {
-		return t.path
-	}
-	sep := "?"
-	if t.query {
-		sep = "&"
-	}
-	return t.path + sep + "device=" + url.QueryEscape(device)
 }
 
 // ParseSteps reads counts separated by commas.

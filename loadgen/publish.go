@@ -197,7 +197,7 @@ func (s *swarm) finishBroadcast(r *Broadcast, p *publisher, first uint32) (bound
 	})
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	spread := newRecorder()
+	spread, last := newRecorder(), newRecorder()
 	var begin, end int64
 	for i := int(first); i < len(rounds); i++ {
 		if !p.results[i].ok {
@@ -209,6 +209,7 @@ func (s *swarm) finishBroadcast(r *Broadcast, p *publisher, first uint32) (bound
 		r.Missing += plan.Missing(rounds[i:i+1], r.Readers)
 		if rounds[i].Count == r.Readers {
 			spread.record(rounds[i].Last - rounds[i].First)
+			last.record(rounds[i].Last - p.results[i].due)
 		}
 		if begin == 0 {
 			begin = p.results[i].due
@@ -224,6 +225,7 @@ func (s *swarm) finishBroadcast(r *Broadcast, p *publisher, first uint32) (bound
 			tooLate++
 		}
 	}
+	r.Last = last.latency()
 	r.Spread, r.FromDue, r.API, r.Late = spread.latency(), fromDue.latency(), p.api.latency(), p.late.latency()
 	n := float64(r.Delivered)
 	if end > begin {

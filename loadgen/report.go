@@ -44,6 +44,9 @@ func (r *Result) Report(w io.Writer) {
 	if r.Broadcast != nil {
 		r.Broadcast.report(p)
 	}
+	if r.Kept != nil {
+		r.Kept.report(p)
+	}
 	if r.SlowCut > 0 {
 		p("slow           %d connections that never read were ended by the server", r.SlowCut)
 	}

@@ -38,6 +38,9 @@ func TestReportGolden(t *testing.T) {
 		Broadcast: &Broadcast{Open: true, Rate: 3, Burst: 1, Size: 128, Wrapper: 18, Readers: 15000, Planned: 30, Rounds: 30, Expected: 450000,
 			Delivered: 449999, Missing: 1, Spread: spread, FromDue: spread, API: spread, Late: spread, Work: work,
 			PerSecond: 45000, ServerMicros: 5.56, ServerSumMicros: 5.78, ClientMicros: 3.33},
+		Kept: &Kept{Open: true, Rate: 4500, Publishers: 16, Batch: 1, Size: 128, Devices: 1000, Planned: 45000, Accepted: 45000, Expected: 45000, Delivered: 44999,
+			Missing: 1, Acks: 30000, Repeats: 2, Returned: 3, FromDue: spread, API: spread, Late: spread, Work: work, PerSecond: 4500, ServerMicros: 80,
+			ServerSumMicros: 82, UserMicros: 45, SystemMicros: 35, ClientMicros: 40},
 		Failures:    []string{"1 of 450000 deliveries are missing"},
 		ClientBound: []string{"generator used 0.95 cores with 1 loops (limit 0.90)"},
 		Interrupted: true,
@@ -47,6 +50,7 @@ func TestReportGolden(t *testing.T) {
 	r.Echo.Open = false
 	r.Echo.Work.ServerCPU = 0
 	r.Echo.FromDue = Latency{Over: 2, Count: 2, P50: 60_000 * msec, P99: 60_000 * msec, P999: 60_000 * msec, Max: 60_000 * msec}
+	r.Kept.All, r.Kept.Open, r.Kept.Last, r.Kept.LastAck, r.Kept.Answered = true, false, spread, spread, spread
 	r.Connect, r.Idle, r.Broadcast, r.Failures, r.ClientBound, r.Interrupted = nil, nil, nil, nil, nil, false
 	r.Report(&got)
 	const file = "testdata/report.txt"

@@ -24,6 +24,7 @@ type Result struct {
 	Idle      *Idle      `json:"idle,omitempty"`
 	Echo      *Echo      `json:"echo,omitempty"`
 	Broadcast *Broadcast `json:"broadcast,omitempty"`
+	Kept      *Kept      `json:"kept,omitempty"`
 
 	// Closed counts, by reason, connections that ended while they should not.
 	Closed map[string]int `json:"closed,omitempty"`
@@ -146,6 +147,7 @@ type Broadcast struct {
 	Duplicate uint64  `json:"duplicate"`
 	Wrong     uint64  `json:"wrong"` // other bytes than were published
 	Spread    Latency `json:"spread"`
+	Last      Latency `json:"last_delivery_from_due"`
 	FromDue   Latency `json:"delivery_from_due"`
 	API       Latency `json:"api_latency"`
 	Late      Latency `json:"publish_lateness"`
@@ -153,6 +155,62 @@ type Broadcast struct {
 	// Derived.
 	PerSecond       float64 `json:"deliveries_per_second"`
 	ServerMicros    float64 `json:"server_us_per_delivery,omitempty"`
+	ServerSumMicros float64 `json:"server_and_ksoftirqd_us_per_delivery,omitempty"`
+	ClientMicros    float64 `json:"generator_us_per_delivery"`
+}
+
+// Kept is messages that are stored until their devices acknowledge them. With
+// All each is for all devices, and Delivered, Expected and Missing count
+// deliveries.
+type Kept struct {
+	Open       bool    `json:"open_loop"`
+	Rate       float64 `json:"rate,omitempty"` // planned messages a second
+	Publishers int     `json:"publishers"`
+	Batch      int     `json:"batch"` // messages a request
+	All        bool    `json:"all,omitempty"`
+	Size       int     `json:"size"` // payload as published
+	Devices    int     `json:"devices"`
+	Planned    int     `json:"planned,omitempty"`
+	Warmup     int     `json:"warmup"` // messages before anything was measured
+
+	Requests int            `json:"requests"`
+	Accepted int            `json:"accepted"`
+	Refused  map[string]int `json:"refused,omitempty"` // by why; Unknown is in it
+	Unknown  int            `json:"unknown,omitempty"` // never answered
+	Repeats  int            `json:"requests_again"`    // requests that had to be made again
+	Known    int            `json:"known_already"`     // accepted messages that an earlier try had stored
+	// Receivers is what the node said of the last broadcast; Unacknowledged how
+	// many it gave up waiting for.
+	Receivers      int `json:"receivers,omitempty"`
+	Unacknowledged int `json:"unacknowledged,omitempty"`
+
+	Expected  int    `json:"expected"`
+	Delivered int    `json:"delivered"`
+	Missing   int    `json:"missing"`      // accepted, and never came; with those of the warm-up
+	Duplicate uint64 `json:"duplicate"`    // delivered twice
+	Disorder  uint64 `json:"out_of_order"` // behind a later one
+	Wrong     uint64 `json:"wrong"`        // other bytes, or another's
+	Stray     int    `json:"stray"`        // refused, and came
+	Skipped   uint64 `json:"skipped"`      // holes that the node told of
+	AgainSent uint64 `json:"again_sent"`   // repeats, which the protocol allows
+	Returned  uint64 `json:"returned"`     // devices that lost their connection and came back
+	Acks      uint64 `json:"acks"`         // messages that say no more than that
+
+	FromDue  Latency `json:"delivery_from_due"`
+	API      Latency `json:"api_latency"`
+	Answered Latency `json:"answer_from_due"`
+	Late     Latency `json:"publish_lateness"` // what the generator is to blame for
+	// Of All: from due until the last device had it, until the acknowledgement
+	// of each was sent, and that of the last one.
+	Last         Latency `json:"last_delivery_from_due"`
+	FromDueToAck Latency `json:"ack_from_due"`
+	LastAck      Latency `json:"last_ack_from_due"`
+	Work         Work    `json:"work"` // from the first due time to the last acknowledgement
+	// Derived; per delivery.
+	PerSecond       float64 `json:"accepted_per_second"`
+	ServerMicros    float64 `json:"server_us_per_delivery,omitempty"`
+	UserMicros      float64 `json:"server_user_us_per_delivery,omitempty"`
+	SystemMicros    float64 `json:"server_system_us_per_delivery,omitempty"`
 	ServerSumMicros float64 `json:"server_and_ksoftirqd_us_per_delivery,omitempty"`
 	ClientMicros    float64 `json:"generator_us_per_delivery"`
 }

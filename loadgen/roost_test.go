@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -249,96 +248,13 @@ func TestResultIsWrittenWhole(t *testing.T) {
 	}
 }
 
-// lockedBuffer is a bytes.Buffer for two goroutines.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
-// until waits for text to be written.
-func (l *lockedBuffer) until(t *testing.T, text string) {
-	t.Helper()
-	for end := time.Now().Add(10 * time.Second); !strings.Contains(l.String(), text); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("%q was not printed: %q", text, l.String())
-		}
-	}
-}
-
-func TestListenPrintsMessagesAndEndsInOrder(t *testing.T) {
-	s := startRoost(t)
-	o := against(s, Options{Mode: ModeListen, Device: "d1", Topic: "news"})
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	var out lockedBuffer
-	end := make(chan error, 1)
-	go func() {
-		_, err := Run(ctx, o, &out, io.Discard)
-		end <- err
-	}()
-	out.until(t, `"ok":true`) // subscribed
-	for _, body := range []string{`{"device":"d1","payload":"to one"}`, `{"topic":"news","payload":"to some"}`, `{"all":true,"payload":"to all"}`} {
-		resp, err := http.Post(o.API+"/v1/publish", "application/json", strings.NewReader(body))
-		if err != nil {
-			t.Fatal(err)
-		}
-		resp.Body.Close()
-	}
-	http.DefaultClient.CloseIdleConnections()
-	for _, text := range []string{"to one", "to some", "to all", `"t":"welcome"`} {
-		out.until(t, text)
-	}
-	cancel()
-	if err := <-end; err != nil {
-		t.Errorf("ended with %v", err)
-	}
-}
-
-func TestListenSaysWhyTheServerClosed(t *testing.T) {
-	s := startRoost(t)
-	o := against(s, Options{Mode: ModeListen, Device: "d1"})
-	var out lockedBuffer
-	end := make(chan error, 1)
-	go func() {
-		_, err := Run(context.Background(), o, &out, io.Discard)
-		end <- err
-	}()
-	out.until(t, "welcome")
-	second, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	var other lockedBuffer
-	last := make(chan error, 1)
-	go func() {
-		_, err := Run(second, o, &other, io.Discard) // the same device
-		last <- err
-	}()
-	if err := <-end; err == nil || !strings.Contains(err.Error(), "4303") {
-		t.Errorf("the first ended with %v, want 4303", err)
-	}
-	other.until(t, "welcome")
-	cancel()
-	if err := <-last; err != nil {
-		t.Errorf("the second ended with %v", err)
-	}
-}
-
 func TestUsageErrorsAreTold(t *testing.T) {
 	for _, o := range []Options{
 		{}, {Mode: "fast"}, {Mode: ModeIdle, Connections: -1}, {Mode: ModeEcho, Size: 3}, {Mode: ModeBroadcast, Burst: 33},
 		{Mode: ModeIdle, Protocol: "xml"}, {Mode: ModeIdle, URL: "http://x"}, {Mode: ModeIdle, Slow: 1}, {Mode: ModeEcho, Inflight: 5000},
-		{Mode: ModeEcho, Rate: -1}, {Mode: ModeIdle, Steps: []int{0, 5}}, {Mode: ModeIdle, Loops: 1000},
+		{Mode: ModeKept, Size: 9}, {Mode: ModeKept, Batch: 2000}, {Mode: ModeKept, Publishers: 500}, {Mode: ModeKept, All: true, Batch: 2},
+		{Mode: ModeKept, Peer: true}, {Mode: ModeKept, Slow: 0.5}, {Mode: ModeKept, API: "x"}, {Mode: ModeListen, Peer: true},
+		{Mode: ModeIdle, URL: "ws://127.0.0.1/v1/connect?device=d1"}, {Mode: ModeEcho, Rate: -1}, {Mode: ModeIdle, Steps: []int{0, 5}}, {Mode: ModeIdle, Loops: 1000},
 	} {
 		_, err := Run(context.Background(), o, io.Discard, io.Discard)
 		var usage *UsageError

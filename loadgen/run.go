@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"time"
 
 	"roost/loadgen/plan"
@@ -85,6 +86,7 @@ type run struct {
 	b      backend
 	r      *Result
 	s      *swarm
+	kept   *keptLoad // in kept mode
 	errout io.Writer
 }
 
@@ -104,6 +106,11 @@ func (x *run) do(ctx context.Context, t target) (err error) {
 	if opt.Mode == ModeEcho && !opt.Peer {
 		hello = 0
 	}
+	if opt.Mode == ModeKept {
+		if x.kept, err = newKeptLoad(opt, rand.Uint64()); err != nil {
+			return err
+		}
+	}
 	if x.s, err = newSwarm(opt, t, hello, x.roles()); err != nil {
 		return err
 	}
@@ -120,6 +127,8 @@ func (x *run) do(ctx context.Context, t target) (err error) {
 		r.Echo, r.ClientBound, err = x.s.echo(ctx)
 	case ModeBroadcast:
 		r.Broadcast, r.ClientBound, err = x.s.broadcast(ctx, x.b)
+	case ModeKept:
+		r.Kept, r.ClientBound, err = x.s.kept(ctx, x.kept)
 	}
 	r.SlowCut = int(x.s.sum(func(n *counters) uint64 { return n.cut.Load() }))
 	r.Closed = x.s.gather(func(c *client) map[string]int { return c.lost })
@@ -136,6 +145,8 @@ func (x *run) roles() func(c *client) role {
 			return newEchoer(c)
 		case ModeBroadcast:
 			return newReceiver(c, d)
+		case ModeKept:
+			return newKeeper(c, x.kept)
 		}
 		return resting{}
 	}
@@ -215,6 +226,10 @@ func (x *run) judge() {
 	}
 	if n := x.s.sum(func(n *counters) uint64 { return n.unexpected.Load() }); n > 0 {
 		fail("%d messages came that nobody sent", n)
+	}
+	if r.Kept != nil {
+		r.Kept.judge(fail)
+		return // connections may end: their devices come back
 	}
 	for _, line := range explain(r.Closed) {
 		fail("connections lost: %s", line)

@@ -12,6 +12,7 @@ import (
 	"roost/loadgen/plan"
 	"roost/loadgen/usage"
 	"roost/poller"
+	"roost/server/wire"
 )
 
 // errEnd ends connections at the end of a run.
@@ -21,16 +22,18 @@ var errEnd = errors.New("loadgen: end of the run")
 // them.
 type swarm struct {
 	// Static after construction.
-	opt     *Options
-	target  target
-	source  func(i int) netip.AddrPort
-	hello   int // frames to expect unasked
-	clock   clock
-	seed    uint64
-	p       *poller.Poller
-	clients []*client
-	server  usage.Process // 0: none
-	softirq usage.Softirqd
+	opt       *Options
+	target    target
+	source    func(i int) netip.AddrPort
+	format    wire.Format // devices: form of the messages
+	protocols []string    // devices: its name, to be offered
+	hello     int         // frames to expect unasked
+	clock     clock
+	seed      uint64
+	p         *poller.Poller
+	clients   []*client
+	server    usage.Process // 0: none
+	softirq   usage.Softirqd
 
 	// notify has something in it when a count that somebody may wait for has
 	// moved.
@@ -45,6 +48,10 @@ func newSwarm(opt *Options, t target, hello int, newRole func(c *client) role) (
 	}
 	s := &swarm{opt: opt, target: t, hello: hello, clock: clock{time.Now()}, seed: uint64(time.Now().UnixNano()),
 		server: usage.Process(opt.PID), softirq: usage.FindSoftirqd(), notify: make(chan struct{}, 1)}
+	if opt.Protocol == "bin" {
+		s.format = wire.Binary
+	}
+	s.protocols = []string{s.format.String()}
 	if s.source, err = sources.For(opt.Connections); err != nil {
 		return nil, err
 	}

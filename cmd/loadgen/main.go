@@ -22,7 +22,7 @@ func main() {
 	os.Exit(int(exit))
 }
 
-const usage = `usage: loadgen --mode idle|echo|broadcast|listen [flags]
+const usage = `usage: loadgen --mode idle|echo|broadcast|kept|listen [flags]
 
 Load on a roost node (--url, --api) or a server of bench/peers (--url, --control).
 Exit: 0 ok, 1 error, 2 usage, 3 client-bound (not a result), 4 messages lost or
@@ -34,7 +34,7 @@ wrong, 130 interrupted.
 func parse(args []string, errout io.Writer) (o loadgen.Options, out string, err error) {
 	fs := flag.NewFlagSet("loadgen", flag.ContinueOnError)
 	fs.SetOutput(errout)
-	fs.StringVar(&o.Mode, "mode", "", "idle (memory), echo, broadcast or listen (print messages)")
+	fs.StringVar(&o.Mode, "mode", "", "idle (memory), echo, broadcast, kept (stored until acknowledged) or listen (print messages)")
 	fs.StringVar(&o.URL, "url", "", "`URL` to connect to (default: roost's on ws://127.0.0.1:8080)")
 	fs.StringVar(&o.API, "api", "", "base `URL` of roost's API (default http://127.0.0.1:8081)")
 	fs.StringVar(&o.Control, "control", "", "base `URL` of a peer's control port, instead of --api")
@@ -50,12 +50,15 @@ func parse(args []string, errout io.Writer) (o loadgen.Options, out string, err 
 	fs.StringVar(&o.Protocol, "protocol", "", "json or bin (default json)")
 	fs.StringVar(&o.Topic, "topic", "", "listen: `topic` to subscribe to")
 	fs.DurationVar(&o.Hold, "hold", 0, "how long to apply load (default 10s)")
-	fs.DurationVar(&o.Warmup, "warmup", 0, "echo: load before it is measured (default 1s; negative: none)")
+	fs.DurationVar(&o.Warmup, "warmup", 0, "echo, kept: load before it is measured (default 1s; negative: none)")
 	fs.DurationVar(&o.Settle, "settle", 0, "idle: pause between garbage collection and reading memory (default 6s; negative: none)")
-	fs.Float64Var(&o.Rate, "rate", 0, "echo: messages/s; broadcast: due times/s (default: closed loop)")
-	fs.IntVar(&o.Size, "size", 0, "payload of a frame in bytes (default 128)")
+	fs.Float64Var(&o.Rate, "rate", 0, "echo, kept: messages/s; broadcast: due times/s; kept --all: broadcasts/s (default: closed loop)")
+	fs.IntVar(&o.Size, "size", 0, "payload of a frame in bytes; kept: of a message (default 128)")
 	fs.IntVar(&o.Inflight, "inflight", 0, "echo: messages under way per connection (default 1; with --rate 64)")
 	fs.IntVar(&o.Burst, "burst", 0, "broadcast: published at once each due time (default 1)")
+	fs.IntVar(&o.Publishers, "publishers", 0, "kept: `connections` to the API, one request under way on each (default 4)")
+	fs.IntVar(&o.Batch, "batch", 0, "kept: messages a request, as JSON lines (default 1)")
+	fs.BoolVar(&o.All, "all", false, "kept: each message to all devices, by one publisher")
 	fs.Float64Var(&o.Slow, "slow", 0, "`fraction` of connections that never read")
 	fs.DurationVar(&o.Patience, "patience", 0, "how long to wait for missing messages (default 10s)")
 	fs.IntVar(&o.Loops, "loops", 0, "event loops (default 1)")

@@ -10,10 +10,6 @@ import (
 	"time"
 )
 
-// tick is the unit of CPU times in /proc/PID/stat; USER_HZ is 100 on every
-// Linux that Go runs on.
-const tick = 10 * time.Millisecond
-
 // Softirqd is the kernel's threads that do network work put off by others.
 // Sends through io_uring move 0.15-0.4 s of CPU per million there, where no
 // process's clock sees it.
@@ -37,19 +33,8 @@ func FindSoftirqd() (found Softirqd) {
 // CPU returns what the threads have used so far, in steps of 10 ms each.
 func (s Softirqd) CPU() (sum time.Duration) {
 	for _, p := range s {
-		data, err := os.ReadFile(p.path("stat"))
-		if err != nil {
-			continue
-		}
-		// Fields count from behind the name, which may hold anything.
-		f := strings.Fields(string(data[bytes.LastIndexByte(data, ')')+1:]))
-		if len(f) < 13 {
-			continue
-		}
-		for _, v := range f[11:13] { // utime, stime
-			n, _ := strconv.ParseInt(v, 10, 64)
-			sum += time.Duration(n) * tick
-		}
+		user, system, _ := p.Times()
+		sum += user + system
 	}
 	return sum
 }
