@@ -14,5 +14,11 @@
 //   - a run in which the generator was the limit, or other work took more than
 //     maxOther of a core, is repeated; if it stays so it does not count.
 //
-// stat.go and table.go are pure.
+// # One node
+//
+// RunNode measures memory and waiting publishers, RunKept kept messages: CPU per
+// push by part, broadcasts with acknowledgements beside live ones, recovery after
+// a crash, memory. Both use cmd/loadgen and the same rule of what counts.
+//
+// stat.go, table.go and profile.go's parser are pure.
 package bench

@@ -144,7 +144,7 @@ func (x *nodeRun) recovery(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, v.stop()) }()
 	n := strconv.Itoa(9000 / x.scale)
-	base, err := x.settled(ctx, v)
+	base, err := v.settled(ctx, x.opt.Settle)
 	if err != nil {
 		return err
 	}
@@ -168,7 +168,7 @@ func (x *nodeRun) recovery(ctx context.Context) (err error) {
 		if err := x.devices(ctx, v, 9000/x.scale); err != nil {
 			return err
 		}
-		rss, err := x.settled(ctx, v)
+		rss, err := v.settled(ctx, x.opt.Settle)
 		if err != nil {
 			return err
 		}
@@ -204,7 +204,7 @@ func (x *nodeRun) recoveryLoads(n string) []recoveryLoad {
 }
 
 // settled collects twice, waits, and reads the resident size.
-func (x *nodeRun) settled(ctx context.Context, v *server) (int64, error) {
+func (v *server) settled(ctx context.Context, settle time.Duration) (int64, error) {
 	for range 2 {
 		if err := v.get(ctx, "/debug/pprof/heap?gc=1", io.Discard); err != nil {
 			return 0, err
@@ -213,26 +213,27 @@ func (x *nodeRun) settled(ctx context.Context, v *server) (int64, error) {
 	select {
 	case <-ctx.Done():
 		return 0, ctx.Err()
-	case <-time.After(x.opt.Settle):
+	case <-time.After(settle):
 	}
-	m, err := usage.Process(v.cmd.Process.Pid).Memory()
+	m, err := v.process().Memory()
 	return m.RSS, err
 }
+
+// process is the server's.
+func (v *server) process() usage.Process { return usage.Process(v.cmd.Process.Pid) }
 
 // devices waits until the node has exactly n connections.
 func (x *nodeRun) devices(ctx context.Context, v *server, n int) error {
 	var now int
 	for end := time.Now().Add(40 * time.Second); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
-		var b bytes.Buffer
-		if err := v.get(ctx, "/metrics", &b); err != nil {
+		values, err := v.metrics(ctx)
+		if err != nil {
 			return err
 		}
 		now = 0
-		for line := range bytes.Lines(b.Bytes()) {
-			var count int
-			if i := bytes.LastIndexByte(line, ' '); bytes.HasPrefix(line, []byte("roost_connections{")) && i > 0 {
-				count, _ = strconv.Atoi(string(bytes.TrimSpace(line[i:])))
-				now += count
+		for name, value := range values {
+			if strings.HasPrefix(name, "roost_connections{") {
+				now += int(value)
 			}
 		}
 		if now == n {
@@ -240,6 +241,26 @@ func (x *nodeRun) devices(ctx context.Context, v *server, n int) error {
 		}
 	}
 	return fmt.Errorf("the node has %d connections, want %d", now, n)
+}
+
+// metrics reads the node's metrics: the value behind each name with its labels.
+func (v *server) metrics(ctx context.Context) (map[string]float64, error) {
+	var b bytes.Buffer
+	if err := v.get(ctx, "/metrics", &b); err != nil {
+		return nil, err
+	}
+	values := map[string]float64{}
+	for line := range strings.Lines(b.String()) {
+		line = strings.TrimSpace(line)
+		i := strings.LastIndexByte(line, ' ')
+		if i < 0 || line[0] == '#' {
+			continue
+		}
+		if value, err := strconv.ParseFloat(line[i+1:], 64); err == nil {
+			values[line[:i]] = value
+		}
+	}
+	return values, nil
 }
 
 // get fetches a path of the node's API.

@@ -18,6 +18,7 @@ func TestRunPeersEndToEnd(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds and runs servers")
 	}
+	t.Parallel()
 	dir := t.TempDir()
 	build := func(name string, args ...string) {
 		if out, err := exec.Command(name, args...).CombinedOutput(); err != nil {

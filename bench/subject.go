@@ -28,6 +28,8 @@ type Subject struct {
 	Env   []string // beside ours
 	Roost bool     // a roostd; else a server of bench/peers
 	Echo  bool
+	Data  string // where a roostd's data directory is made; empty: where temporary files are
+	Dir   string // or a directory of its own, which stays
 }
 
 // subjects lists what is compared.
@@ -57,10 +59,11 @@ func subjects(roostd, peers string) []Subject {
 type server struct {
 	Subject
 	cmd      *exec.Cmd
-	dir      string // for a roostd's data
-	data     string // host:port of the WebSocket side
-	side     string // host:port of the API or control port
-	files    int    // descriptors without connections
+	dir      string        // for a roostd's data
+	data     string        // host:port of the WebSocket side
+	side     string        // host:port of the API or control port
+	files    int           // descriptors without connections
+	took     time.Duration // from the start to ready
 	exited   chan struct{}
 	exitedAs error
 }
@@ -80,17 +83,21 @@ func (s Subject) start(ctx context.Context, logPath string) (*server, error) {
 	if v.side, err = freeAddr(); err != nil {
 		return nil, err
 	}
-	if v.dir, err = os.MkdirTemp("", "bench"); err != nil {
-		return nil, err
+	if v.dir = s.Dir; v.dir == "" {
+		if v.dir, err = os.MkdirTemp(s.Data, "bench"); err != nil {
+			return nil, err
+		}
 	}
 	v.cmd = exec.Command(s.Path, v.args()...)
+	began := time.Now()
 	ready, err := v.launch(logPath)
 	if err != nil {
-		os.RemoveAll(v.dir)
+		v.clean()
 		return nil, fmt.Errorf("%s: %w", s.Name, err)
 	}
 	select {
 	case <-ready:
+		v.took = time.Since(began)
 		v.files, err = v.openFiles()
 	case <-v.exited:
 		return nil, fmt.Errorf("%s ended before it was ready: %v, see %s", s.Name, v.exitedAs, logPath)
@@ -141,11 +148,18 @@ func (v *server) launch(logPath string) (ready <-chan struct{}, err error) {
 		}
 		_, _ = io.Copy(log, out) // what follows a line that is too long
 		v.exitedAs = v.cmd.Wait()
-		os.RemoveAll(v.dir)
+		v.clean()
 		log.Close()
 		close(v.exited)
 	}()
 	return said, nil
+}
+
+// clean removes what the server has left, unless it is somebody's.
+func (v *server) clean() {
+	if v.Dir == "" {
+		os.RemoveAll(v.dir)
+	}
 }
 
 // freeAddr returns a loopback address that nobody listens on.

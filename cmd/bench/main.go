@@ -27,10 +27,11 @@ func main() {
 	}
 }
 
-const usage = `usage: bench peers|node [flags]
+const usage = `usage: bench peers|node|kept [flags]
 
 peers   compare roostd with other WebSocket servers, side by side
 node    measure roostd by itself: memory per device and after load, publish latency under load
+kept    measure kept messages: CPU per push and per broadcast delivery, recovery after a crash, memory
 `
 
 // run is the life of the process.
@@ -51,12 +52,19 @@ func run(ctx context.Context, args []string, out, errout io.Writer) error {
 		}
 		o.Command = command
 		return bench.RunNode(ctx, o, out)
+	case len(args) > 0 && args[0] == "kept":
+		o, err := parseKept(args[1:], errout)
+		if err != nil {
+			return err
+		}
+		o.Command = command
+		return bench.RunKept(ctx, o, out)
 	}
 	fmt.Fprint(errout, usage)
 	if len(args) > 0 && (args[0] == "-h" || args[0] == "--help" || args[0] == "help") {
 		return nil
 	}
-	return errors.New("say what to do: peers or node")
+	return errors.New("say what to do: peers, node or kept")
 }
 
 // parseNode reads the command line of bench node.
@@ -105,6 +113,33 @@ func parsePeers(args []string, errout io.Writer) (o bench.PeersOptions, err erro
 	}
 	if fs.NArg() > 0 {
 		return o, fmt.Errorf("unexpected argument %q: bench peers takes flags only", fs.Arg(0))
+	}
+	if *only != "" {
+		o.Only = strings.Split(*only, ",")
+	}
+	return o, nil
+}
+
+// parseKept reads the command line of bench kept.
+func parseKept(args []string, errout io.Writer) (o bench.KeptOptions, err error) {
+	fs := flag.NewFlagSet("bench kept", flag.ContinueOnError)
+	fs.SetOutput(errout)
+	fs.StringVar(&o.Roostd, "roostd", "bin/roostd", "roostd's `binary`")
+	fs.StringVar(&o.Loadgen, "loadgen", "bin/loadgen", "the generator's `binary`")
+	fs.StringVar(&o.Out, "out", "", "`folder` for results (default bench/results/kept-DATE)")
+	fs.StringVar(&o.Data, "data", "", "`folder` for stores, on a real disk (default: that of temporary files)")
+	fs.IntVar(&o.Rounds, "rounds", 0, "rounds (default 3; quick: 1)")
+	fs.DurationVar(&o.Hold, "hold", 0, "time of each load (default 10s; quick: 2s)")
+	fs.DurationVar(&o.Settle, "settle", 0, "pause before memory is read (default 6s; quick: 1s)")
+	fs.Float64Var(&o.SingleRate, "rate-single", 0, "kept pushes/s, one a request (default: half of the ceiling)")
+	fs.Float64Var(&o.BatchRate, "rate-batch", 0, "kept pushes/s in batches (default: half of the ceiling)")
+	only := fs.String("only", "", "`parts`, separated by commas: push, broadcast, recovery, idle (default all)")
+	fs.BoolVar(&o.Quick, "quick", false, "one round, a tenth of the devices and short loads, to see that it works")
+	if err := fs.Parse(args); err != nil {
+		return o, err
+	}
+	if fs.NArg() > 0 {
+		return o, fmt.Errorf("unexpected argument %q: bench kept takes flags only", fs.Arg(0))
 	}
 	if *only != "" {
 		o.Only = strings.Split(*only, ",")

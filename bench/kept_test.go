@@ -1,0 +1,151 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"roost/loadgen"
+)
+
+// buildRoost builds roostd and the generator into a folder.
+func buildRoost(t *testing.T) (dir string) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("builds and runs servers")
+	}
+	dir = t.TempDir()
+	for _, name := range []string{"roostd", "loadgen"} {
+		if out, err := exec.Command("go", "build", "-o", dir+"/"+name, "roost/cmd/"+name).CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v\n%s", name, err, out)
+		}
+	}
+	return dir
+}
+
+// tinyKept is a run of few devices and moments: what it measures is not looked
+// at, but that everything is measured.
+func tinyKept(t *testing.T) (*keptRun, *bytes.Buffer) {
+	dir := buildRoost(t)
+	var out bytes.Buffer
+	x, err := newKeptRun(KeptOptions{Roostd: dir + "/roostd", Loadgen: dir + "/loadgen", Out: dir + "/out", Data: dir, Quick: true,
+		Hold: 200 * time.Millisecond, Settle: time.Millisecond, Command: []string{"bench", "kept"}}, &out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x.scale = 500
+	return x, &out
+}
+
+func TestRunKeptEndToEnd(t *testing.T) {
+	t.Parallel()
+	x, out := tinyKept(t)
+	ctx := context.Background()
+	rows := []pushRow{{store: "file", batch: 5, publishers: 2, rate: 200, target: 2}}
+	if _, err := x.load(ctx, 0, rows[0].name(), "file", rows[0].args(x, x.opt.Hold)); err != nil {
+		t.Fatal(err)
+	}
+	p, err := x.profilePush(ctx, rows[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	x.reportPush(rows, []*pushProfile{p})
+	for _, part := range []func(context.Context) error{x.broadcast, x.idle} {
+		if err := part(ctx); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+	}
+	if err := x.finish(); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range x.cells {
+		if i := slices.IndexFunc(c.Invalid, func(s string) bool {
+			return !strings.Contains(s, "other work") && !strings.Contains(s, "generator") && !strings.Contains(s, "sends")
+		}); i >= 0 {
+			t.Errorf("%s: %s", c.Name, c.Invalid[i])
+		}
+		if k := c.Result.Kept; k != nil && !k.All && c.Moved[counted[0]] != float64(k.Accepted+k.Warmup) {
+			t.Errorf("%s: the node counts %v published, the generator %d", c.Name, c.Moved[counted[0]], k.Accepted+k.Warmup)
+		}
+	}
+	text := out.String()
+	for _, want := range []string{"| file | 200/s, 5 a request | ", "| live | json | ", "| kept | bin | ", "\n| **", "fdatasync there: median", "\n6 runs, "} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is missing:\n%s", want, text)
+		}
+	}
+	for _, file := range []string{"report.md", "runs/cells.json", "runs/push-file-batch5.pb.gz", "runs/round1-cast-kept-json-1.json"} {
+		if _, err := os.Stat(filepath.Join(x.opt.Out, file)); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestKeptRecoveryFindsEverything that was there when the node was killed.
+func TestKeptRecoveryFindsEverything(t *testing.T) {
+	t.Parallel()
+	x, out := tinyKept(t)
+	if err := x.recovery(context.Background()); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if len(x.notes) > 0 {
+		t.Errorf("%q", x.notes)
+	}
+	for _, want := range []string{"\n| 0 | 0 | 0.", "\n| 100 | 0 | 0.", "\n| 200 | 0 | 0.", "\n| 200 | 1000 | 0.", "\n| 200 | 2000 | 0."} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%q is missing:\n%s", want, out)
+		}
+	}
+	if left, _ := filepath.Glob(filepath.Join(x.opt.Data, "bench*")); len(left) > 0 {
+		t.Errorf("left behind: %q", left)
+	}
+}
+
+// TestWhatIsDisturbedStandsInParentheses, and does not move the median of what
+// is not.
+func TestWhatIsDisturbedStandsInParentheses(t *testing.T) {
+	x := &keptRun{}
+	add := func(name string, us float64, invalid ...string) {
+		x.cells = append(x.cells, &keptCell{Name: name, Invalid: invalid, Result: &loadgen.Result{Kept: &loadgen.Kept{ServerMicros: us}}})
+	}
+	add("a", 3)
+	add("a", 99, "other work took 1.00 cores")
+	add("a", 5)
+	add("b", 7, "other work took 1.00 cores")
+	micros := func(c *keptCell) float64 { return c.Result.Kept.ServerMicros }
+	for name, want := range map[string]string{"a": "4.0 [3.0-5.0]", "b": "(7.0)", "c": "-"} {
+		if got := x.number(name, "%.1f", micros); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+}
+
+func TestHalfOfIsRound(t *testing.T) {
+	for rate, want := range map[float64]float64{9017: 4500, 102269: 51000, 150: 75, 1.2: 1, 0: 1, 199: 99} {
+		if got := halfOf(rate); got != want {
+			t.Errorf("half of %v is %v, want %v", rate, got, want)
+		}
+	}
+}
+
+// TestSlopesAreOfEachRound: rounds differ in where they begin.
+func TestSlopesAreOfEachRound(t *testing.T) {
+	x := &keptRun{opt: KeptOptions{Rounds: 2}}
+	var all []recovered
+	for round, at0 := range []int64{1000, 5000} {
+		for _, n := range []int{0, 10, 20} {
+			all = append(all, recovered{stage: stage{Devices: n}, Round: round, Settled: at0 + int64(60*n)})
+		}
+	}
+	all = append(all, recovered{stage: stage{Devices: 30}, Settled: 1e9, Invalid: "half of it is gone"})
+	got := x.slopes(all, func(r recovered) int64 { return r.Settled }, func(r recovered) (float64, bool) { return float64(r.Devices), true })
+	if got != "60 [60-60]" {
+		t.Errorf("slope is %s", got)
+	}
+}

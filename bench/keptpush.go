@@ -1,0 +1,310 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"roost/loadgen"
+)
+
+// What our own part of a kept push may cost, in microseconds.
+const (
+	targetSingle = 5.0
+	targetBatch  = 2.0
+)
+
+// pushRow is one load of kept pushes.
+type pushRow struct {
+	store      string // file or memory
+	batch      int
+	publishers int
+	rate       float64 // 0: closed loop
+	target     float64
+}
+
+func (r pushRow) name() string {
+	kind := "single"
+	if r.batch > 1 {
+		kind = "batch" + strconv.Itoa(r.batch)
+	}
+	if r.rate == 0 {
+		kind += "-closed"
+	}
+	return "push-" + r.store + "-" + kind
+}
+
+func (r pushRow) words() string {
+	if r.rate == 0 {
+		return fmt.Sprintf("closed loop of %d", r.publishers)
+	}
+	return fmt.Sprintf("%.0f/s", r.rate)
+}
+
+func (r pushRow) args(x *keptRun, hold time.Duration) []string {
+	return []string{"--mode", loadgen.ModeKept, "--connections", strconv.Itoa(1000 / x.scale), "--hold", hold.String(), "--size", "128",
+		"--publishers", strconv.Itoa(r.publishers), "--batch", strconv.Itoa(r.batch), "--rate", strconv.FormatFloat(r.rate, 'f', -1, 64)}
+}
+
+// Publishers of the two kinds of requests: each has one request under way, so
+// it takes several to keep a disk busy.
+const (
+	singlePublishers = 16
+	batchPublishers  = 4
+	batchSize        = 100
+)
+
+// push measures kept pushes to connected devices.
+func (x *keptRun) push(ctx context.Context) error {
+	rows, err := x.pushRows(ctx)
+	if err != nil {
+		return err
+	}
+	for round := range x.opt.Rounds {
+		for _, i := range Order(len(rows), round) {
+			if _, err := x.load(ctx, round, rows[i].name(), rows[i].store, rows[i].args(x, x.opt.Hold)); err != nil {
+				return err
+			}
+			fmt.Fprintf(x.out, "round %d  %s\n", round+1, rows[i].name())
+		}
+	}
+	profiles := make([]*pushProfile, len(rows))
+	for i, row := range rows {
+		if profiles[i], err = x.profilePush(ctx, row); err != nil {
+			return err
+		}
+	}
+	if err := x.writeJSON("profiles", profiles); err != nil {
+		return err
+	}
+	x.reportPush(rows, profiles)
+	return nil
+}
+
+// pushRows measures what the node and the generator can do together in a closed
+// loop, and plans the loads.
+func (x *keptRun) pushRows(ctx context.Context) ([]pushRow, error) {
+	single := pushRow{store: "file", batch: 1, publishers: singlePublishers, target: targetSingle}
+	batch := pushRow{store: "file", batch: batchSize, publishers: batchPublishers, target: targetBatch}
+	var rates [2]float64
+	for i, row := range []pushRow{single, batch} {
+		if rates[i] = []float64{x.opt.SingleRate, x.opt.BatchRate}[i]; rates[i] > 0 {
+			continue
+		}
+		cell, err := x.try(ctx, -1, 1, row.name(), row.store, row.args(x, min(ceilingHold, x.opt.Hold)))
+		if err != nil {
+			return nil, err
+		}
+		rates[i] = halfOf(cell.Result.Kept.PerSecond)
+	}
+	x.printf("\n## Kept pushes to connected devices\n\n128 bytes to %d devices in turn, JSON, acknowledged; %d publishers, with batches %d. The fixed rates are half of what a closed loop did.\n",
+		1000/x.scale, singlePublishers, batchPublishers)
+	rows := []pushRow{single, batch}
+	for _, store := range []string{"file", "memory"} {
+		s, b := single, batch
+		s.store, b.store = store, store
+		s.rate, b.rate = rates[0], rates[1]
+		rows = append(rows, s, b)
+	}
+	return rows, nil
+}
+
+// halfOf is half of a rate, rounded to two digits.
+func halfOf(rate float64) float64 {
+	unit := 1.0
+	for rate/2/unit >= 100 {
+		unit *= 10
+	}
+	return max(unit*float64(int(rate/2/unit)), 1)
+}
+
+// pushProfile is the profile of one row, and what else only a run of its own
+// can be asked for.
+type pushProfile struct {
+	Row       string   `json:"row"`
+	Profile   *profile `json:"profile"`
+	Syncs     float64  `json:"fdatasyncs_per_message"` // negative: unknown
+	PerSecond float64  `json:"messages_per_second"`
+}
+
+// profilePush repeats a row's load with a CPU profile, and with the count of
+// fdatasync if perf is there to count: both cost something, so this run is not
+// measured otherwise.
+func (x *keptRun) profilePush(ctx context.Context, row pushRow) (p *pushProfile, err error) {
+	v, err := x.start(ctx, row.store, "")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = stopped(err, v) }()
+	type ended struct {
+		cell *keptCell
+		err  error
+	}
+	done := make(chan ended, 1)
+	// The load outlasts the profile, which begins with the warm-up before it.
+	go func() {
+		cell, err := x.on(ctx, v, 0, 1, "profiled-"+row.name(), row.args(x, profileTime(x.opt.Hold)+time.Second))
+		done <- ended{cell, err}
+	}()
+	p = &pushProfile{Row: row.name(), Syncs: -1}
+	file := filepath.Join(x.opt.Out, "runs", row.name()+".pb.gz")
+	err = x.profile(ctx, v, file, p)
+	e := <-done
+	if err != nil {
+		return nil, err
+	}
+	if e.err != nil {
+		return nil, e.err
+	}
+	if k := e.cell.Result.Kept; k.PerSecond > 0 {
+		p.PerSecond = k.PerSecond
+		if p.Syncs >= 0 {
+			p.Syncs /= k.PerSecond
+		}
+	}
+	if p.Profile, err = readProfile(ctx, file); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// profile takes a CPU profile, beginning when messages flow, and counts
+// syncs meanwhile.
+func (x *keptRun) profile(ctx context.Context, v *server, file string, p *pushProfile) error {
+	for end := time.Now().Add(startTime); ; time.Sleep(50 * time.Millisecond) {
+		m, err := v.metrics(ctx)
+		if err != nil {
+			return err
+		}
+		if m[`roost_kept_messages_total{from="published"}`] > 0 {
+			break
+		}
+		if time.Now().After(end) {
+			return fmt.Errorf("profile: no message within %v", startTime)
+		}
+	}
+	syncs := make(chan float64, 1)
+	go func() { syncs <- countSyncs(ctx, v.cmd.Process.Pid, profileTime(x.opt.Hold)) }()
+	defer func() { p.Syncs = <-syncs }()
+	f, err := os.Create(file)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return v.get(ctx, fmt.Sprintf("/debug/pprof/profile?seconds=%d", int(profileTime(x.opt.Hold).Seconds())), f)
+}
+
+// profileTime is how long a profile is taken: at 100 samples a second of CPU
+// time, twice as long as a load is held gives shares to a twentieth.
+func profileTime(hold time.Duration) time.Duration {
+	return max(2*hold.Truncate(time.Second), time.Second)
+}
+
+// countSyncs returns a process's fdatasync calls a second, negative if they
+// cannot be counted: that takes perf and the right to trace.
+func countSyncs(ctx context.Context, pid int, d time.Duration) float64 {
+	out, err := exec.CommandContext(ctx, "perf", "stat", "-x", ",", "-e", "syscalls:sys_enter_fdatasync", "-p", strconv.Itoa(pid),
+		"--", "sleep", fmt.Sprint(d.Seconds())).CombinedOutput()
+	if err != nil {
+		return -1
+	}
+	for line := range strings.Lines(string(out)) {
+		if f := strings.Split(line, ","); len(f) > 2 && strings.Contains(f[2], "fdatasync") {
+			if n, err := strconv.ParseFloat(f[0], 64); err == nil {
+				return n / d.Seconds()
+			}
+		}
+	}
+	return -1
+}
+
+// reportPush writes the tables.
+func (x *keptRun) reportPush(rows []pushRow, profiles []*pushProfile) {
+	x.printf("\nThe user part is divided by a CPU profile from a run of its own: by the innermost frame on each stack that is roost's or net/http's.\nHTTP: net/http, server/api, server/metrics and what they call. Runtime: scheduler and collector, on no stack of either. Kernel: system time,\nand how much of it is for whom by the same profile.\n")
+	x.printf("\n| store | load | accepted/s | total us | HTTP | **ours** | target | runtime | kernel | of it HTTP | ours | runtime | generator us |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|\n")
+	for i, row := range rows {
+		p := profiles[i].Profile
+		micros := func(of func(k *loadgen.Kept) float64) string {
+			return x.number(row.name(), "%.2f", func(c *keptCell) float64 { return of(c.Result.Kept) })
+		}
+		user := func(of part) string {
+			return micros(func(k *loadgen.Kept) float64 { return k.UserMicros * p.userShare(of) })
+		}
+		kernel := func(of part) string {
+			return micros(func(k *loadgen.Kept) float64 { return k.SystemMicros * p.kernelShare(of) })
+		}
+		x.printf("| %s | %s, %d a request | %s | %s | %s | **%s** | %.0f | %s | %s | %s | %s | %s | %s |\n", row.store, row.words(), row.batch,
+			x.number(row.name(), "%.0f", func(c *keptCell) float64 { return c.Result.Kept.PerSecond }),
+			micros(func(k *loadgen.Kept) float64 { return k.ServerMicros }), user(partHTTP), user(partOurs), row.target, user(partRuntime),
+			micros(func(k *loadgen.Kept) float64 { return k.SystemMicros }), kernel(partHTTP), kernel(partOurs), kernel(partRuntime),
+			micros(func(k *loadgen.Kept) float64 { return k.ClientMicros }))
+	}
+	x.reportLatency(rows, profiles)
+	x.reportHot(rows, profiles)
+}
+
+// reportLatency writes what publishers and devices see, and what the disk does.
+func (x *keptRun) reportLatency(rows []pushRow, profiles []*pushProfile) {
+	x.printf("\nDelivery: from when the message was due until its device had it. Answer: of one request. A commit is one request's.\n")
+	x.printf("\n| store | load | delivery p50 ms | p99 | answer p50 ms | p99 | commits/s | fdatasync/message | fdatasync/s | acks/message |\n|---|---|---|---|---|---|---|---|---|---|\n")
+	for i, row := range rows {
+		value := func(format string, of func(c *keptCell) float64) string { return x.number(row.name(), format, of) }
+		k := func(of func(k *loadgen.Kept) int64) string {
+			return value("%.2f", func(c *keptCell) float64 { return float64(of(c.Result.Kept)) / ms })
+		}
+		perMessage, perSecond := "-", "-"
+		if p := profiles[i]; p.Syncs >= 0 {
+			perMessage, perSecond = fmt.Sprintf("%.3f", p.Syncs), fmt.Sprintf("%.0f", p.Syncs*p.PerSecond)
+		}
+		if x.moved(row.name(), syncsMetric) {
+			perMessage = value("%.3f", func(c *keptCell) float64 { return c.perMessage(syncsMetric) })
+			perSecond = value("%.0f", func(c *keptCell) float64 { return c.perMessage(syncsMetric) * c.Result.Kept.PerSecond })
+		}
+		x.printf("| %s | %s, %d a request | %s | %s | %s | %s | %s | %s | %s | %s |\n", row.store, row.words(), row.batch,
+			k(func(k *loadgen.Kept) int64 { return k.FromDue.P50 }), k(func(k *loadgen.Kept) int64 { return k.FromDue.P99 }),
+			k(func(k *loadgen.Kept) int64 { return k.API.P50 }), k(func(k *loadgen.Kept) int64 { return k.API.P99 }),
+			value("%.0f", func(c *keptCell) float64 { return c.perMessage(counted[1]) * c.Result.Kept.PerSecond }), perMessage, perSecond,
+			value("%.2f", func(c *keptCell) float64 {
+				return float64(c.Result.Kept.Acks) / max(float64(c.Result.Kept.Delivered), 1)
+			}))
+	}
+}
+
+// perMessage returns how much a metric has moved for each message published.
+func (c *keptCell) perMessage(metric string) float64 {
+	return c.Moved[metric] / max(c.Moved[counted[0]], 1)
+}
+
+// moved reports whether a metric was there in a load's runs.
+func (x *keptRun) moved(name, metric string) bool {
+	for _, c := range x.cells {
+		if _, ok := c.Moved[metric]; ok && c.Name == name {
+			return true
+		}
+	}
+	return false
+}
+
+// reportHot names the functions where the user time goes.
+func (x *keptRun) reportHot(rows []pushRow, profiles []*pushProfile) {
+	x.printf("\nWhere it goes: us per message by the innermost function of roost or net/http (of the runtime where there is none), with what it calls outside; kernel: its system calls.\n")
+	for i, row := range rows {
+		p := profiles[i].Profile
+		total, _ := x.spread(row.name(), func(c *keptCell) float64 { return c.Result.Kept.ServerMicros })
+		share, _ := x.spread(row.name(), func(c *keptCell) float64 { return 1 - c.Result.Kept.Work.UserShare() })
+		x.printf("\n%s, %s, %d a request (kernel: %.0f %% of %d samples, %.0f %% by the kernel's own count):\n\n", row.store, row.words(), row.batch,
+			100*(p.Kernel[partHTTP]+p.Kernel[partOurs]+p.Kernel[partRuntime]), p.Samples, 100*share.Median)
+		for _, h := range p.Top[:min(len(p.Top), 12)] {
+			kernel := ""
+			if h.Kernel {
+				kernel = " (kernel)"
+			}
+			x.printf("- %.2f us %s%s\n", h.Share*total.Median, h.Function, kernel)
+		}
+	}
+}
