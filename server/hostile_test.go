@@ -96,3 +96,43 @@ func TestUnsubscribeFlood(t *testing.T) {
 		}
 	}
 }
+
+// holding is a store that keeps subscriptions until it is told to store them.
+type holding struct {
+	inbox.Store
+	held chan *inbox.Commit
+}
+
+func (h *holding) Commit(c *inbox.Commit) {
+	if _, ok := c.Ops[0].(*inbox.Subscription); ok {
+		h.held <- c
+		return
+	}
+	h.Store.Commit(c)
+}
+
+// TestSubscriptionOverConnections: a device asks, loses its connection and is back
+// before the store has done it. What it asked holds on the new connection.
+func TestSubscriptionOverConnections(t *testing.T) {
+	store := &holding{inbox.NewMemory(inbox.Limits{}, nil), make(chan *inbox.Commit, 4)}
+	s := start(t, func(o *Options) { o.Inbox = store })
+	p, _ := device(t, s, "device=d1", "roost.v1.json")
+	p.send(`{"t":"sub","r":1,"ch":"a"}`)
+	sub := <-store.held
+	p.nc.Close()
+	eventually(t, "the device is away", func() bool { return s.registry.Len() == 0 })
+	p, _ = device(t, s, "device=d1", "roost.v1.json")
+	store.Store.Commit(sub)
+	eventually(t, "it is in the topic", func() bool { return s.subscriptions.Load() == 1 })
+	publish(t, s, `{"topic":"a","payload":1}`)
+	p.expect(`{"t":"msg","ch":"a","p":1}`)
+
+	p.send(`{"t":"unsub","r":2,"ch":"a"}`)
+	unsub := <-store.held
+	p.nc.Close()
+	eventually(t, "the device is away", func() bool { return s.registry.Len() == 0 })
+	device(t, s, "device=d1", "roost.v1.json")
+	eventually(t, "it is still in the topic", func() bool { return s.subscriptions.Load() == 1 })
+	store.Store.Commit(unsub)
+	eventually(t, "it is out of the topic", func() bool { return s.subscriptions.Load() == 0 })
+}

@@ -56,18 +56,20 @@ func (h *handler) ask(c poller.Conn, st *connState, topic string, on bool, answe
 	}})
 }
 
-// stored does for the connection what the store has done for the device.
+// stored does for the connection what the store has done for the device. When the
+// device has come back on another one meanwhile, it is done there.
 func (h *handler) stored(c poller.Conn, sub *inbox.Subscription, err error, answer func(*handler, *connState, *wire.Error)) {
 	st := h.conns.At(c.Slot())
 	if !c.Alive() || st.kind != kindDevice {
+		if err == nil {
+			h.s.align(sub)
+		}
 		return
 	}
 	st.asking--
 	refusal := subscriptionError(err)
-	if refusal == nil && sub.On {
-		refusal = h.topics.subscribe(h, c, st, []byte(sub.Topic))
-	} else if refusal == nil {
-		h.topics.unsubscribe(h, st, []byte(sub.Topic))
+	if refusal == nil {
+		refusal = h.align(c, st, sub)
 	}
 	h.out, h.frames = h.out[:0], 0
 	if answer != nil {
@@ -77,6 +79,38 @@ func (h *handler) stored(c poller.Conn, sub *inbox.Subscription, err error, answ
 	if refusal == nil && sub.On {
 		h.sendLatest(c, st, []byte(sub.Topic))
 	}
+}
+
+// align has the current connection of a device put into a topic or taken out, as the
+// store has it.
+func (s *Server) align(sub *inbox.Subscription) {
+	conn, ok := s.registry.Lookup(uint32(sub.Ref))
+	if !ok {
+		return // when it connects it is put into what the store has then
+	}
+	s.p.Post(poller.Handle(conn), poller.TaskFunc(func(l *poller.Loop) {
+		h, c := s.handlers[l.Index()], l.Conn(poller.Handle(conn))
+		st := h.conns.At(c.Slot())
+		if !c.Alive() || st.kind != kindDevice || st.peer.Ref != sub.Ref {
+			return
+		}
+		if had := h.topics.has(st, []byte(sub.Topic)); h.align(c, st, sub) == nil && !had && sub.On {
+			h.sendLatest(c, st, []byte(sub.Topic))
+		}
+	}))
+}
+
+// align is that of Server on the connection's loop. What the store has now counts,
+// and not what was asked: others may have asked for the opposite meanwhile, and
+// have been here before.
+func (h *handler) align(c poller.Conn, st *connState, sub *inbox.Subscription) *wire.Error {
+	on := false
+	h.s.store.EachTopic(sub.Ref, func(topic string) { on = on || topic == sub.Topic })
+	if on {
+		return h.topics.subscribe(h, c, st, []byte(sub.Topic))
+	}
+	h.topics.unsubscribe(h, st, []byte(sub.Topic))
+	return nil
 }
 
 // subscriptionError words an error of the store for the device.
@@ -133,15 +167,7 @@ func (s *Server) Subscribe(ctx context.Context, device, topic string, on bool) e
 	case sub.Err != nil:
 		return api.ErrLimit
 	}
-	if conn, ok := s.registry.Lookup(uint32(info.Ref)); ok {
-		s.p.Post(poller.Handle(conn), poller.TaskFunc(func(l *poller.Loop) {
-			h, c := s.handlers[l.Index()], l.Conn(poller.Handle(conn))
-			if st := h.conns.At(c.Slot()); c.Alive() && st.kind == kindDevice {
-				st.asking++
-				h.stored(c, sub, nil, nil)
-			}
-		}))
-	}
+	s.align(sub)
 	return nil
 }
 

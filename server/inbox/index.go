@@ -26,22 +26,23 @@ type index struct {
 	// mu covers the following.
 	mu sync.Mutex
 
-	ids     *idmap.Map
-	devices slab[device] // by Ref; Ref is the number in ids + 1
-	boxes   slab[box]
-	chunks  slab[chunk]
-	bodies  slab[body]
-	topics  topics
-	keys    keys
-	lives   map[Ref]uint32 // how many devices that had the number were removed; most are not in it
-	era     uint32         // the newest
-	serial  uint32         // of the newest body
-	pending int            // bodies that are planned and not committed
-	lossy   bool           // damage was found at the start: holes may be losses
-	dirty   []Ref          // acknowledged since they were last logged
-	fresh   []Ref          // new, or in a new era, and perhaps not logged yet
-	swept   uint32         // where the sweep goes on
-	n       Counts
+	ids         *idmap.Map
+	devices     slab[device] // by Ref; Ref is the number in ids + 1
+	boxes       slab[box]
+	chunks      slab[chunk]
+	bodies      slab[body]
+	topics      topics
+	keys        keys
+	lives       map[Ref]uint32 // how many devices that had the number were removed; most are not in it
+	era         uint32         // the newest
+	serial      uint32         // of the newest body
+	pending     int            // bodies that are planned and not committed
+	subscribing int            // subscriptions that are planned and not committed
+	lossy       bool           // damage was found at the start: holes may be losses
+	dirty       []Ref          // acknowledged since they were last logged
+	fresh       []Ref          // new, or in a new era, and perhaps not logged yet
+	swept       uint32         // where the sweep goes on
+	n           Counts
 }
 
 // content keeps the bytes of messages.

@@ -43,8 +43,10 @@ func (l *Latest) undo(*index) { l.Err = nil }
 
 func (l *Latest) alone() bool { return false }
 
+// plan judges by what is committed, as long as no other subscription is on its
+// way: the last word on a topic counts, also within a batch.
 func (s *Subscription) plan(x *index, w writer) {
-	s.Err, s.nothing = nil, false
+	s.Err, s.nothing, s.planned = nil, false, false
 	d := x.get(s.Ref)
 	if d == nil {
 		s.Err = ErrUnknown
@@ -52,6 +54,8 @@ func (s *Subscription) plan(x *index, w writer) {
 	}
 	node, n := x.membership(d, s.Topic)
 	switch {
+	case x.subscribing > 0:
+		s.store(x, w)
 	case (node != 0) == s.On:
 		s.nothing = true
 	case s.On && n >= MaxSubscriptions:
@@ -59,13 +63,29 @@ func (s *Subscription) plan(x *index, w writer) {
 	case s.On && x.topics.byName[s.Topic] == nil && len(x.topics.byName) >= x.limits.Topics:
 		s.Err = ErrTopics
 	default:
-		w.subscription(s.Ref, s.Topic, s.On)
+		s.store(x, w)
+	}
+}
+
+// store has it logged; commit decides what it comes to.
+func (s *Subscription) store(x *index, w writer) {
+	s.planned = true
+	x.subscribing++
+	w.subscription(s.Ref, s.Topic, s.On)
+}
+
+// settled says that it is not on its way any more.
+func (s *Subscription) settled(x *index) {
+	if s.planned {
+		s.planned = false
+		x.subscribing--
 	}
 }
 
 // commit applies it. The bounds are looked at again: others of the same batch may
 // have filled them. A replay of the log comes to the same end.
 func (s *Subscription) commit(x *index, _ writer) {
+	s.settled(x)
 	if s.Err != nil || s.nothing {
 		return
 	}
@@ -77,7 +97,10 @@ func (s *Subscription) commit(x *index, _ writer) {
 	}
 }
 
-func (s *Subscription) undo(*index) { s.Err, s.nothing = nil, false }
+func (s *Subscription) undo(x *index) {
+	s.settled(x)
+	s.Err, s.nothing = nil, false
+}
 
 func (s *Subscription) alone() bool { return false }
 
