@@ -141,8 +141,10 @@ func (c *cleaner) write() bool {
 			if it := x.topics.byName[m.latest]; it != nil && it.loc == m.from {
 				it.loc = to
 			}
-		} else if b := x.bodies.at(m.body); b.loc == m.from {
-			b.loc = to
+		} else if m.body < x.bodies.end { // else the last of them was acknowledged, and the slab is gone
+			if b := x.bodies.at(m.body); b.loc == m.from {
+				b.loc = to
+			}
 		}
 	}
 	return true
