@@ -25,20 +25,17 @@ func (s *Server) Drain(ctx context.Context) error {
 		over = min(time.Duration(n)*time.Millisecond, 30*time.Second)
 	}
 	s.opt.Log.Info("draining", "connections", n, "over", over)
-	steps := max(1, int(over/drainStep))
 	tick := time.NewTicker(drainStep)
 	defer tick.Stop()
+	began, grace := time.Now(), min(over/4, drainGrace)
 	for _, h := range s.handlers {
 		h.l.Post(poller.TaskFunc(func(*poller.Loop) { h.announce(over) }))
 	}
-	for end := time.Now().Add(min(over/10, time.Second)); time.Now().Before(end); {
-		if !wait(ctx, tick) {
-			break
-		}
-	}
-	for left := steps; left > 0 && s.p.Conns() > 0; left-- {
+	for late := false; !late && s.p.Conns() > 0; {
+		due := time.Since(began) - grace
+		late = due >= over
 		for _, h := range s.handlers {
-			h.l.Post(poller.TaskFunc(func(*poller.Loop) { h.drain(left) }))
+			h.l.Post(poller.TaskFunc(func(*poller.Loop) { h.drain(due, over) }))
 		}
 		if !wait(ctx, tick) {
 			break
@@ -67,10 +64,15 @@ func wait(ctx context.Context, tick *time.Ticker) bool {
 	}
 }
 
+// drainGrace is how long a connection stays at most after its slot: the device has
+// been elsewhere since, if it could.
+const drainGrace = 2 * time.Second
+
 // announce tells the loop's devices their slots, in the order in which drain
 // closes them.
 func (h *handler) announce(over time.Duration) {
 	began, i, n := h.l.Now(), 0, max(1, h.l.Conns())
+	h.leaving, h.gone = n, 0
 	h.startWalk("", 0, func(c poller.Conn) {
 		i++
 		st := h.conns.At(c.Slot())
@@ -85,15 +87,22 @@ func (h *handler) announce(over time.Duration) {
 	}, func() {})
 }
 
-// drain closes one left-th of the loop's connections that have not been told.
-func (h *handler) drain(left int) {
-	told := int(h.n.kinds[kindOver].Load())
-	n := (h.l.Conns() - told + left - 1) / left
+// drain closes the connections whose slots lie so far after the announcement, all
+// of them at the end.
+func (h *handler) drain(due, over time.Duration) {
+	n := h.l.Conns()
+	if due < over {
+		n = int(int64(h.leaving)*int64(max(due, 0))/int64(over)) - h.gone
+	}
+	if n <= 0 {
+		return
+	}
+	h.gone += n
 	h.l.Each(func(c poller.Conn) bool {
 		st := h.conns.At(c.Slot())
 		switch st.kind {
 		case kindOver:
-			return true
+			return true // it has left by itself, or was told before
 		case kindHandshake:
 			h.answer(c, st, errDraining)
 		default:

@@ -9,6 +9,7 @@ import (
 
 	"roost/poller"
 	"roost/server/api"
+	"roost/server/delivery"
 	"roost/server/inbox"
 	"roost/server/wire"
 )
@@ -25,6 +26,11 @@ const (
 // look at one number.
 type events struct {
 	n atomic.Int32 // listeners
+
+	// order is held, where somebody listens, from a change of the registry to the
+	// event about it: else a device that comes back at once would seem to be gone.
+	// It is taken before everything else.
+	order sync.Mutex
 
 	mu   sync.Mutex // covers the following
 	list []*listener
@@ -102,12 +108,19 @@ func (s *Server) Events(ctx context.Context, filter api.EventFilter, f func(*api
 	}
 }
 
-// come tells that a device is online. One that moves over from an older
-// connection was online before.
-func (s *Server) come(id []byte, old uint64) {
-	if old == 0 && s.events.wanted() {
-		s.events.send(api.Event{Kind: api.EventOnline, Device: string(id)})
+// enter makes a connection its device's, and tells that the device is online. One
+// that moves over from an older connection was online before.
+func (s *Server) enter(hello *delivery.Hello) (delivery.Session, error) {
+	if !s.events.wanted() {
+		return s.hub.Connect(hello)
 	}
+	s.events.order.Lock()
+	defer s.events.order.Unlock()
+	got, err := s.hub.Connect(hello)
+	if err == nil && got.Old == 0 {
+		s.events.send(api.Event{Kind: api.EventOnline, Device: string(hello.ID)})
+	}
+	return got, err
 }
 
 // gone takes a device out of the registry, unless a later connection has taken
@@ -116,6 +129,8 @@ func (s *Server) gone(ref inbox.Ref, c poller.Handle, code int) {
 	var id []byte
 	wanted := s.events.wanted()
 	if wanted {
+		s.events.order.Lock()
+		defer s.events.order.Unlock()
 		id = s.store.AppendID(nil, ref)
 	}
 	if s.registry.Unregister(uint32(ref), uint64(c)) && wanted {

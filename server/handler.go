@@ -76,7 +76,9 @@ type handler struct {
 	topics   topics
 	lane     *delivery.Lane
 	missed   atomic.Bool // set by anyone: a task could not be posted
-	sids     *rand.ChaCha8
+
+	leaving, gone int // connections when a drain began, and how many of them have been closed
+	sids          *rand.ChaCha8
 }
 
 // loopCounters count what one loop has seen.
@@ -232,6 +234,7 @@ func (h *handler) Drained(c poller.Conn) {
 		c.Resume()
 	}
 	if st.kind == kindDevice {
+		h.settleLatest(c, st)
 		h.lane.Drained(&st.peer)
 	}
 }

@@ -26,6 +26,7 @@ var (
 	errBadTopic       = &ws.HandshakeError{Status: 400, Text: "query parameter topic: want at most 64 names of 1 to 128 printable ASCII characters without spaces"}
 	errRegistryFull   = &ws.HandshakeError{Status: 503, Text: "this node knows as many devices as it may", RetryAfter: 60}
 	errStore          = &ws.HandshakeError{Status: 503, Text: "the store of this node does not work", RetryAfter: 10}
+	errOvertaken      = &ws.HandshakeError{Status: 503, Text: "a later connection of yours is there already", RetryAfter: 1}
 	errLate           = &ws.HandshakeError{Status: 409, Text: "a later connection of the device is there already"}
 )
 
@@ -130,13 +131,15 @@ func (h *handler) connect(c poller.Conn, st *connState) *ws.HandshakeError {
 	got := &h.session
 	var err error
 	h.s.entered.Add(1)
-	if *got, err = h.s.hub.Connect(&q.hello); err != nil {
+	if *got, err = h.s.enter(&q.hello); err != nil {
 		h.s.left.Add(1)
+		if got.Late && got.SameSession {
+			return errOvertaken
+		}
 		return connectRefusal(err)
 	}
 	st.hb = uint16(q.hb)
 	st.peer = delivery.Peer{Ref: got.Ref, Fence: got.Fence}
-	h.s.come(q.hello.ID, got.Old)
 	if got.Old != 0 {
 		h.s.replace(poller.Handle(got.Old), got.SameSession)
 	}
@@ -149,8 +152,8 @@ func (h *handler) connect(c poller.Conn, st *connState) *ws.HandshakeError {
 		h.close(c, st, CloseRemoved, removedText)
 		return nil
 	}
-	h.lane.Begin(q.hello.Conn, &st.peer)
 	h.restore(c, st, q.topics)
+	h.lane.Begin(q.hello.Conn, &st.peer)
 	return nil
 }
 

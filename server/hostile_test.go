@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	gobwas "github.com/gobwas/ws"
@@ -47,14 +48,15 @@ func (r *removing) Open(id []byte, resume inbox.Resume) (inbox.Opened, error) {
 // TestRemovedWhileConnecting: the removal finds no connection to close, and the
 // device must not stay connected as nobody.
 func TestRemovedWhileConnecting(t *testing.T) {
-	var s *Server
+	var node atomic.Pointer[Server]
 	store := &removing{Store: inbox.NewMemory(inbox.Limits{}, nil)}
 	store.remove = func(id string) {
-		if err := s.RemoveDevice(context.Background(), id); err != nil {
+		if err := node.Load().RemoveDevice(context.Background(), id); err != nil {
 			t.Error(err)
 		}
 	}
-	s = start(t, func(o *Options) { o.Inbox = store })
+	s := start(t, func(o *Options) { o.Inbox = store })
+	node.Store(s)
 	p := dial(t, s, "/v1/connect?device=d1", "roost.v1.json")
 	p.expectClose(int(CloseRemoved))
 }

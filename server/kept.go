@@ -2,6 +2,7 @@ package server
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"roost/poller"
@@ -47,8 +48,15 @@ func (h *handler) Message(c delivery.Conn, seq uint64, m *inbox.Message) deliver
 	pc := h.l.Conn(poller.Handle(c))
 	h.frameFor(h.conns.At(pc.Slot()), &wire.Message{Seq: seq, TTL: uint64(m.TTL),
 		ID: m.ID, Channel: m.Channel, Payload: m.Payload, Raw: m.Raw})
-	h.n.keptSent.Add(1)
-	return delivery.Result(pc.Write(h.frame, poller.Reliable))
+	return sent(&h.n.keptSent, pc.Write(h.frame, poller.Reliable))
+}
+
+// sent counts what the socket or its queue has taken.
+func sent(n *atomic.Uint64, r poller.Result) delivery.Result {
+	if r == poller.Written || r == poller.Queued {
+		n.Add(1)
+	}
+	return delivery.Result(r)
 }
 
 // Skip implements delivery.Sender.
@@ -57,8 +65,7 @@ func (h *handler) Skip(c delivery.Conn, to uint64, why string) delivery.Result {
 	f, _ := splitVariant(h.conns.At(pc.Slot()).variant)
 	h.text = wire.AppendSkip(h.text[:0], f, to, why)
 	h.frame = ws.AppendFrame(h.frame[:0], opcodes[f], h.text)
-	h.n.skips.Add(1)
-	return delivery.Result(pc.Write(h.frame, poller.Reliable))
+	return sent(&h.n.skips, pc.Write(h.frame, poller.Reliable))
 }
 
 // Fetch implements delivery.Sender: a store in memory answers at once, one that
@@ -161,13 +168,7 @@ func (s *Server) tick(every time.Duration) {
 func (h *handler) tick() {
 	h.lane.Tick()
 	h.n.flows.Store(int64(h.lane.Flows()))
-	if !h.missed.Swap(false) {
-		return
+	if h.missed.Swap(false) {
+		h.startWalk("", 0, h.catchUp, func() {})
 	}
-	h.l.Each(func(c poller.Conn) bool {
-		if st := h.conns.At(c.Slot()); st.kind == kindDevice {
-			h.lane.Look(delivery.Conn(c.Handle()), &st.peer)
-		}
-		return true
-	})
 }

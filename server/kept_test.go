@@ -147,8 +147,8 @@ func TestTopicsLast(t *testing.T) {
 		t.Errorf("kept to a topic: %+v", r)
 	}
 	p, _ = device(t, s, "device=d1&topic=other")
-	p.expect(`{"t":"msg","seq":1,"ttl":86400,"ch":"fw","p":"k"}`)
 	p.expect(`{"t":"msg","ch":"fw","p":"v2"}`)
+	p.expect(`{"t":"msg","seq":1,"ttl":86400,"ch":"fw","p":"k"}`)
 	eventually(t, "the claim is stored", func() bool { i, _ := s.store.Lookup([]byte("d1")); return len(i.Topics) == 2 })
 	if status, _ := request(t, s, http.MethodDelete, "/v1/devices/d1/topics/fw", ""); status != 204 {
 		t.Errorf("taken out by the API: %d", status)

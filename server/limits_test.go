@@ -110,6 +110,7 @@ func TestNoRoom(t *testing.T) {
 	if a := exchange(t, s, upgradeRequest("/v1/connect?device=more", "Origin: http://localhost")); !strings.Contains(a, "\x10\x05") { // 4101
 		t.Errorf("browser: got %q", a)
 	}
+	eventually(t, "the refused are gone", func() bool { return s.pollerConns() == 10 })
 	// Fill what is kept for refusing in words: then the refusal comes at once.
 	for range refusing {
 		nc, err := net.Dial("tcp", s.Addr().String())

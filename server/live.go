@@ -4,6 +4,7 @@ import (
 	"context"
 	"hash/fnv"
 	"sync/atomic"
+	"time"
 
 	"roost/poller"
 	"roost/server/api"
@@ -116,15 +117,8 @@ func latestKey(topic string) uint32 {
 // asked to.
 func (s *Server) broadcast(ctx context.Context, p *api.Publication, m *wire.Message, key uint32, res *api.Result) error {
 	res.Topic, res.All, res.Status = p.Topic, p.All, api.StatusQueued
-	b := &broadcast{s: s, topic: p.Topic, key: key, pace: p.Pace, done: make(chan struct{})}
-	b.frames = s.encode(m)
-	for _, f := range b.frames {
-		b.bytes += int64(len(f))
-	}
-	many, large := s.broadcasts.Add(1) > maxBroadcasts, s.broadcastBytes.Add(b.bytes) > maxBroadcastBytes
-	if many || large {
-		s.broadcasts.Add(-1)
-		s.broadcastBytes.Add(-b.bytes)
+	b := s.newBroadcast(p, m, key)
+	if !b.start() {
 		return api.ErrOverloaded
 	}
 	if p.All {
@@ -132,23 +126,51 @@ func (s *Server) broadcast(ctx context.Context, p *api.Publication, m *wire.Mess
 			res.Status = api.StatusOffline
 		}
 	}
+	b.await(ctx, p.Wait, res)
+	return nil
+}
+
+// newBroadcast encodes a broadcast.
+func (s *Server) newBroadcast(p *api.Publication, m *wire.Message, key uint32) *broadcast {
+	b := &broadcast{s: s, topic: p.Topic, key: key, pace: p.Pace, done: make(chan struct{})}
+	b.frames = s.encode(m)
+	for _, f := range b.frames {
+		b.bytes += int64(len(f))
+	}
+	return b
+}
+
+// start gives the broadcast to the loops; it reports false when too much is under
+// way.
+func (b *broadcast) start() bool {
+	s := b.s
+	many, large := s.broadcasts.Add(1) > maxBroadcasts, s.broadcastBytes.Add(b.bytes) > maxBroadcastBytes
+	if many || large {
+		s.broadcasts.Add(-1)
+		s.broadcastBytes.Add(-b.bytes)
+		return false
+	}
 	b.pending.Store(int32(len(s.handlers)))
 	for _, l := range s.p.Loops() {
 		if !l.Post(b) {
 			b.finish(poller.CastResult{})
 		}
 	}
-	if p.Wait <= 0 {
-		return nil
+	return true
+}
+
+// await waits for the end of the broadcast, at most so long.
+func (b *broadcast) await(ctx context.Context, atMost time.Duration, res *api.Result) {
+	if atMost <= 0 {
+		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, p.Wait)
+	ctx, cancel := context.WithTimeout(ctx, atMost)
 	defer cancel()
 	select {
 	case <-b.done:
 		b.report(res)
 	case <-ctx.Done(): // still queued
 	}
-	return nil
 }
 
 // Run starts the broadcast on one loop.

@@ -56,15 +56,15 @@ func (h *handler) describe(c poller.Conn) *api.Connection {
 	}
 }
 
-// devicesScan bounds how many known devices one page of connected ones looks at
-// before it ends: where few are connected pages are short.
-const devicesScan = 20_000
+// devicesAtOnce is how many ids a page takes from the store at least: each time the
+// store looks at all of them.
+const devicesAtOnce = 4096
 
 // Devices implements api.Node.
 func (s *Server) Devices(ctx context.Context, p api.Page) (devices []api.DeviceSummary, more bool, err error) {
 	after := p.After
-	for scanned := 0; ; {
-		ids := s.store.Devices(after, p.Limit+1)
+	for {
+		ids := s.store.Devices(after, max(p.Limit+1, devicesAtOnce))
 		for _, id := range ids {
 			if len(devices) == p.Limit {
 				return devices, true, nil
@@ -78,15 +78,11 @@ func (s *Server) Devices(ctx context.Context, p api.Page) (devices []api.DeviceS
 				devices = append(devices, api.DeviceSummary{Device: id, Online: online, Seq: info.Last, Acked: info.Acked, Waiting: info.Messages})
 			}
 		}
-		scanned += len(ids)
-		if len(ids) <= p.Limit {
+		if len(ids) < devicesAtOnce {
 			return devices, false, nil
 		}
 		if err := ctx.Err(); err != nil {
 			return nil, false, err
-		}
-		if scanned > devicesScan && len(devices) > 0 {
-			return devices, true, nil
 		}
 	}
 }
@@ -97,23 +93,31 @@ const removedText = "the device was removed"
 // RemoveDevice implements api.Node.
 func (s *Server) RemoveDevice(ctx context.Context, id string) error {
 	r := &inbox.Removal{Device: id}
-	if err := s.commit(ctx, r); err != nil {
-		return err
+	err := s.commit(ctx, r, func() {
+		if r.Err == nil {
+			s.closeRemoved(r.Ref)
+		}
+	})
+	if err == nil && r.Err != nil {
+		err = api.ErrUnknownDevice
 	}
-	if r.Err != nil {
-		return api.ErrUnknownDevice
+	return err
+}
+
+// closeRemoved closes the connection of a device that was removed. Whoever is
+// connected under its number now may be the next device to get it.
+func (s *Server) closeRemoved(ref inbox.Ref) {
+	conn, ok := s.registry.Lookup(uint32(ref))
+	if !ok {
+		return
 	}
-	// Whoever is connected under the number now may be the next device to get it.
-	if conn, ok := s.registry.Lookup(uint32(r.Ref)); ok {
-		s.p.Post(poller.Handle(conn), poller.TaskFunc(func(l *poller.Loop) {
-			h, c := s.handlers[l.Index()], l.Conn(poller.Handle(conn))
-			if p := h.Peer(delivery.Conn(conn)); p != nil && !s.store.Current(p.Ref, p.Fence) {
-				h.out, h.frames = h.out[:0], 0
-				h.close(c, h.conns.At(c.Slot()), CloseRemoved, removedText)
-			}
-		}))
-	}
-	return nil
+	s.p.Post(poller.Handle(conn), poller.TaskFunc(func(l *poller.Loop) {
+		h, c := s.handlers[l.Index()], l.Conn(poller.Handle(conn))
+		if p := h.Peer(delivery.Conn(conn)); p != nil && !s.store.Current(p.Ref, p.Fence) {
+			h.out, h.frames = h.out[:0], 0
+			h.close(c, h.conns.At(c.Slot()), CloseRemoved, removedText)
+		}
+	}))
 }
 
 // Disconnect implements api.Node.
@@ -169,7 +173,7 @@ func (s *Server) Topic(_ context.Context, name string) (api.Topic, error) {
 // ClearTopic implements api.Node.
 func (s *Server) ClearTopic(ctx context.Context, name string) error {
 	l := &inbox.Latest{Topic: name}
-	if err := s.commit(ctx, l); err != nil {
+	if err := s.commit(ctx, l, nil); err != nil {
 		return err
 	}
 	if errors.Is(l.Err, inbox.ErrUnknown) {

@@ -16,13 +16,18 @@ func (s *Server) Publish(ctx context.Context, ps []*api.Publication) ([]api.Resu
 	results := make([]api.Result, len(ps))
 	k := s.collect(ps)
 	if k != nil {
-		s.hub.Publish(&k.commit, func() { close(k.done) })
+		s.hub.Publish(&k.commit, k.dispatch, func() { close(k.done) })
 	}
 	for i, p := range ps {
-		if p.Class == api.ClassLive {
-			if err := s.publishLive(ctx, p, &results[i]); err != nil {
-				return nil, err
-			}
+		if p.Class != api.ClassLive {
+			continue
+		}
+		switch err := s.publishLive(ctx, p, &results[i]); {
+		case err == nil:
+		case len(ps) == 1 || ctx.Err() != nil:
+			return nil, err // what is stored is delivered all the same
+		default:
+			results[i] = refused(p, api.ReasonRate)
 		}
 	}
 	if k == nil {
@@ -67,6 +72,30 @@ type stored struct {
 
 	puts     []inbox.Put // in order of publications and their devices
 	messages []inbox.Message
+	casts    []*broadcast // of latest values, in order
+	spreads  []*spread    // made by dispatch, in order; nil where nothing was stored
+	paces    map[int]int  // of spreads, by their index in commit.Ops
+}
+
+// dispatch starts what follows the commit, in the order of the commits and whether
+// or not the publisher still waits. It must not take long: all commits wait.
+func (k *stored) dispatch() {
+	cast := 0
+	for i, op := range k.commit.Ops {
+		switch op := op.(type) {
+		case *inbox.Latest:
+			if op.Err == nil {
+				k.casts[cast].start()
+			}
+			cast++
+		case *inbox.Spread:
+			var w *spread
+			if op.Verdict == inbox.Stored {
+				w = k.s.startSpread(op, k.paces[i])
+			}
+			k.spreads = append(k.spreads, w)
+		}
+	}
 }
 
 // collect makes the commit of all publications that are not live, nil if there
@@ -95,8 +124,13 @@ func (s *Server) collect(ps []*api.Publication) *stored {
 		switch {
 		case p.Class == api.ClassLatest:
 			k.commit.Ops = append(k.commit.Ops, &inbox.Latest{Topic: p.Topic, Message: m})
+			k.casts = append(k.casts, s.newBroadcast(p, &wire.Message{ID: m.ID, Channel: m.Channel, Payload: m.Payload, Raw: m.Raw}, latestKey(p.Topic)))
 		case len(p.Devices) == 0:
 			k.commit.Ops = append(k.commit.Ops, &inbox.Spread{Topic: p.Topic, Message: m})
+			if k.paces == nil {
+				k.paces = map[int]int{}
+			}
+			k.paces[len(k.commit.Ops)-1] = p.Pace
 		}
 		for _, d := range p.Devices {
 			k.puts = append(k.puts, inbox.Put{Device: d, Message: m})
@@ -117,17 +151,17 @@ func ttlOf(p *api.Publication) uint32 {
 // report fills in the results of what was committed, and waits for what its
 // publisher wants to wait for.
 func (k *stored) report(ctx context.Context, results []api.Result) {
-	op := 0
+	op, cast, spread := 0, 0, 0
 	for i, p := range k.ps {
 		switch {
 		case p.Class == api.ClassLive:
 			continue
 		case p.Class == api.ClassLatest:
-			results[i] = k.latest(ctx, k.commit.Ops[op].(*inbox.Latest), p)
-			op++
+			results[i] = k.latest(ctx, k.commit.Ops[op].(*inbox.Latest), k.casts[cast], p)
+			op, cast = op+1, cast+1
 		case len(p.Devices) == 0:
-			results[i] = k.spread(ctx, k.commit.Ops[op].(*inbox.Spread), p)
-			op++
+			results[i] = k.spread(ctx, k.commit.Ops[op].(*inbox.Spread), k.spreads[spread], p)
+			op, spread = op+1, spread+1
 		case len(p.Devices) == 1:
 			results[i] = k.device(k.commit.Ops[op].(*inbox.Put))
 			op++
@@ -209,7 +243,9 @@ func (k *stored) await(ctx context.Context, results []api.Result) {
 		timer := time.NewTimer(w.until - time.Since(began))
 		select {
 		case <-w.w.Done():
-			w.result.Status = api.StatusAcknowledged
+			if w.w.Acked() {
+				w.result.Status = api.StatusAcknowledged
+			}
 		case <-timer.C:
 		case <-ctx.Done():
 		}
@@ -218,17 +254,14 @@ func (k *stored) await(ctx context.Context, results []api.Result) {
 	}
 }
 
-// latest sends a topic's new latest value to those who are connected.
-func (k *stored) latest(ctx context.Context, op *inbox.Latest, p *api.Publication) api.Result {
-	r := api.Result{Topic: p.Topic}
+// latest says what became of a topic's new latest value.
+func (k *stored) latest(ctx context.Context, op *inbox.Latest, b *broadcast, p *api.Publication) api.Result {
+	r := api.Result{Topic: p.Topic, Status: api.StatusQueued}
 	if op.Err != nil {
 		r.Status, r.Reason = api.StatusRefused, api.ReasonLimit
 		return r
 	}
-	m := &wire.Message{ID: op.Message.ID, Channel: op.Message.Channel, Payload: op.Message.Payload, Raw: op.Message.Raw}
-	if err := k.s.broadcast(ctx, p, m, latestKey(p.Topic), &r); err != nil {
-		r.Status = api.StatusQueued // it is stored, and will be seen at the next subscription
-	}
+	b.await(ctx, p.Wait, &r)
 	return r
 }
 
@@ -236,8 +269,8 @@ func (k *stored) latest(ctx context.Context, op *inbox.Latest, p *api.Publicatio
 // have acknowledged.
 const spreadPoll = 20 * time.Millisecond
 
-// spread takes a kept message to the connected ones of its receivers.
-func (k *stored) spread(ctx context.Context, op *inbox.Spread, p *api.Publication) api.Result {
+// spread says what became of a kept message to many.
+func (k *stored) spread(ctx context.Context, op *inbox.Spread, w *spread, p *api.Publication) api.Result {
 	r := api.Result{Topic: p.Topic, All: p.All, Status: api.StatusQueued, Receivers: op.Receivers}
 	switch op.Verdict {
 	case inbox.Duplicate:
@@ -248,20 +281,27 @@ func (k *stored) spread(ctx context.Context, op *inbox.Spread, p *api.Publicatio
 	case inbox.Limited:
 		return refused(p, api.ReasonLimit)
 	}
-	w := k.s.startSpread(op, p.Pace)
-	if op.Receivers == 0 {
+	switch {
+	case op.Receivers == 0 && op.Refused > 0:
+		r.Status, r.Reason = api.StatusRefused, api.ReasonInboxFull
+	case op.Receivers == 0:
 		r.Status = api.StatusOffline
 	}
-	r.Counts = &api.Counts{Queued: op.Receivers, Refused: op.Refused}
+	if op.Refused > 0 {
+		r.Counts = &api.Counts{Refused: op.Refused}
+	}
 	if p.Wait <= 0 || op.Receivers == 0 {
 		return r
 	}
+	began := time.Now()
 	k.awaitSpread(ctx, w, p.Wait)
-	left := k.s.store.Remaining(op.Body)
 	written, queued := int(w.written.Load()), int(w.queued.Load())
-	acked := op.Receivers - left
-	*r.Counts = api.Counts{Acknowledged: acked, Written: max(written-acked, 0), Queued: queued, Refused: op.Refused}
-	r.Counts.Offline = max(op.Receivers-acked-r.Counts.Written-queued, 0)
+	r.Counts = &api.Counts{Written: written, Queued: queued, Offline: max(op.Receivers-written-queued, 0), Refused: op.Refused}
+	if time.Since(began) >= time.Duration(op.Message.TTL)*time.Second {
+		return r // some may have expired instead
+	}
+	left := k.s.store.Remaining(op.Body)
+	r.Counts.Acknowledged = op.Receivers - left
 	if left == 0 {
 		r.Status = api.StatusAcknowledged
 	}

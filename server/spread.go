@@ -145,8 +145,7 @@ func (p *spread) send(h *handler) func(c delivery.Conn, seq uint64) delivery.Res
 		h.text = wire.AppendMessageHead(h.text[:0], f, p.shape, seq)
 		h.frame = ws.AppendHeader(h.frame[:0], ws.Header{Fin: true, OpCode: opcodes[f], Length: int64(len(h.text) + len(p.tails[f]))})
 		h.frame = append(h.frame, h.text...)
-		h.n.keptSent.Add(1)
-		return delivery.Result(pc.WriteParts(h.frame, p.tails[f]))
+		return sent(&h.n.keptSent, pc.WriteParts(h.frame, p.tails[f]))
 	}
 }
 

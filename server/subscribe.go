@@ -3,10 +3,12 @@ package server
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"roost/poller"
 	"roost/server/api"
+	"roost/server/delivery"
 	"roost/server/inbox"
 	"roost/server/wire"
 )
@@ -52,7 +54,9 @@ func (h *handler) ask(c poller.Conn, st *connState, topic string, on bool, answe
 	sub := &inbox.Subscription{Ref: st.peer.Ref, Topic: topic, On: on}
 	h.s.store.Commit(&inbox.Commit{Ops: []inbox.Op{sub}, Done: func(commit *inbox.Commit) {
 		err := errors.Join(commit.Err, sub.Err)
-		h.l.Post(poller.TaskFunc(func(l *poller.Loop) { h.stored(l.Conn(name), sub, err, answer) }))
+		if !h.l.Post(poller.TaskFunc(func(l *poller.Loop) { h.stored(l.Conn(name), sub, err, answer) })) {
+			h.missed.Store(true)
+		}
 	}})
 }
 
@@ -66,19 +70,28 @@ func (h *handler) stored(c poller.Conn, sub *inbox.Subscription, err error, answ
 		}
 		return
 	}
-	st.asking--
+	if st.asking > 0 { // else catchUp was here before
+		st.asking--
+	}
 	refusal := subscriptionError(err)
 	if refusal == nil {
 		refusal = h.align(c, st, sub)
 	}
 	h.out, h.frames = h.out[:0], 0
-	if answer != nil {
+	switch {
+	case answer != nil:
 		answer(h, st, refusal)
 		h.flush(c, st)
+	case refusal != nil:
+		// Nobody asked, so nobody would hear: it tries again when it comes back.
+		h.close(c, st, CloseInternal, "the topic "+sub.Topic+" could not be subscribed: "+refusal.Text)
+		return
 	}
 	if refusal == nil && sub.On {
 		h.sendLatest(c, st, []byte(sub.Topic))
 	}
+	// A kept message to the topic may have passed between the store and here.
+	h.lane.Look(delivery.Conn(c.Handle()), &st.peer)
 }
 
 // align has the current connection of a device put into a topic or taken out, as the
@@ -88,7 +101,7 @@ func (s *Server) align(sub *inbox.Subscription) {
 	if !ok {
 		return // when it connects it is put into what the store has then
 	}
-	s.p.Post(poller.Handle(conn), poller.TaskFunc(func(l *poller.Loop) {
+	ok = s.p.Post(poller.Handle(conn), poller.TaskFunc(func(l *poller.Loop) {
 		h, c := s.handlers[l.Index()], l.Conn(poller.Handle(conn))
 		st := h.conns.At(c.Slot())
 		if !c.Alive() || st.kind != kindDevice || st.peer.Ref != sub.Ref {
@@ -97,7 +110,11 @@ func (s *Server) align(sub *inbox.Subscription) {
 		if had := h.topics.has(st, []byte(sub.Topic)); h.align(c, st, sub) == nil && !had && sub.On {
 			h.sendLatest(c, st, []byte(sub.Topic))
 		}
+		h.lane.Look(delivery.Conn(c.Handle()), &st.peer)
 	}))
+	if !ok {
+		s.handlers[poller.Handle(conn).Loop()].missed.Store(true)
+	}
 }
 
 // align is that of Server on the connection's loop. What the store has now counts,
@@ -126,14 +143,49 @@ func subscriptionError(err error) *wire.Error {
 	return errUnavailable
 }
 
-// sendLatest sends the latest value of a topic, if there is one.
+// sendLatest sends the latest value of a topic, if there is one. A socket that is
+// full gets all of them once it has drained: that is seldom, and repeats are
+// harmless.
 func (h *handler) sendLatest(c poller.Conn, st *connState, topic []byte) {
 	m, ok := h.s.store.LatestOf(topic)
 	if !ok || st.kind != kindDevice {
 		return
 	}
 	h.frameFor(st, &wire.Message{ID: m.ID, Channel: topic, Payload: m.Payload, Raw: m.Raw})
-	c.Write(h.frame, poller.Droppable)
+	if c.Write(h.frame, poller.Reliable) == poller.Full {
+		h.topics.owe(st, topic)
+	}
+}
+
+// settleLatest sends the latest values that a full socket did not take, as far as it
+// takes them now.
+func (h *handler) settleLatest(c poller.Conn, st *connState) {
+	for _, topic := range h.topics.owed(st) {
+		h.sendLatest(c, st, []byte(topic))
+	}
+}
+
+// catchUp does for a connection what tasks that could not be posted would have
+// done.
+func (h *handler) catchUp(c poller.Conn) {
+	st := h.conns.At(c.Slot())
+	if !c.Alive() || st.kind != kindDevice {
+		return
+	}
+	st.asking = 0
+	var now []string
+	h.s.store.EachTopic(st.peer.Ref, func(topic string) { now = append(now, topic) })
+	for _, sub := range slices.Clone(h.topics.list(st)) {
+		if !slices.Contains(now, sub.t.name) {
+			h.topics.unsubscribe(h, st, []byte(sub.t.name))
+		}
+	}
+	for _, topic := range now {
+		if !h.topics.has(st, []byte(topic)) && h.topics.subscribe(h, c, st, []byte(topic)) == nil {
+			h.sendLatest(c, st, []byte(topic))
+		}
+	}
+	h.lane.Look(delivery.Conn(c.Handle()), &st.peer)
 }
 
 // restore puts a connection into the topics of its device, and into those that it
@@ -158,23 +210,32 @@ func (s *Server) Subscribe(ctx context.Context, device, topic string, on bool) e
 		return api.ErrUnknownDevice
 	}
 	sub := &inbox.Subscription{Ref: info.Ref, Topic: strings.Clone(topic), On: on}
-	if err := s.commit(ctx, sub); err != nil {
-		return err
-	}
+	err := s.commit(ctx, sub, func() {
+		if sub.Err == nil {
+			s.align(sub)
+		}
+	})
 	switch {
+	case err != nil:
+		return err
 	case errors.Is(sub.Err, inbox.ErrUnknown):
 		return api.ErrUnknownDevice
 	case sub.Err != nil:
 		return api.ErrLimit
 	}
-	s.align(sub)
 	return nil
 }
 
-// commit stores one operation and waits for it.
-func (s *Server) commit(ctx context.Context, op inbox.Op) error {
+// commit stores one operation and waits for it. Once it is stored then, if not nil,
+// is called, whether or not somebody still waits.
+func (s *Server) commit(ctx context.Context, op inbox.Op, then func()) error {
 	done := make(chan error, 1)
-	s.store.Commit(&inbox.Commit{Ops: []inbox.Op{op}, Done: func(c *inbox.Commit) { done <- c.Err }})
+	s.store.Commit(&inbox.Commit{Ops: []inbox.Op{op}, Done: func(c *inbox.Commit) {
+		if c.Err == nil && then != nil {
+			then()
+		}
+		done <- c.Err
+	}})
 	select {
 	case err := <-done:
 		return storeError(err)

@@ -2,6 +2,7 @@ package server
 
 import (
 	"fmt"
+	"slices"
 
 	"roost/poller"
 	"roost/server/inbox"
@@ -13,7 +14,8 @@ import (
 // costs nothing here.
 type topics struct {
 	byName map[string]*topic
-	lists  [][]subscription // by connState.subs - 1
+	owing  map[uint32][]string // latest values that did not fit, by connState.subs
+	lists  [][]subscription    // by connState.subs - 1
 	free   []uint32
 }
 
@@ -29,7 +31,25 @@ type subscription struct {
 	pos uint32 // in t.group
 }
 
-func newTopics() topics { return topics{byName: map[string]*topic{}} }
+func newTopics() topics { return topics{byName: map[string]*topic{}, owing: map[uint32][]string{}} }
+
+// owe notes that the connection has not got the latest value of a channel that it
+// is in.
+func (ts *topics) owe(st *connState, name []byte) {
+	if st.subs != 0 && !slices.Contains(ts.owing[st.subs], string(name)) {
+		ts.owing[st.subs] = append(ts.owing[st.subs], string(name))
+	}
+}
+
+// owed returns what was noted for the connection, and forgets it.
+func (ts *topics) owed(st *connState) []string {
+	if st.subs == 0 || len(ts.owing) == 0 {
+		return nil
+	}
+	names := ts.owing[st.subs]
+	delete(ts.owing, st.subs)
+	return names
+}
 
 // errSubscriptions refuses one topic too many.
 var errSubscriptions = &wire.Error{Code: wire.CodeLimit,
@@ -119,6 +139,7 @@ func (ts *topics) list(st *connState) []subscription {
 func (ts *topics) setList(st *connState, list []subscription) {
 	switch {
 	case len(list) == 0 && st.subs != 0:
+		delete(ts.owing, st.subs)
 		ts.lists[st.subs-1] = list
 		ts.free = append(ts.free, st.subs-1)
 		st.subs = 0

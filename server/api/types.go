@@ -143,7 +143,7 @@ type Result struct {
 
 // Counts are the receivers of a broadcast by what became of it at each.
 type Counts struct {
-	Written      int `json:"written"`
+	Written      int `json:"written"` // those that have acknowledged since included
 	Acknowledged int `json:"acknowledged,omitempty"`
 	Queued       int `json:"queued"`
 	Offline      int `json:"offline,omitempty"` // stored for devices that are away

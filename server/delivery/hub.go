@@ -89,10 +89,16 @@ const (
 
 // Publish commits c and brings its Puts to their devices; then it calls done,
 // once, from any goroutine. Each Put's Outcome is a Status, that of the first for
-// a duplicate; when c.Err is set nothing happened. Other operations are
-// committed and no more: see Lane.OfferBody for spreads.
-func (h *Hub) Publish(c *inbox.Commit, done func()) {
-	c.Done = func(c *inbox.Commit) { h.route(c, done) }
+// a duplicate; when c.Err is set nothing happened. For other operations stored is
+// called, if not nil, once they are: what it posts to lanes they get in the order
+// of the commits.
+func (h *Hub) Publish(c *inbox.Commit, stored, done func()) {
+	c.Done = func(c *inbox.Commit) {
+		if c.Err == nil && stored != nil {
+			stored()
+		}
+		h.route(c, done)
+	}
 	h.store.Commit(c)
 }
 

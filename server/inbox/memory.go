@@ -52,8 +52,8 @@ func (m *Memory) Commit(c *Commit) {
 		m.x.plan(c, &m.content)
 		m.x.commit([]*Commit{c}, &m.content)
 	}
+	c.Done(c) // under the lock: in the order of the commits
 	m.planning.Unlock()
-	c.Done(c)
 }
 
 // Fetch implements Store.

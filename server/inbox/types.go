@@ -192,8 +192,9 @@ type Op interface {
 // set, none.
 type Commit struct {
 	Ops []Op
-	// Done is called once, when the operations are safe or have failed, on a
-	// goroutine of the store, or on the caller's before Commit returns.
+	// Done is called once, when the operations are safe or have failed, in the
+	// order of the commits, on a goroutine of the store, or on the caller's before
+	// Commit returns. It must not call Commit, and should be quick.
 	Done func(c *Commit)
 	// Err is ErrFull or ErrFailed, wrapped, when nothing was stored.
 	Err error
