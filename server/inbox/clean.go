@@ -34,7 +34,8 @@ type cleaner struct {
 	// The last body record, for the receivers behind it.
 	body    journal.Pos
 	bodyRec []byte
-	copied  bool // into w
+	copied  bool  // into w
+	gone    []Ref // receivers of a shared message that do not wait any more
 }
 
 // move is a record of content that got another place.
@@ -53,7 +54,7 @@ func (c *cleaner) trim() {
 	if !c.busy {
 		c.w.reset()
 		c.w.trim()
-		c.moved = trimmed(c.moved[:0])
+		c.moved, c.gone = trimmed(c.moved[:0]), trimmed(c.gone[:0])
 	}
 }
 
@@ -171,7 +172,7 @@ func (c *cleaner) record(pos journal.Pos, rec []byte) error {
 		}
 	case recMessage:
 		c.message(pos, rec, &f)
-	case recBody:
+	case recBody, recShared:
 		c.body, c.bodyRec, c.copied = pos, append(c.bodyRec[:0], rec...), false
 	case recReceivers:
 		c.receivers(&f)
@@ -247,10 +248,12 @@ func (c *cleaner) isKey(ref Ref, seq uint64, topic string, id []byte) bool {
 func (c *cleaner) receivers(f *fields) {
 	x := c.f.x
 	open := false
+	c.gone = c.gone[:0]
 	for len(f.b) > 0 && !f.short {
 		ref, seq := Ref(f.uvarint()), f.uvarint()
 		item := x.waiting(ref, seq, uint64(c.body))
 		if item == 0 {
+			c.gone = append(c.gone, ref)
 			continue
 		}
 		if !c.copied {
@@ -269,9 +272,13 @@ func (c *cleaner) receivers(f *fields) {
 	if open {
 		c.w.end()
 	}
-	if !c.copied {
-		b := fields{b: c.bodyRec[1:]}
-		stored, topic := uint32(b.uvarint()), string(b.bytes())
+	b := fields{b: c.bodyRec[1:]}
+	stored := uint32(b.uvarint())
+	if c.bodyRec[0] == recShared {
+		for _, ref := range c.gone {
+			c.key(ref, "", b.b, stored)
+		}
+	} else if topic := string(b.bytes()); !c.copied {
 		c.key(0, topic, b.b, stored)
 	}
 }

@@ -33,6 +33,18 @@ func (f meanwhileFile) Datasync() error {
 	return f.File.Datasync()
 }
 
+// cleanOldest cleans the oldest segment, whether it is due or not.
+func (m *manual) cleanOldest() {
+	m.t.Helper()
+	first := m.oldest()
+	for m.cleaner.busy, m.cleaner.segment, m.cleaner.next = true, first, 0; m.cleaner.busy; {
+		m.Step()
+	}
+	if m.oldest() == first {
+		m.t.Fatalf("segment %d stays: %+v", first, m.journal.Segments())
+	}
+}
+
 // newMeanwhile is newManual on such a disk.
 func newMeanwhile(t *testing.T, limits Limits) (*manual, *meanwhileFS) {
 	t.Helper()

@@ -113,6 +113,10 @@ func (c *memoryContent) put(_ Ref, _ uint64, _ uint32, body uint32, content []by
 	return c.keep(body, content)
 }
 
+func (c *memoryContent) shared(_ []*Put, _ uint32, body uint32, content []byte) int {
+	return c.keep(body, content)
+}
+
 func (c *memoryContent) spread(_ *index, s *Spread, _ uint32, content []byte) int {
 	return c.keep(s.body, content)
 }

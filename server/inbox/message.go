@@ -3,6 +3,7 @@ package inbox
 import (
 	"encoding/binary"
 	"errors"
+	"math/bits"
 )
 
 // Message is the content of a kept message or a latest value.
@@ -28,6 +29,12 @@ func (m *Message) appendContent(dst []byte) []byte {
 	dst = append(binary.AppendUvarint(dst, uint64(len(m.ID))), m.ID...)
 	dst = append(binary.AppendUvarint(dst, uint64(len(m.Channel))), m.Channel...)
 	return append(dst, m.Payload...)
+}
+
+// contentSize returns how many bytes appendContent appends.
+func (m *Message) contentSize() int {
+	n := func(v int) int { return (bits.Len(uint(v)|1) + 6) / 7 } // of a uvarint
+	return 1 + n(int(m.TTL)) + n(len(m.ID)) + len(m.ID) + n(len(m.Channel)) + len(m.Channel) + len(m.Payload)
 }
 
 var errContent = errors.New("inbox: a stored message cannot be read")

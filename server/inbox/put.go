@@ -5,44 +5,60 @@ import "roost/server/idmap"
 // plan stages a message: judged, numbered and put at the end of the inbox, but
 // shown to nobody until commit.
 func (p *Put) plan(x *index, w writer) {
+	size, now := p.Message.contentSize(), x.seconds()
+	d := p.accept(x, size, now, false)
+	if d == nil {
+		return
+	}
+	content := w.message(p.Message)
+	p.stage(x, d, x.newBody(size, now+p.Message.TTL), now)
+	p.sharers = 1
+	p.record = w.put(p.Ref, p.Seq, now, p.body, content)
+}
+
+// accept returns the device that the message, of size bytes, is to be stored for;
+// else nil, and the verdict says why. had: the body is there already.
+func (p *Put) accept(x *index, size int, now uint32, had bool) *device {
 	ref, d := x.find([]byte(p.Device))
 	if d == nil && x.limits.KeepUnknown && len(p.Device) > 0 && len(p.Device) <= idmap.MaxID {
 		ref, d, _ = x.add([]byte(p.Device)) // it stays known if the commit fails: no harm
 	}
 	if d == nil {
 		p.Verdict = Unknown
-		return
+		return nil
 	}
 	p.Ref = ref
-	now := x.seconds()
 	if len(p.Message.ID) > 0 {
 		p.key = x.keyOf(ref, p.Message.ID)
 		if f, known := x.keys.get(p.key, now); known {
 			p.Verdict, p.Seq, p.First = Duplicate, f.seq, f.outcome
 			x.n.Duplicates++
-			return
+			return nil
 		}
 	}
-	content := w.message(p.Message)
-	size := len(content)
-	if p.Verdict = x.judge(d, size, now, len(p.Message.ID) > 0); p.Verdict != Pending {
+	if p.Verdict = x.judge(d, size, now, len(p.Message.ID) > 0, had); p.Verdict != Pending {
 		x.n.Refused++
-		return
+		return nil
 	}
-	p.body = x.newBody(size, now+p.Message.TTL)
-	p.Seq = x.give(d, p.body)
+	return d
+}
+
+// stage numbers the message and puts it into the inbox.
+func (p *Put) stage(x *index, d *device, body uint32, now uint32) {
+	p.body = body
+	p.Seq = x.give(d, body)
 	if len(p.Message.ID) > 0 {
 		x.keys.set(p.key, first{seq: p.Seq, expires: keyExpires(now, p.Message.TTL)})
 	}
-	p.record = w.put(ref, p.Seq, now, p.body, content)
 }
 
-// judge says whether a message of size bytes can be kept for a device.
-func (x *index) judge(d *device, size int, now uint32, withKey bool) Verdict {
+// judge says whether a message of size bytes can be kept for a device. had: others
+// have its body already.
+func (x *index) judge(d *device, size int, now uint32, withKey, had bool) Verdict {
 	if withKey && x.keys.len() >= x.limits.Keys {
 		return Limited
 	}
-	if !x.fits(size) {
+	if !had && !x.fits(size) {
 		return Full
 	}
 	return x.judgeBox(d, size, now)
@@ -98,9 +114,11 @@ func (p *Put) commit(x *index, w writer) {
 		return
 	}
 	p.Verdict = Stored
-	x.settle(p.body, w.place(p.record))
-	x.n.Published++
-	x.n.InFlight++
+	if p.sharers > 0 {
+		x.settle(p.body, w.place(p.record))
+		x.n.Published += uint64(p.sharers)
+		x.n.InFlight += uint64(p.sharers)
+	}
 }
 
 func (p *Put) undo(x *index) {
@@ -110,102 +128,7 @@ func (p *Put) undo(x *index) {
 			x.keys.remove(p.key)
 		}
 	}
-	p.Verdict, p.Seq, p.body = Pending, 0, 0
+	p.Verdict, p.Seq, p.body, p.sharers = Pending, 0, 0, 0
 }
 
 func (p *Put) alone() bool { return false }
-
-// spreadSlice is how many devices a spread looks at before it lets others at the
-// index.
-const spreadSlice = 1024
-
-// plan stages the message for every device of the topic.
-func (s *Spread) plan(x *index, w writer) {
-	now := x.seconds()
-	if len(s.Message.ID) > 0 {
-		s.key = x.spreadKey(s.Topic, s.Message.ID)
-		if f, known := x.keys.get(s.key, now); known {
-			s.Verdict, s.Receivers = Duplicate, int(f.seq)
-			x.n.Duplicates++
-			return
-		}
-		if x.keys.len() >= x.limits.Keys {
-			s.Verdict = Limited
-			return
-		}
-	}
-	content := w.message(s.Message)
-	if !x.fits(len(content)) {
-		s.Verdict = Full
-		return
-	}
-	s.body = x.newBody(len(content), now+s.Message.TTL)
-	x.bodies.at(s.body).refs++ // ours until commit
-	s.Body = Body{s.body, x.bodies.at(s.body).serial}
-	s.receivers = x.audience(s.receivers[:0], s.Topic)
-	kept := s.receivers[:0]
-	for i, ref := range s.receivers {
-		if i%spreadSlice == spreadSlice-1 {
-			x.mu.Unlock() // only committers take or remove messages at the end
-			x.mu.Lock()
-		}
-		d := x.get(ref)
-		if x.judgeBox(d, len(content), now) != Pending {
-			s.Refused++
-			continue
-		}
-		x.give(d, s.body)
-		kept = append(kept, ref)
-	}
-	s.receivers, s.Receivers = kept, len(kept)
-	x.n.Refused += uint64(s.Refused)
-	if len(s.Message.ID) > 0 {
-		x.keys.set(s.key, first{seq: uint64(s.Receivers), expires: keyExpires(now, s.Message.TTL)})
-	}
-	s.record = w.spread(x, s, now, content)
-}
-
-// audience returns the devices of a topic, or all.
-func (x *index) audience(refs []Ref, topic string) []Ref {
-	if topic == "" {
-		for n := range x.ids.End() {
-			if x.ids.Used(n) {
-				refs = append(refs, Ref(n+1))
-			}
-		}
-		return refs
-	}
-	if it := x.topics.byName[topic]; it != nil {
-		for _, node := range it.members {
-			refs = append(refs, x.topics.nodes.at(node).ref)
-		}
-	}
-	return refs
-}
-
-func (s *Spread) commit(x *index, w writer) {
-	if s.Verdict != Pending {
-		return
-	}
-	s.Verdict = Stored
-	x.settle(s.body, w.place(s.record))
-	x.unref(s.body)
-	x.n.Published += uint64(s.Receivers)
-	x.n.InFlight += uint64(s.Receivers)
-	s.receivers = nil
-}
-
-func (s *Spread) undo(x *index) {
-	if s.Verdict == Pending && s.body != 0 {
-		for i := len(s.receivers) - 1; i >= 0; i-- {
-			x.takeBack(x.get(s.receivers[i]))
-		}
-		x.unref(s.body)
-		if len(s.Message.ID) > 0 {
-			x.keys.remove(s.key)
-		}
-	}
-	s.Verdict, s.Receivers, s.Refused, s.body, s.receivers = Pending, 0, 0, 0, nil
-}
-
-func (s *Spread) alone() bool { return false }

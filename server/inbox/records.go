@@ -25,6 +25,7 @@ const (
 	recClear     = 10 // topic
 	recKey       = 11 // number or 0, expires, seq, topic, id: an idempotency key whose message is gone
 	recEra       = 12 // the newest era
+	recShared    = 13 // stored at; content: of the receivers records behind it, each with a key of its own
 )
 
 // receiversPerRecord keeps a record within the journal's bound. It is a variable
@@ -144,7 +145,22 @@ func (w *logWriter) spread(x *index, s *Spread, now uint32, content []byte) int 
 		w.know(ref)
 	}
 	body := w.body(now, s.Topic, content)
-	w.receivers(s.receivers, func(ref Ref) uint64 { return x.get(ref).last() })
+	w.receivers(len(s.receivers), func(i int) (Ref, uint64) {
+		ref := s.receivers[i]
+		return ref, x.get(ref).last()
+	})
+	return body
+}
+
+func (w *logWriter) shared(puts []*Put, now uint32, _ uint32, content []byte) int {
+	for _, p := range puts {
+		w.know(p.Ref)
+	}
+	w.begin(recShared)
+	w.uvarint(uint64(now))
+	w.batch.Buf = append(w.batch.Buf, content...)
+	body := w.end()
+	w.receivers(len(puts), func(i int) (Ref, uint64) { return puts[i].Ref, puts[i].Seq })
 	return body
 }
 
@@ -156,16 +172,20 @@ func (w *logWriter) body(now uint32, topic string, content []byte) int {
 	return w.end()
 }
 
-func (w *logWriter) receivers(refs []Ref, seq func(Ref) uint64) {
-	for len(refs) > 0 {
-		n := min(len(refs), receiversPerRecord)
-		w.begin(recReceivers)
-		for _, ref := range refs[:n] {
-			w.uvarint(uint64(ref))
-			w.uvarint(seq(ref))
+func (w *logWriter) receivers(n int, of func(i int) (Ref, uint64)) {
+	for i := range n {
+		if i%receiversPerRecord == 0 {
+			if i > 0 {
+				w.end()
+			}
+			w.begin(recReceivers)
 		}
+		ref, seq := of(i)
+		w.uvarint(uint64(ref))
+		w.uvarint(seq)
+	}
+	if n > 0 {
 		w.end()
-		refs = refs[n:]
 	}
 }
 

@@ -1,7 +1,6 @@
 package inbox
 
 import (
-	"cmp"
 	"errors"
 	"slices"
 
@@ -24,18 +23,11 @@ type replay struct {
 	orphans int
 	body    uint32 // of the last body record, for the receivers behind it
 	last    struct {
-		dead  bool // it has expired
-		topic string
-		key   key // of a spread with an id, else hash 0
-		first first
+		key     key // of a spread with an id, else hash 0
+		first   first
+		id      []byte // of a shared message: each of its receivers has the key
+		expires uint32 // of those keys
 	}
-}
-
-// found is a message of a device in the log.
-type found struct {
-	ref  Ref
-	body uint32
-	seq  uint64
 }
 
 // record takes one record.
@@ -49,8 +41,8 @@ func (r *replay) record(pos journal.Pos, rec []byte) error {
 		r.device(pos, &f)
 	case recMessage:
 		r.message(pos, &f)
-	case recBody:
-		r.spread(pos, &f)
+	case recBody, recShared:
+		r.spread(pos, rec[0], &f)
 	case recReceivers:
 		r.receivers(&f)
 	case recAcks:
@@ -179,7 +171,7 @@ func (r *replay) content(pos journal.Pos, content []byte, stored uint32, ref Ref
 	if m.parseContent(content) != nil {
 		return 0
 	}
-	r.last.key = key{}
+	r.last.key, r.last.id = key{}, r.last.id[:0]
 	if expires := keyExpires(stored, m.TTL); len(m.ID) > 0 && expires > r.now {
 		r.last.first = first{seq: seq, expires: expires}
 		if r.last.key = r.x.spreadKey(topic, m.ID); ref != 0 {
@@ -187,29 +179,60 @@ func (r *replay) content(pos journal.Pos, content []byte, stored uint32, ref Ref
 		}
 		r.x.keys.set(r.last.key, r.last.first)
 	}
-	if stored+m.TTL <= r.now {
+	return r.newBody(pos, len(content), stored+m.TTL)
+}
+
+// shared makes the body of a message of several puts, and notes its id for the
+// receivers behind it.
+func (r *replay) shared(pos journal.Pos, content []byte, stored uint32) uint32 {
+	var m Message
+	if m.parseContent(content) != nil {
 		return 0
 	}
-	body := r.x.newBody(len(content), stored+m.TTL)
+	r.last.key, r.last.id = key{}, r.last.id[:0]
+	if r.last.expires = keyExpires(stored, m.TTL); r.last.expires > r.now {
+		r.last.id = append(r.last.id, m.ID...)
+	}
+	return r.newBody(pos, len(content), stored+m.TTL)
+}
+
+func (r *replay) newBody(pos journal.Pos, size int, expires uint32) uint32 {
+	if expires <= r.now {
+		return 0
+	}
+	body := r.x.newBody(size, expires)
 	r.x.settle(body, uint64(pos))
 	return body
 }
 
-func (r *replay) spread(pos journal.Pos, f *fields) {
-	stored, topic := uint32(f.uvarint()), string(f.bytes())
+func (r *replay) spread(pos journal.Pos, kind byte, f *fields) {
+	stored, topic := uint32(f.uvarint()), ""
+	if kind == recBody {
+		topic = string(f.bytes())
+	}
 	if f.short {
 		return
 	}
 	r.forget(r.body) // one that nobody was found for
-	r.body = r.content(pos, f.b, stored, 0, topic, 0)
+	if kind == recShared {
+		r.body = r.shared(pos, f.b, stored)
+	} else {
+		r.body = r.content(pos, f.b, stored, 0, topic, 0)
+	}
 }
 
 func (r *replay) receivers(f *fields) {
 	n := uint64(0)
 	for len(f.b) > 0 {
 		ref, seq := Ref(f.uvarint()), f.uvarint()
+		if f.short || ref == 0 {
+			return
+		}
 		n++
-		if !f.short && ref != 0 && r.wants(ref, seq) && r.body != 0 {
+		if len(r.last.id) > 0 {
+			r.x.keys.set(r.x.keyOf(ref, r.last.id), first{seq: seq, expires: r.last.expires})
+		}
+		if r.wants(ref, seq) && r.body != 0 {
 			r.add(ref, seq, r.body)
 		}
 	}
@@ -217,47 +240,6 @@ func (r *replay) receivers(f *fields) {
 		r.last.first.seq += n
 		r.x.keys.set(r.last.key, r.last.first)
 	}
-}
-
-func (r *replay) add(ref Ref, seq uint64, body uint32) {
-	r.x.bodies.at(body).refs++
-	r.items = append(r.items, found{ref, body, seq})
-	if len(r.items) > r.check {
-		r.prune(false)
-		r.check = 2*len(r.items) + 1<<20
-	}
-}
-
-// forget drops a body that has no items.
-func (r *replay) forget(body uint32) {
-	if body != 0 && r.x.bodies.at(body).refs == 0 {
-		r.x.dropBody(body)
-		if r.body == body {
-			r.body = 0
-		}
-	}
-}
-
-func (r *replay) drop(body uint32) {
-	r.x.bodies.at(body).refs--
-	r.forget(body)
-}
-
-// prune drops what has been acknowledged since it was found; at the end also
-// what is nobody's.
-func (r *replay) prune(final bool) {
-	kept := r.items[:0]
-	for _, it := range r.items {
-		if d := r.x.get(it.ref); d == nil && final || d != nil && it.seq <= d.acked {
-			if d == nil {
-				r.orphans++
-			}
-			r.drop(it.body)
-		} else {
-			kept = append(kept, it)
-		}
-	}
-	r.items = kept
 }
 
 func (r *replay) subscription(kind byte, f *fields) {
@@ -301,79 +283,6 @@ func (r *replay) key(f *fields) {
 	r.x.keys.set(k, first{seq: seq, expires: expires})
 }
 
-// finish puts what was found into the inboxes. After a loss every stream begins
-// a new era; a message whose device is not there, and was not removed, is a sign
-// of one: an oldest segment that is missing looks like one that was dropped.
-func (r *replay) finish(lossy bool) (orphans int) {
-	x := r.x
-	r.forget(r.body)
-	r.prune(true)
-	lossy = lossy || r.orphans > 0
-	x.ids.Rebuilt()
-	// Copies of the cleaner come later in the log than their neighbours.
-	slices.SortStableFunc(r.items, func(a, b found) int { return cmp.Or(cmp.Compare(a.ref, b.ref), cmp.Compare(a.seq, b.seq)) })
-	x.lossy = lossy
-	for i, it := range r.items {
-		if i+1 < len(r.items) && r.items[i+1].ref == it.ref && r.items[i+1].seq == it.seq {
-			r.drop(it.body) // the copy counts
-			continue
-		}
-		x.recover(it)
-	}
-	r.items = nil
-	for n := range x.ids.End() {
-		if d := x.get(Ref(n + 1)); d != nil {
-			x.fill(d)
-		}
-	}
-	x.keys.began = r.now
-	x.beginEra(r.now)
-	if lossy {
-		for n := range x.ids.End() {
-			if d := x.get(Ref(n + 1)); d != nil {
-				d.era, d.segment = x.era, d.segment&dirtyBit
-				x.fresh = append(x.fresh, Ref(n+1))
-			}
-		}
-	}
-	x.n = Counts{Recovered: x.n.InFlight, InFlight: x.n.InFlight, Bytes: x.n.Bytes}
-	return r.orphans
-}
-
-// recover puts a message at its place in the inbox: behind those that are there
-// already.
-func (x *index) recover(it found) {
-	d := x.get(it.ref)
-	d.reach(it.seq)
-	if d.box == 0 {
-		i, b := x.boxes.alloc()
-		d.box = i
-		*b = box{first: it.seq, expires: ^uint32(0)}
-	}
-	b := x.boxes.at(d.box)
-	for b.first+uint64(b.n) < it.seq {
-		hole := uint32(expired)
-		if x.lossy {
-			hole = lost
-		}
-		x.push(b, hole)
-	}
-	x.push(b, it.body)
-	x.bodies.at(it.body).refs-- // push has counted it again
-	x.n.InFlight++
-}
-
-// fill makes holes behind the last message found, up to the last number given.
-func (x *index) fill(d *device) {
-	if d.box == 0 {
-		return
-	}
-	b := x.boxes.at(d.box)
-	for b.first+uint64(b.n) <= d.last() {
-		x.push(b, expired)
-	}
-}
-
 // contentOf returns the content in a record of a message.
 func contentOf(rec []byte) ([]byte, error) {
 	if len(rec) == 0 {
@@ -388,6 +297,8 @@ func contentOf(rec []byte) ([]byte, error) {
 	case recBody:
 		f.uvarint()
 		f.bytes()
+	case recShared:
+		f.uvarint()
 	default:
 		return nil, errRecord
 	}

@@ -226,8 +226,8 @@ func (s *common) Check() []string {
 func (x *index) plan(c *Commit, w writer) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	for _, op := range c.Ops {
-		op.plan(x, w)
+	for ops := c.Ops; len(ops) > 0; {
+		ops = ops[x.planNext(ops, w):]
 	}
 }
 

@@ -103,7 +103,8 @@ const (
 	Limited                  // a table of the node is full: nothing was stored
 )
 
-// Put is one kept message for one device.
+// Put is one kept message for one device. Puts that follow each other in a commit
+// and have the same Message share its body.
 type Put struct {
 	// Set by the publisher.
 	Device  string
@@ -118,9 +119,10 @@ type Put struct {
 	// Set by the publisher for Remember: what became of it, in its own code.
 	Outcome uint8
 
-	body   uint32
-	record int
-	key    key
+	body    uint32
+	sharers int // puts that are stored with this one's record; 0: with that of another
+	record  int
+	key     key
 }
 
 // Spread is one kept message for the devices of a topic or for all that are
