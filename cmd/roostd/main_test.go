@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -16,7 +17,17 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// asRoostd is the environment variable that makes this binary a roostd, for tests
+// that need one in a process of its own.
+const asRoostd = "ROOSTD_OF_A_TEST"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asRoostd) != "" {
+		main()
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // TestRun: from the command line to ready, and from the signal to a clean end.
 func TestRun(t *testing.T) {
