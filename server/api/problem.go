@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+
+	"roost/server/jsonscan"
 )
 
 // titleTooBig is the title of every 413.
@@ -35,6 +37,17 @@ func invalid(field, detail string) *problem {
 // invalidParameter is a 400 about one parameter of path or query.
 func invalidParameter(name, detail string) *problem {
 	return &problem{Title: "Invalid request", Status: http.StatusBadRequest, Detail: detail, Parameter: name}
+}
+
+// notJSON words an error of the scanner; nil for nil.
+func notJSON(err *jsonscan.Error) *problem {
+	switch {
+	case err == nil:
+		return nil
+	case err.Deep:
+		return invalid("", fmt.Sprintf("byte %d: the value is nested too deeply: at most %d levels are allowed", err.At, maxDepth))
+	}
+	return invalid("", "this is not JSON: "+err.Error())
 }
 
 // failure words an error of the node. what is the device or topic that was asked

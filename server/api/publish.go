@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
+
+	"roost/server/jsonscan"
 )
 
 const (
@@ -137,8 +139,8 @@ func (w *work) readLines(body []byte) *problem {
 	for number, at := 1, 0; len(body) > 0; number++ {
 		line, rest, _ := bytes.Cut(body, []byte{'\n'})
 		body = rest
-		s := scanner{b: line}
-		if s.next(); s.i == len(line) {
+		s := jsonscan.Scanner{Data: line}
+		if s.Done() {
 			continue
 		}
 		if at++; at > maxLines {

@@ -7,7 +7,13 @@ import (
 	"net/http"
 	"strings"
 	"unicode/utf8"
+
+	"roost/server/jsonscan"
 )
+
+// maxDepth bounds the nesting of a payload: a device need not understand more
+// than 64 levels, and the message around it takes one.
+const maxDepth = 60
 
 // field is one field of a publish request.
 type field uint
@@ -64,42 +70,41 @@ func (q *request) has(f field) bool { return q.set&(1<<f) != 0 }
 // payload is removed in b. A field that is null counts as missing, but for the
 // payload.
 func (q *request) parse(b []byte) *problem {
-	s := scanner{b: b}
+	s := jsonscan.Scanner{Data: b, Depth: maxDepth, Leaves: true}
 	devices := q.devices[:0]
 	*q = request{devices: devices}
-	if c := s.next(); c != '{' {
-		if s.i == len(b) {
+	if c := s.Next(); c != '{' {
+		if s.Done() {
 			return invalid("", "the body is empty: want a JSON object")
 		}
-		if bad := s.value(1); bad != nil {
-			return bad
+		if err := s.Value(); err != nil {
+			return notJSON(err)
 		}
 		return invalid("", "the body is a JSON "+typeOf(c)+": want an object")
 	}
-	s.i++
+	s.At++
 	var seen uint
-	if !s.accept('}') {
-		for more := true; more; {
-			if bad := q.member(&s, &seen); bad != nil {
-				return bad
-			}
-			if more = s.accept(','); !more && !s.accept('}') {
-				return s.fail("',' or '}'")
-			}
+	for more := !s.Accept('}'); more; {
+		if bad := q.member(&s, &seen); bad != nil {
+			return bad
+		}
+		var err *jsonscan.Error
+		if more, err = s.More('}'); err != nil {
+			return notJSON(err)
 		}
 	}
-	if s.next(); s.i < len(b) {
+	if !s.Done() {
 		return invalid("", fmt.Sprintf("there is more behind the JSON object, at byte %d: "+
-			"several messages are sent as lines, with the content type application/x-ndjson", s.i))
+			"several messages are sent as lines, with the content type application/x-ndjson", s.At))
 	}
 	return nil
 }
 
 // member reads one key and its value. seen has a bit for each key so far.
-func (q *request) member(s *scanner, seen *uint) *problem {
-	key, bad := s.text()
-	if bad != nil {
-		return bad
+func (q *request) member(s *jsonscan.Scanner, seen *uint) *problem {
+	key, err := s.Text()
+	if err != nil {
+		return notJSON(err)
 	}
 	f := fieldOf(key)
 	if f == field(len(requestFields)) {
@@ -110,16 +115,16 @@ func (q *request) member(s *scanner, seen *uint) *problem {
 		return invalid(name, fmt.Sprintf("field %q is there twice", name))
 	}
 	*seen |= 1 << f
-	if !s.accept(':') {
-		return s.fail("':'")
+	if !s.Accept(':') {
+		return notJSON(s.Fail("':'"))
 	}
-	got := typeOf(s.next())
+	got := typeOf(s.Next())
 	switch {
 	case got == "null" && want != "":
-		return s.literal()
+		return notJSON(s.Value())
 	case got != want && want != "":
-		if bad := s.value(1); bad != nil { // so that what is no JSON at all is called that
-			return bad
+		if err := s.Value(); err != nil { // so that what is no JSON at all is called that
+			return notJSON(err)
 		}
 		return invalid(name, fmt.Sprintf("field %q is a JSON %s: want a JSON %s", name, got, want))
 	}
@@ -128,44 +133,42 @@ func (q *request) member(s *scanner, seen *uint) *problem {
 }
 
 // take reads the value of a field.
-func (q *request) take(s *scanner, f field) (bad *problem) {
+func (q *request) take(s *jsonscan.Scanner, f field) *problem {
+	var err *jsonscan.Error
 	switch f {
 	case fieldDevice:
-		q.device, bad = s.text()
+		q.device, err = s.Text()
 	case fieldDevices:
-		bad = q.takeDevices(s)
+		return q.takeDevices(s)
 	case fieldTopic:
-		q.topic, bad = s.text()
+		q.topic, err = s.Text()
 	case fieldAll:
-		q.all = s.word("true")
-		if !q.all {
-			bad = s.literal()
-		}
+		q.all, err = s.Bool()
 	case fieldClass:
-		q.class, bad = s.text()
+		q.class, err = s.Text()
 	case fieldID:
-		q.id, bad = s.text()
+		q.id, err = s.Text()
 	case fieldTTL:
-		q.ttl, bad = s.number()
+		q.ttl, err = s.Number()
 	case fieldWait:
-		q.wait, bad = s.number()
+		q.wait, err = s.Number()
 	case fieldPace:
-		q.pace, bad = s.number()
+		q.pace, err = s.Number()
 	default:
-		bad = q.takePayload(s, f)
+		return q.takePayload(s, f)
 	}
-	return bad
+	return notJSON(err)
 }
 
 // takePayload reads payload or payload_base64.
-func (q *request) takePayload(s *scanner, f field) *problem {
+func (q *request) takePayload(s *jsonscan.Scanner, f field) *problem {
 	if q.has(fieldBytes) && q.has(fieldPayload) {
 		return invalid("payload_base64", "payload and payload_base64 are both set: want one")
 	}
 	if f == fieldBytes {
-		text, bad := s.text()
+		text, bad := s.Text()
 		if bad != nil {
-			return bad
+			return notJSON(bad)
 		}
 		payload, err := base64.StdEncoding.AppendDecode(make([]byte, 0, base64.StdEncoding.DecodedLen(len(text))), text)
 		if err != nil {
@@ -174,51 +177,47 @@ func (q *request) takePayload(s *scanner, f field) *problem {
 		q.payload = payload
 		return nil
 	}
-	start := s.i
-	s.spaced = false
-	if bad := s.value(1); bad != nil {
+	start := s.At
+	s.Spaced = false
+	if err := s.Value(); err != nil {
+		bad := notJSON(err)
 		bad.Field = "payload"
 		return bad
 	}
-	q.payload = s.b[start:s.i:s.i]
+	q.payload = s.Data[start:s.At:s.At]
 	if !utf8.Valid(q.payload) {
 		// Devices get it in a text message, and would have to hang up.
 		return invalid("payload", "payload is not UTF-8")
 	}
-	if s.spaced {
-		q.payload = compact(q.payload)
+	if s.Spaced {
+		q.payload = jsonscan.Compact(q.payload)
 	}
 	return nil
 }
 
 // takeDevices reads the array of device ids.
-func (q *request) takeDevices(s *scanner) *problem {
-	s.i++
-	if s.accept(']') {
-		return nil
-	}
-	for {
-		if got := typeOf(s.next()); got != "string" {
-			if bad := s.value(1); bad != nil {
-				return bad
+func (q *request) takeDevices(s *jsonscan.Scanner) *problem {
+	s.At++
+	for more := !s.Accept(']'); more; {
+		if got := typeOf(s.Next()); got != "string" {
+			if err := s.Value(); err != nil {
+				return notJSON(err)
 			}
 			return invalid("devices", fmt.Sprintf("devices[%d] is a JSON %s: want a JSON string", len(q.devices), got))
 		}
-		id, bad := s.text()
-		if bad != nil {
-			return bad
+		id, err := s.Text()
+		if err != nil {
+			return notJSON(err)
 		}
 		if q.devices = append(q.devices, id); len(q.devices) > maxDevices {
 			return &problem{Title: titleTooBig, Status: http.StatusRequestEntityTooLarge, Field: "devices",
 				Detail: fmt.Sprintf("devices has more than %d entries", maxDevices)}
 		}
-		if s.accept(']') {
-			return nil
-		}
-		if !s.accept(',') {
-			return s.fail("',' or ']'")
+		if more, err = s.More(']'); err != nil {
+			return notJSON(err)
 		}
 	}
+	return nil
 }
 
 // fieldOf finds the field of a name, the number of fields if there is none. The

@@ -140,7 +140,9 @@ func (f *fields) welcome(w *Welcome) {
 		return
 	}
 	w.Back = Back{Base: back.int(keyBase), Max: back.int(keyMax)}
-	f.note(keyBack, back.err)
+	if back.err != nil {
+		f.note(keyBack, back.err)
+	}
 }
 
 // code reads a close code.

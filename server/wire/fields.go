@@ -1,6 +1,14 @@
 package wire
 
-import "fmt"
+import (
+	"fmt"
+
+	"roost/server/jsonscan"
+)
+
+// maxDepth bounds the nesting of a payload, so that a hostile one costs no
+// stack.
+const maxDepth = 64
 
 // key is a key that some message has in its JSON form.
 type key uint8
@@ -77,41 +85,42 @@ type fields struct {
 // scan finds the fields of the one object that data is.
 func (f *fields) scan(data []byte) *Error {
 	f.data = data
-	s := scanner{b: data}
-	if err := f.object(&s); err != nil {
-		return err
+	s := jsonscan.Scanner{Data: data, Depth: maxDepth}
+	if !s.Accept('{') {
+		return malformed(s.Fail("'{'"))
 	}
-	if s.space() != 0 || s.i != len(data) {
-		return s.fail("the end")
+	for more := !s.Accept('}'); more; {
+		if err := f.member(&s); err != nil {
+			return err
+		}
+		var err *jsonscan.Error
+		if more, err = s.More('}'); err != nil {
+			return malformed(err)
+		}
+	}
+	if !s.Done() {
+		return malformed(s.Fail("the end"))
 	}
 	return nil
 }
 
-func (f *fields) object(s *scanner) *Error {
-	if !s.accept('{') {
-		return s.fail("'{'")
+// member finds one field.
+func (f *fields) member(s *jsonscan.Scanner) *Error {
+	name, err := s.Key()
+	if err != nil {
+		return malformed(err)
 	}
-	for first := true; !s.accept('}'); first = false {
-		if !first && !s.accept(',') {
-			return s.fail("',' or '}'")
-		}
-		name, err := s.text()
-		if err != nil {
-			return err
-		}
-		if !s.accept(':') {
-			return s.fail("':'")
-		}
-		s.space()
-		start := s.i
-		if _, err := s.value(1); err != nil {
-			err.Text = fmt.Sprintf("key %.32q: %s", name, err.Text)
-			return err
-		}
-		at := &f.at[keyOf(name)]
-		at.start, at.end = uint32(start), uint32(s.i)
+	start := s.At
+	if err := s.Value(); err != nil {
+		return &Error{Code: CodeMalformed, Text: fmt.Sprintf("key %.32q: %v", name, err)}
 	}
+	at := &f.at[keyOf(name)]
+	at.start, at.end = uint32(start), uint32(s.At)
 	return nil
+}
+
+func malformed(err *jsonscan.Error) *Error {
+	return &Error{Code: CodeMalformed, Text: err.Error()}
 }
 
 func (f *fields) has(k key) bool { return f.at[k].end != 0 }
@@ -136,65 +145,72 @@ func (f *fields) op() (Op, *Error) {
 	return 0, &Error{Code: CodeUnknown, Text: fmt.Sprintf("unknown type %.32q", name)}
 }
 
-// begin puts a scanner before the value of k, if it is there: a missing key is
-// the zero value.
-func (f *fields) begin(k key) (s scanner, ok bool) {
-	return scanner{b: f.data, i: int(f.at[k].start)}, f.has(k) && f.err == nil
+// wanted reports whether the value of k is to be read: a missing key is the zero
+// value.
+func (f *fields) wanted(k key) bool { return f.has(k) && f.err == nil }
+
+// before returns a scanner before the value of k.
+func (f *fields) before(k key) jsonscan.Scanner {
+	return jsonscan.Scanner{Data: f.data, At: int(f.at[k].start)}
 }
 
-// note keeps the first error.
-func (f *fields) note(k key, err *Error) {
-	if err != nil {
-		err.Text = fmt.Sprintf("key %q: %s", keyNames[k], err.Text)
-		f.err = err
-	}
+// note makes err, about the value of k, the first error.
+func (f *fields) note(k key, err error) {
+	f.err = &Error{Code: CodeMalformed, Text: fmt.Sprintf("key %q: %v", keyNames[k], err)}
 }
 
 func (f *fields) text(k key) []byte {
-	s, ok := f.begin(k)
-	if !ok {
+	if !f.wanted(k) {
 		return nil
 	}
-	v, err := s.text()
-	f.note(k, err)
-	return v
+	v := f.raw(k)
+	if v[0] != '"' {
+		s := f.before(k)
+		f.note(k, s.Fail("a string"))
+		return nil
+	}
+	return jsonscan.Unquote(v)
 }
 
 func (f *fields) uint(k key) uint64 {
-	s, ok := f.begin(k)
-	if !ok {
+	if !f.wanted(k) {
 		return 0
 	}
-	v, err := s.number()
-	f.note(k, err)
+	s := f.before(k)
+	v, err := s.Uint()
+	if err != nil {
+		f.note(k, err)
+	}
 	return v
 }
 
 // int takes a number that fits an int, whatever that is: at most 2^31-1, which
 // is 24 days of milliseconds.
 func (f *fields) int(k key) int {
-	s, ok := f.begin(k)
-	if !ok {
+	if !f.wanted(k) {
 		return 0
 	}
-	v, err := s.number()
+	s := f.before(k)
+	v, err := s.Uint()
 	if err == nil && v > maxInt {
-		err = s.fail("an integer of at most 31 bits")
+		err = s.Fail("an integer of at most 31 bits")
 	}
-	f.note(k, err)
+	if err != nil {
+		f.note(k, err)
+	}
 	return int(v)
 }
 
 func (f *fields) bool(k key) bool {
-	s, ok := f.begin(k)
-	if !ok {
+	if !f.wanted(k) {
 		return false
 	}
-	c := s.b[s.i]
-	if c != 't' && c != 'f' {
-		f.note(k, s.fail("true or false"))
+	s := f.before(k)
+	v, err := s.Bool()
+	if err != nil {
+		f.note(k, err)
 	}
-	return c == 't'
+	return v
 }
 
 // need makes a missing key an error.
