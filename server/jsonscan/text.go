@@ -60,8 +60,8 @@ func unescape(quoted []byte) []byte {
 }
 
 // plain returns how many bytes of b, from its start, need no look within a
-// string: all but the quote, the backslash and control characters. It takes
-// eight at a time, which costs what two or three cost one by one.
+// string: all but the quote, the backslash and control characters. It looks at
+// eight at a time.
 func plain(b []byte) (n int) {
 	const ones, tops = 0x0101010101010101, 0x8080808080808080
 	for ; len(b)-n >= 8; n += 8 {
