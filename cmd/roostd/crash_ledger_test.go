@@ -61,8 +61,7 @@ func (l *ledger) send(c *http.Client, body string, ids, to []string) {
 			l.mu.Lock()
 			l.lost++
 			l.mu.Unlock()
-			l.n.mu.Lock() // until it is there again
-			l.n.mu.Unlock()
+			l.n.await()
 			continue
 		}
 		if status != http.StatusOK || len(results) != len(ids) {

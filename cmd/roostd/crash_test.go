@@ -113,6 +113,12 @@ func (n *node) kill() {
 	n.cmd.Wait()
 }
 
+// await waits while the node is being killed or started.
+func (n *node) await() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+}
+
 // post publishes; it reports false when the connection was lost or the node is not
 // there.
 func (n *node) post(c *http.Client, kind, body string) (status int, results []result, ok bool) {
