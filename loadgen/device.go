@@ -52,6 +52,9 @@ func (c *client) deviceMessage(pc poller.Conn, st *connState, ev *ws.Event) {
 		return
 	}
 	s, now := c.session(st), c.since()
+	if st.stage == stageReady && st.conn != s.Current() {
+		return // it was replaced, and the node will close it
+	}
 	e := s.OnMessage(st.conn, now, ev.Payload, &c.down)
 	switch e.Kind {
 	case device.Welcome:
@@ -132,6 +135,10 @@ func (c *client) arm(pc poller.Conn, st *connState, now time.Duration) {
 // end of patience with a node that says nothing.
 func (c *client) deviceTime(pc poller.Conn, st *connState) {
 	now := c.since()
+	if st.conn != c.session(st).Current() {
+		pc.SetDeadline(0)
+		return
+	}
 	if st.slow { // it does not read, so it cannot hear that the node is there
 		c.session(st).Heard(st.conn, now)
 	}
@@ -141,9 +148,13 @@ func (c *client) deviceTime(pc poller.Conn, st *connState) {
 	}
 }
 
-// speak says what is due, or owed.
+// speak says what is due, or owed; nothing on a connection that was replaced.
 func (c *client) speak(pc poller.Conn, st *connState, now time.Duration) {
 	s := c.session(st)
+	if st.conn != s.Current() {
+		c.settled(st)
+		return
+	}
 	out, next := s.OnTime(now, c.text[:0])
 	if next.Drop != 0 {
 		c.giveUp(pc, st, next.Err)

@@ -157,7 +157,7 @@ func (s *swarm) finishKept(r *Kept, k *keptLoad, first uint32) (bound []string) 
 	r.API, r.Answered, r.Late = t.api.latency(), t.answered.latency(), t.late.latency()
 	k.collect(r, first)
 	effort := plan.Effort{Loops: len(s.clients) + 1, // publishers are beside them
-		Cores: float64(r.Work.ClientCPU) / float64(max(r.Work.Wall, 1)), Burst: r.Batch, Sent: t.inTime, TooLate: t.tooLate}
+		Cores: float64(r.Work.ClientCPU) / float64(max(r.Work.Wall, 1)), Sent: t.inTime, TooLate: t.tooLate}
 	if r.Open {
 		effort.Planned = plan.Schedule{Rate: r.Rate / float64(r.Batch)}.Count(s.opt.Hold)
 		r.Planned = effort.Planned * r.Batch
