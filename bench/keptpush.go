@@ -161,6 +161,9 @@ func (x *keptRun) profilePush(ctx context.Context, row pushRow) (p *pushProfile,
 	if e.err != nil {
 		return nil, e.err
 	}
+	for _, why := range e.cell.Invalid { // shares stand more than times do
+		x.notes = append(x.notes, fmt.Sprintf("profile of %s: %s", row.name(), why))
+	}
 	if k := e.cell.Result.Kept; k.PerSecond > 0 {
 		p.PerSecond = k.PerSecond
 		if p.Syncs >= 0 {
