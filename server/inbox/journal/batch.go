@@ -76,6 +76,16 @@ func (b *Batch) Cancel() {
 	}
 }
 
+// Cut takes the records from n on out, and one that was begun.
+func (b *Batch) Cut(n int) {
+	b.unseal()
+	if b.open = false; n < len(b.starts) {
+		b.end = int(b.starts[n])
+		b.starts = b.starts[:n]
+	}
+	b.Buf = b.Buf[:b.end]
+}
+
 // Add is Begin, an append of rec, and End.
 func (b *Batch) Add(rec []byte) (int, error) {
 	b.Begin()
