@@ -29,20 +29,6 @@ type FileOptions struct {
 	Random func() uint64
 }
 
-const (
-	// maxQueued bounds the commits that wait for the disk, maxQueuedBytes what
-	// is in them.
-	maxQueued      = 16 << 10
-	maxQueuedBytes = 256 << 20
-
-	// batchBytes is about how much goes into one batch, beside the last commit.
-	batchBytes = 1 << 20
-
-	// lazyRecords is how many acknowledgements, and new devices, one batch
-	// takes.
-	lazyRecords = 16 << 10
-)
-
 // File is a Store on disk: what it has accepted outlives the process and the
 // machine. Commits that wait are written and synced together, by one goroutine;
 // acknowledgements follow within a second or with the next commit that comes.
@@ -144,24 +130,6 @@ func (f *File) Commit(c *Commit) {
 	c.Done(c)
 }
 
-// size returns about how many bytes the commit's messages have.
-func (c *Commit) size() (n int) {
-	for _, op := range c.Ops {
-		n += 64
-		switch op := op.(type) {
-		case *Put:
-			n += len(op.Message.Payload)
-		case *Spread:
-			n += len(op.Message.Payload)
-		case *Latest:
-			if op.Message != nil {
-				n += len(op.Message.Payload)
-			}
-		}
-	}
-	return n
-}
-
 // Tick implements Store.
 func (f *File) Tick() {
 	f.x.sweep()
@@ -169,124 +137,6 @@ func (f *File) Tick() {
 	f.tick = true
 	f.wake.Signal()
 	f.mu.Unlock()
-}
-
-// run is the committing goroutine.
-func (f *File) run() {
-	defer close(f.ended)
-	for f.wait() {
-		f.Step()
-	}
-	f.Step() // what is still queued
-}
-
-// wait waits for something to do; it reports false when the store is closed.
-func (f *File) wait() bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for len(f.queue) == 0 && !f.tick && !f.closed && !f.cleaner.busy {
-		f.wake.Wait()
-	}
-	return !f.closed
-}
-
-// Step writes what waits, in batches, and does a part of the cleaning. It
-// reports whether there was anything to do. The committing goroutine calls it;
-// with FileOptions.Manual, the test.
-func (f *File) Step() bool {
-	f.mu.Lock()
-	tick := f.tick
-	f.tick = false
-	f.mu.Unlock()
-	did := false
-	for f.take() {
-		did = true
-		f.write(f.taken, false)
-	}
-	if tick {
-		f.write(nil, true)
-		f.w.reset()
-		f.w.trim()
-		f.cleaner.trim()
-	}
-	return f.cleaner.step() || did || tick
-}
-
-// take moves the commits of the next batch to f.taken.
-func (f *File) take() bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.taken = f.taken[:0]
-	n, size := 0, 0
-	for n < len(f.queue) && size < batchBytes {
-		c := f.queue[n]
-		if c.isAlone() && n > 0 {
-			break
-		}
-		size += c.size()
-		n++
-		if c.isAlone() {
-			break
-		}
-	}
-	f.taken = append(f.taken, f.queue[:n]...)
-	f.bytes -= size
-	rest := copy(f.queue, f.queue[n:])
-	clear(f.queue[rest:])
-	f.queue = f.queue[:rest]
-	return n > 0
-}
-
-// isAlone reports whether the commit must not share a batch.
-func (c *Commit) isAlone() bool {
-	for _, op := range c.Ops {
-		if op.alone() {
-			return true
-		}
-	}
-	return false
-}
-
-// write makes one batch of the commits, syncs it and says what came of it.
-func (f *File) write(cs []*Commit, lazily bool) {
-	f.w.reset()
-	cs = f.admit(cs)
-	for _, c := range cs {
-		f.x.plan(c, &f.w)
-	}
-	if lazily {
-		f.x.mu.Lock()
-		f.w.lazily(lazyRecords)
-		f.x.mu.Unlock()
-	}
-	err := f.w.err
-	if err == nil && f.w.batch.Len() > 0 {
-		err = f.journal.Append(&f.w.batch, true)
-	}
-	if err == nil {
-		f.x.mu.Lock()
-		f.w.done()
-		f.x.mu.Unlock()
-		f.x.commit(cs, &f.w)
-	} else {
-		f.cleaner.pressed = f.cleaner.pressed || errors.Is(err, journal.ErrFull)
-		f.x.undo(cs, wrapDisk(err))
-		f.x.mu.Lock()
-		f.w.failed()
-		f.x.mu.Unlock()
-	}
-	for i, c := range cs {
-		cs[i] = nil
-		c.Done(c)
-	}
-}
-
-// wrapDisk puts an error of the journal into ours.
-func wrapDisk(err error) error {
-	if errors.Is(err, journal.ErrFull) {
-		return fmt.Errorf("%w: %w", ErrFull, err)
-	}
-	return fmt.Errorf("%w: %w", ErrFailed, err)
 }
 
 // fetchTries is how often Fetch looks again when a message was moved while it
@@ -358,7 +208,9 @@ func (f *File) Close() error {
 	f.wake.Signal()
 	f.mu.Unlock()
 	<-f.ended
-	f.Step()
+	for f.take() { // Manual
+		f.write(f.taken, false)
+	}
 	for {
 		f.x.mu.Lock()
 		left := len(f.x.dirty) + len(f.x.fresh)

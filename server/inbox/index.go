@@ -33,6 +33,7 @@ type index struct {
 	bodies      slab[body]
 	topics      topics
 	keys        keys
+	idBytes     int64          // of the ids of devices
 	lives       map[Ref]uint32 // how many devices that had the number were removed; most are not in it
 	era         uint32         // the newest
 	serial      uint32         // of the newest body
@@ -60,16 +61,18 @@ type device struct {
 	box   uint32 // 0: nothing waits
 	subs  uint32 // first subscription, 0 for none
 	// segment is the number of the segment that holds its newest record of
-	// state, 0 for none; dirtyBit says that it is in index.dirty.
+	// state, 0 for none; dirtyBit says that it is in index.dirty, eraBit that its
+	// era is newer than the log's.
 	segment uint32
 }
 
-// Parts of device.segment: numbers of segments wrap around in 30 bits, and 0 is
+// Parts of device.segment: numbers of segments wrap around in 29 bits, and 0 is
 // left for a device that is in no record.
 const (
 	dirtyBit       = 1 << 31
 	segmentPending = 1 << 30 // its record is being written
-	segmentMask    = 1<<30 - 1
+	eraBit         = 1 << 29
+	segmentMask    = 1<<29 - 1
 )
 
 func (d *device) last() uint64 { return d.acked + uint64(d.lag) }
@@ -132,6 +135,7 @@ func (x *index) add(id []byte) (Ref, *device, error) {
 	if !ok {
 		return 0, nil, ErrDevices
 	}
+	x.idBytes += int64(len(id))
 	for x.devices.end < n+2 {
 		x.devices.alloc() // numbers of devices are those of their ids
 	}

@@ -2,6 +2,7 @@ package inbox
 
 import (
 	"fmt"
+	"syscall"
 	"testing"
 
 	"roost/server/inbox/journal"
@@ -77,3 +78,82 @@ func TestAcknowledgedWhileCopied(t *testing.T) {
 		t.Error(problems)
 	}
 }
+
+// TestEraMeanwhile: a device begins a new era while its record, or anything else, is
+// being written: the era is not lost with a restart.
+func TestEraMeanwhile(t *testing.T) {
+	for name, logged := range map[string]bool{"new": false, "logged": true} {
+		m, fs := newMeanwhile(t, Limits{})
+		o := m.open("a")
+		if logged {
+			m.Tick()
+			m.Step()
+		}
+		var later Opened
+		fs.do = func() {
+			later, _ = m.Open([]byte("a"), Resume{Given: true, Epoch: o.Epoch.Append(nil), Seq: 77})
+		}
+		m.put("a", "", 10)
+		if later.Epoch == o.Epoch {
+			t.Fatal("no new era")
+		}
+		m.Tick()
+		m.Step()
+		m = m.again()
+		if i, _ := m.Lookup([]byte("a")); i.Epoch != later.Epoch || i.Last != 1 {
+			t.Errorf("%s: %+v, want epoch %s", name, i, later.Epoch)
+		}
+	}
+}
+
+// TestEraInBatch: a device begins a new era between two commits of a batch: what the
+// first one says about it stays.
+func TestEraInBatch(t *testing.T) {
+	m, _ := newMeanwhile(t, Limits{})
+	o := m.open("a")
+	m.put("a", "", 10)
+	sub := &Subscription{Ref: o.Ref, Topic: "t", On: true}
+	between := opFunc(func() {
+		later, _ := m.x.open([]byte("a"), Resume{Given: true, Epoch: o.Epoch.Append(nil), Seq: 77})
+		o.Epoch = later.Epoch
+	})
+	if c := m.do(sub, between, &Put{Device: "a", Message: &Message{TTL: 60}}); c.Err != nil || sub.Err != nil {
+		t.Fatal(c.Err, sub.Err)
+	}
+	m = m.again()
+	if i, _ := m.Lookup([]byte("a")); i.Epoch != o.Epoch || len(i.Topics) != 1 || i.Last != 2 {
+		t.Errorf("%+v, want epoch %s", i, o.Epoch)
+	}
+}
+
+// TestEraFails: and when the batch is not written, the era is logged with the next
+// one.
+func TestEraFails(t *testing.T) {
+	m, _ := newMeanwhile(t, Limits{})
+	o := m.open("a")
+	m.put("a", "", 10)
+	later, _ := m.Open([]byte("a"), Resume{Given: true, Epoch: o.Epoch.Append(nil), Seq: 77})
+	m.disk.Fail(diskfault.OpWrite, 0, 100, syscall.EIO)
+	for range 2 {
+		if c := m.do(&Put{Device: "a", Message: &Message{TTL: 60}}); c.Err == nil {
+			t.Fatal("it was written")
+		}
+		m.Tick()
+		m.Step()
+	}
+	m.disk.Fail(diskfault.OpWrite, 0, 0, nil)
+	m.Tick()
+	m.Step()
+	m = m.again()
+	if i, _ := m.Lookup([]byte("a")); i.Epoch != later.Epoch {
+		t.Errorf("%+v, want epoch %s", i, later.Epoch)
+	}
+}
+
+// opFunc is what happens while a commit is planned.
+type opFunc func()
+
+func (f opFunc) plan(*index, writer)   { f() }
+func (f opFunc) commit(*index, writer) {}
+func (f opFunc) undo(*index)           {}
+func (f opFunc) alone() bool           { return false }

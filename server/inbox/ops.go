@@ -146,6 +146,7 @@ func (x *index) remove(ref Ref) {
 	// one by going on with the fence.
 	*d = device{fence: d.fence + 1}
 	x.lives[ref]++ // the keys of this one mean nothing to the next
+	x.idBytes -= int64(len(x.ids.ID(uint32(ref) - 1)))
 	x.ids.Remove(uint32(ref) - 1)
 	x.era++
 }

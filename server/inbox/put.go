@@ -48,7 +48,7 @@ func (p *Put) stage(x *index, d *device, body uint32, now uint32) {
 	p.body = body
 	p.Seq = x.give(d, body)
 	if len(p.Message.ID) > 0 {
-		x.keys.set(p.key, first{seq: p.Seq, expires: keyExpires(now, p.Message.TTL)})
+		x.keys.set(p.key, first{seq: p.Seq, expires: keyExpires(now, p.Message.TTL), size: uint16(len(p.Message.ID))})
 	}
 }
 

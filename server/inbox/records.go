@@ -10,8 +10,9 @@ import (
 // length before them, the last field takes the rest.
 //
 // Replayed in the order of the log they make the index. A device record is all
-// that there is to say about a device but its messages; records of messages may
-// come again, and out of order, when the cleaner has copied them.
+// that there is to say about a device but its messages, as of what was committed:
+// so it stands in front of whatever its batch says about the device. Records of
+// messages may come again, and out of order, when the cleaner has copied them.
 const (
 	recDevice    = 1  // number, era, acked, lag, id, topics: count and each
 	recMessage   = 2  // number, seq, stored at (s since 1970); content
@@ -26,25 +27,29 @@ const (
 	recKey       = 11 // number or 0, expires, seq, topic, id: an idempotency key whose message is gone
 	recEra       = 12 // the newest era
 	recShared    = 13 // stored at; content: of the receivers records behind it, each with a key of its own
+	recEpoch     = 14 // number, era: the device's from here on
+	recCopy      = 15 // receivers at first, stored at, topic; content: a body record that was copied
 )
 
 // receiversPerRecord keeps a record within the journal's bound. It is a variable
 // for tests.
 var receiversPerRecord = 500_000
 
-// logWriter is the writer of File: it appends records to a batch. It is used
-// with index.mu held.
+// logWriter is the writer of File: it appends records to a batch. It belongs to the
+// committing goroutine; what it says of the index it says with index.mu held.
 type logWriter struct {
 	x       *index
 	batch   journal.Batch
 	content []byte
 	logged  []loggedDevice // device records in the batch
+	eras    []Ref          // who has an era record in it
 	acks    []Ref          // whose acknowledgements are in it
 	fresh   []Ref          // taken from index.fresh for it
 	err     error          // a record that the batch did not take
 }
 
-// loggedDevice remembers what to restore if the batch fails.
+// loggedDevice remembers what to restore if the batch fails: device.segment without
+// dirtyBit.
 type loggedDevice struct {
 	ref     Ref
 	segment uint32
@@ -52,7 +57,21 @@ type loggedDevice struct {
 
 func (w *logWriter) reset() {
 	w.batch.Reset()
-	w.logged, w.acks, w.fresh, w.err = w.logged[:0], w.acks[:0], w.fresh[:0], nil
+	w.logged, w.eras, w.acks, w.fresh, w.err = w.logged[:0], w.eras[:0], w.acks[:0], w.fresh[:0], nil
+}
+
+// writerMark is a place in a batch to go back to.
+type writerMark struct{ records, logged, eras int }
+
+func (w *logWriter) mark() writerMark {
+	return writerMark{w.batch.Len(), len(w.logged), len(w.eras)}
+}
+
+// back takes out what was written since the mark.
+func (w *logWriter) back(to writerMark) {
+	w.restore(to)
+	w.batch.Cut(to.records)
+	w.logged, w.eras, w.err = w.logged[:to.logged], w.eras[:to.eras], nil
 }
 
 // trim gives up the memory of a burst.
@@ -60,7 +79,7 @@ func (w *logWriter) trim() {
 	if cap(w.batch.Buf) > keepBytes {
 		w.batch = journal.Batch{}
 	}
-	w.logged, w.acks = trimmed(w.logged), trimmed(w.acks)
+	w.logged, w.eras, w.acks, w.fresh = trimmed(w.logged), trimmed(w.eras), trimmed(w.acks), trimmed(w.fresh)
 	w.x.mu.Lock()
 	w.x.fresh, w.x.dirty = trimmed(w.x.fresh), trimmed(w.x.dirty)
 	w.x.mu.Unlock()
@@ -105,17 +124,27 @@ func (w *logWriter) message(m *Message) []byte {
 	return w.content
 }
 
-// know logs a device before the first record that names it.
+// know logs a device, or its new era, before the first record that names it.
 func (w *logWriter) know(ref Ref) {
-	if d := w.x.get(ref); d != nil && d.segment&^dirtyBit == 0 {
+	d := w.x.get(ref)
+	switch {
+	case d == nil:
+	case d.segment&(segmentPending|segmentMask) == 0:
 		w.device(ref, d)
+	case d.segment&eraBit != 0:
+		d.segment &^= eraBit
+		w.eras = append(w.eras, ref)
+		w.begin(recEpoch)
+		w.uvarint(uint64(ref))
+		w.uvarint(uint64(d.era))
+		w.end()
 	}
 }
 
 // device logs all there is to say about a device.
 func (w *logWriter) device(ref Ref, d *device) {
 	w.logged = append(w.logged, loggedDevice{ref, d.segment &^ dirtyBit})
-	d.segment |= segmentPending
+	d.segment = d.segment&dirtyBit | segmentPending
 	w.begin(recDevice)
 	w.uvarint(uint64(ref))
 	w.uvarint(uint64(d.era))
@@ -141,11 +170,16 @@ func (w *logWriter) put(ref Ref, seq uint64, now uint32, _ uint32, content []byt
 }
 
 func (w *logWriter) spread(x *index, s *Spread, now uint32, content []byte) int {
-	for _, ref := range s.receivers {
-		w.know(ref)
+	for i, ref := range s.receivers {
+		if w.know(ref); i%slice == slice-1 {
+			x.pause()
+		}
 	}
 	body := w.body(now, s.Topic, content)
 	w.receivers(len(s.receivers), func(i int) (Ref, uint64) {
+		if i%slice == slice-1 {
+			x.pause()
+		}
 		ref := s.receivers[i]
 		return ref, x.get(ref).last()
 	})
@@ -215,32 +249,44 @@ func (w *logWriter) remove(ref Ref) {
 	w.begin(recRemove)
 	w.uvarint(uint64(ref))
 	w.end()
+	w.era(w.x.era + 1) // which whoever comes under its id will have
 }
 
-func (w *logWriter) era() {
+func (w *logWriter) era(era uint32) {
 	w.begin(recEra)
-	w.uvarint(uint64(w.x.era))
+	w.uvarint(uint64(era))
 	w.end()
 }
 
 func (w *logWriter) place(record int) uint64 { return uint64(w.batch.Pos(record)) }
 
-// lazily logs what may wait: new devices, and how far others have acknowledged,
-// at most so many of each.
+// lazily logs what may wait: new devices and eras, and how far others have
+// acknowledged, at most so many of each, and about flushBytes.
 func (w *logWriter) lazily(atMost int) {
 	x := w.x
+	x.mu.Lock()
+	defer x.mu.Unlock()
 	n := min(len(x.fresh), atMost)
 	w.fresh = append(w.fresh, x.fresh[:n]...)
-	for _, ref := range w.fresh {
-		w.know(ref)
-	}
 	x.fresh = x.fresh[:copy(x.fresh, x.fresh[n:])]
-	n = min(len(x.dirty), atMost)
-	if n == 0 {
+	for i, ref := range w.fresh {
+		if w.batch.Bytes() > flushBytes {
+			x.fresh = append(x.fresh, w.fresh[i:]...)
+			w.fresh = w.fresh[:i]
+			break
+		}
+		if w.know(ref); i%slice == slice-1 {
+			x.pause()
+		}
+	}
+	if n = min(len(x.dirty), atMost); n == 0 {
 		return
 	}
 	w.begin(recAcks)
-	for _, ref := range x.dirty[:n] {
+	for i, ref := range x.dirty[:n] {
+		if i%slice == slice-1 {
+			x.pause() // what becomes dirty meanwhile comes behind
+		}
 		if d := x.get(ref); d != nil && d.segment&dirtyBit != 0 {
 			d.segment &^= dirtyBit
 			w.acks = append(w.acks, ref)
@@ -252,28 +298,51 @@ func (w *logWriter) lazily(atMost int) {
 	w.end()
 }
 
-// done notes in which segment device records are.
+// done notes in which segment device records are. A device that has begun an era
+// meanwhile has that still to be logged.
 func (w *logWriter) done() {
 	if w.batch.Len() == 0 {
 		return
 	}
+	w.x.mu.Lock()
+	defer w.x.mu.Unlock()
 	segment := w.batch.Pos(0).Segment() & segmentMask
-	for _, l := range w.logged {
-		if d := w.x.get(l.ref); d != nil {
-			d.segment = d.segment&dirtyBit | segment
+	for i, l := range w.logged {
+		if d := w.x.get(l.ref); d != nil && d.segment&segmentPending != 0 {
+			d.segment = d.segment&(dirtyBit|eraBit) | segment
+		}
+		if i%slice == slice-1 {
+			w.x.pause()
+		}
+	}
+}
+
+// restore takes back what devices were told about records behind the mark.
+func (w *logWriter) restore(to writerMark) {
+	w.x.mu.Lock()
+	defer w.x.mu.Unlock()
+	for i, l := range w.logged[to.logged:] {
+		if d := w.x.get(l.ref); d != nil && d.segment&segmentPending != 0 {
+			d.segment = d.segment&(dirtyBit|eraBit) | l.segment
+		}
+		if i%slice == slice-1 {
+			w.x.pause()
+		}
+	}
+	for _, ref := range w.eras[to.eras:] {
+		if d := w.x.get(ref); d != nil {
+			d.segment |= eraBit
 		}
 	}
 }
 
 // failed takes back what the index was told about the batch.
 func (w *logWriter) failed() {
-	for _, l := range w.logged {
-		if d := w.x.get(l.ref); d != nil {
-			d.segment = d.segment&dirtyBit | l.segment
-		}
-	}
+	w.restore(writerMark{})
+	w.x.mu.Lock()
+	defer w.x.mu.Unlock()
 	for _, ref := range w.fresh {
-		if d := w.x.get(ref); d != nil && d.segment&^dirtyBit == 0 {
+		if d := w.x.get(ref); d != nil && (d.segment&segmentMask == 0 || d.segment&eraBit != 0) {
 			w.x.fresh = append(w.x.fresh, ref)
 		}
 	}

@@ -25,6 +25,7 @@ type replay struct {
 	last    struct {
 		key     key // of a spread with an id, else hash 0
 		first   first
+		counted bool   // first has the number of all receivers
 		id      []byte // of a shared message: each of its receivers has the key
 		expires uint32 // of those keys
 	}
@@ -41,8 +42,8 @@ func (r *replay) record(pos journal.Pos, rec []byte) error {
 		r.device(pos, &f)
 	case recMessage:
 		r.message(pos, &f)
-	case recBody, recShared:
-		r.spread(pos, rec[0], &f)
+	case recBody, recShared, recCopy:
+		r.spread(pos, rec)
 	case recReceivers:
 		r.receivers(&f)
 	case recAcks:
@@ -62,6 +63,12 @@ func (r *replay) record(pos journal.Pos, rec []byte) error {
 		r.key(&f)
 	case recEra:
 		r.x.era = max(r.x.era, uint32(f.uvarint()))
+	case recEpoch:
+		ref, era := Ref(f.uvarint()), uint32(f.uvarint())
+		if d := r.x.get(ref); d != nil {
+			d.era = era
+		}
+		r.x.era = max(r.x.era, era)
 	}
 	if f.short {
 		return errRecord
@@ -106,6 +113,7 @@ func (r *replay) device(pos journal.Pos, f *fields) {
 			f.short = true
 			return
 		}
+		x.idBytes += int64(len(id))
 		for x.devices.end < uint32(ref)+1 {
 			x.devices.alloc()
 		}
@@ -173,7 +181,7 @@ func (r *replay) content(pos journal.Pos, content []byte, stored uint32, ref Ref
 	}
 	r.last.key, r.last.id = key{}, r.last.id[:0]
 	if expires := keyExpires(stored, m.TTL); len(m.ID) > 0 && expires > r.now {
-		r.last.first = first{seq: seq, expires: expires}
+		r.last.first = first{seq: seq, expires: expires, size: uint16(len(topic) + len(m.ID))}
 		if r.last.key = r.x.spreadKey(topic, m.ID); ref != 0 {
 			r.last.key = r.x.keyOf(ref, m.ID)
 		}
@@ -205,19 +213,16 @@ func (r *replay) newBody(pos journal.Pos, size int, expires uint32) uint32 {
 	return body
 }
 
-func (r *replay) spread(pos journal.Pos, kind byte, f *fields) {
-	stored, topic := uint32(f.uvarint()), ""
-	if kind == recBody {
-		topic = string(f.bytes())
-	}
-	if f.short {
+func (r *replay) spread(pos journal.Pos, rec []byte) {
+	b := bodyFields(rec)
+	if b.short {
 		return
 	}
 	r.forget(r.body) // one that nobody was found for
-	if kind == recShared {
-		r.body = r.shared(pos, f.b, stored)
+	if r.last.counted = rec[0] == recCopy; rec[0] == recShared {
+		r.body = r.shared(pos, b.content, b.stored)
 	} else {
-		r.body = r.content(pos, f.b, stored, 0, topic, 0)
+		r.body = r.content(pos, b.content, b.stored, 0, b.topic, b.receivers)
 	}
 }
 
@@ -230,13 +235,13 @@ func (r *replay) receivers(f *fields) {
 		}
 		n++
 		if len(r.last.id) > 0 {
-			r.x.keys.set(r.x.keyOf(ref, r.last.id), first{seq: seq, expires: r.last.expires})
+			r.x.keys.set(r.x.keyOf(ref, r.last.id), first{seq: seq, expires: r.last.expires, size: uint16(len(r.last.id))})
 		}
 		if r.wants(ref, seq) && r.body != 0 {
 			r.add(ref, seq, r.body)
 		}
 	}
-	if r.last.key.hash != 0 {
+	if r.last.key.hash != 0 && !r.last.counted {
 		r.last.first.seq += n
 		r.x.keys.set(r.last.key, r.last.first)
 	}
@@ -280,7 +285,30 @@ func (r *replay) key(f *fields) {
 	if ref != 0 {
 		k = r.x.keyOf(ref, id)
 	}
-	r.x.keys.set(k, first{seq: seq, expires: expires})
+	r.x.keys.set(k, first{seq: seq, expires: expires, size: uint16(len(topic) + len(id))})
+}
+
+// bodyRecord is what a record of content says.
+type bodyRecord struct {
+	receivers uint64 // recCopy: at first
+	stored    uint32
+	topic     string
+	content   []byte
+	short     bool // it is not whole
+}
+
+// bodyFields reads a record of kind recBody, recShared or recCopy.
+func bodyFields(rec []byte) (b bodyRecord) {
+	f := fields{b: rec[1:]}
+	if rec[0] == recCopy {
+		b.receivers = f.uvarint()
+	}
+	b.stored = uint32(f.uvarint())
+	if rec[0] != recShared {
+		b.topic = string(f.bytes())
+	}
+	b.content, b.short = f.b, f.short
+	return b
 }
 
 // contentOf returns the content in a record of a message.
@@ -288,22 +316,20 @@ func contentOf(rec []byte) ([]byte, error) {
 	if len(rec) == 0 {
 		return nil, errRecord
 	}
-	f := fields{b: rec[1:]}
 	switch rec[0] {
 	case recMessage:
+		f := fields{b: rec[1:]}
 		f.uvarint()
 		f.uvarint()
 		f.uvarint()
-	case recBody:
-		f.uvarint()
-		f.bytes()
-	case recShared:
-		f.uvarint()
-	default:
-		return nil, errRecord
+		if f.short {
+			return nil, errRecord
+		}
+		return f.b, nil
+	case recBody, recShared, recCopy:
+		if b := bodyFields(rec); !b.short {
+			return b.content, nil
+		}
 	}
-	if f.short {
-		return nil, errRecord
-	}
-	return f.b, nil
+	return nil, errRecord
 }

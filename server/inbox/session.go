@@ -22,7 +22,8 @@ func (x *index) open(id []byte, r Resume) (o Opened, err error) {
 		// The device has what we have lost: from here on the numbers mean
 		// something else.
 		x.era++
-		d.era, d.segment = x.era, d.segment&dirtyBit
+		d.era = x.era
+		d.segment |= eraBit
 		x.fresh = append(x.fresh, ref)
 	case r.Seq < d.acked:
 		o.From = d.acked + 1

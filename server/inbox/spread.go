@@ -45,7 +45,7 @@ func (s *Spread) plan(x *index, w writer) {
 	s.receivers, s.Receivers = kept, len(kept)
 	x.n.Refused += uint64(s.Refused)
 	if len(s.Message.ID) > 0 {
-		x.keys.set(s.key, first{seq: uint64(s.Receivers), expires: keyExpires(now, s.Message.TTL)})
+		x.keys.set(s.key, first{seq: uint64(s.Receivers), expires: keyExpires(now, s.Message.TTL), size: uint16(len(s.Topic) + len(s.Message.ID))})
 	}
 	s.record = w.spread(x, s, now, content)
 }

@@ -222,12 +222,29 @@ func (s *common) Check() []string {
 	return s.x.check()
 }
 
-// plan plans the operations of one commit.
+// slice is how many operations, devices or the like are gone through before others
+// get at the index: about half a millisecond.
+const slice = 1024
+
+// pause lets others at the index, which is locked.
+func (x *index) pause() {
+	x.mu.Unlock()
+	x.mu.Lock()
+}
+
+// plan plans the operations of one commit. Between slices of them the index is
+// free: only who commits takes or removes messages at the end of inboxes.
 func (x *index) plan(c *Commit, w writer) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	n := 0
 	for ops := c.Ops; len(ops) > 0; {
-		ops = ops[x.planNext(ops, w):]
+		k := x.planNext(ops, w)
+		ops = ops[k:]
+		if n += k; n >= slice {
+			n = 0
+			x.pause()
+		}
 	}
 }
 
@@ -235,9 +252,13 @@ func (x *index) plan(c *Commit, w writer) {
 func (x *index) commit(cs []*Commit, w writer) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	n := 0
 	for _, c := range cs {
 		for _, op := range c.Ops {
 			op.commit(x, w)
+			if n++; n%slice == 0 {
+				x.pause()
+			}
 		}
 		x.n.Commits++
 	}
@@ -245,14 +266,25 @@ func (x *index) commit(cs []*Commit, w writer) {
 
 // undo takes back what was planned for commits that failed with err.
 func (x *index) undo(cs []*Commit, err error) {
+	for _, c := range slices.Backward(cs) {
+		x.unplan(c)
+		c.Err = err
+	}
+	x.mu.Lock()
+	x.n.Failed += uint64(len(cs))
+	x.mu.Unlock()
+}
+
+// unplan takes back what was planned for a commit.
+func (x *index) unplan(c *Commit) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	for _, c := range slices.Backward(cs) {
-		for _, op := range slices.Backward(c.Ops) {
-			op.undo(x)
+	n := 0
+	for _, op := range slices.Backward(c.Ops) {
+		op.undo(x)
+		if n++; n%slice == 0 {
+			x.pause()
 		}
-		c.Err = err
-		x.n.Failed++
 	}
 }
 

@@ -13,6 +13,8 @@ type topics struct {
 	free   []uint32
 	nodes  slab[subscribed]
 	bytes  int64 // of latest values
+
+	subscribed int64 // bytes of the names of all devices' topics
 }
 
 // topic is one topic.
@@ -95,6 +97,7 @@ func (x *index) subscribe(ref Ref, d *device, name string) error {
 	*v = subscribed{ref: ref, topic: it.id, pos: uint32(len(it.members)), next: d.subs}
 	d.subs = i
 	it.members = append(it.members, i)
+	x.topics.subscribed += int64(len(name)) + 1
 	return nil
 }
 
@@ -125,6 +128,7 @@ func (x *index) unsubscribeAll(d *device) {
 func (x *index) leave(node uint32) {
 	v := *x.topics.nodes.at(node)
 	it := x.topics.byID[v.topic]
+	x.topics.subscribed -= int64(len(it.name)) + 1
 	last := it.members[len(it.members)-1]
 	it.members[v.pos] = last
 	x.topics.nodes.at(last).pos = v.pos

@@ -13,6 +13,9 @@ var (
 	// ErrFailed: the disk does not write, or the store is closed. Nothing of the
 	// commit was stored.
 	ErrFailed = errors.New("inbox: the store cannot write")
+	// ErrTooLarge: the commit is larger than the log takes at once, 32 MiB. Nothing
+	// of it was stored, and it never will be.
+	ErrTooLarge = errors.New("inbox: the commit is too large")
 	// ErrBusy: more commits wait than may. Nothing was stored.
 	ErrBusy = errors.New("inbox: too many commits wait")
 
@@ -198,7 +201,8 @@ type Commit struct {
 	// order of the commits, on a goroutine of the store, or on the caller's before
 	// Commit returns. It must not call Commit, and should be quick.
 	Done func(c *Commit)
-	// Err is ErrFull or ErrFailed, wrapped, when nothing was stored.
+	// Err is ErrFull, ErrFailed, ErrTooLarge or ErrBusy, wrapped, when nothing was
+	// stored.
 	Err error
 }
 
