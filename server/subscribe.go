@@ -51,7 +51,7 @@ func (h *handler) subscription(c poller.Conn, st *connState, f wire.Format, on b
 func (h *handler) ask(c poller.Conn, st *connState, topic string, on bool, answer func(*handler, *connState, *wire.Error)) {
 	st.asking++
 	name := c.Handle()
-	sub := &inbox.Subscription{Ref: st.peer.Ref, Topic: topic, On: on}
+	sub := &inbox.Subscription{Ref: st.peer.Ref, Fence: st.peer.Fence, Topic: topic, On: on}
 	h.s.store.Commit(&inbox.Commit{Ops: []inbox.Op{sub}, Done: func(commit *inbox.Commit) {
 		err := errors.Join(commit.Err, sub.Err)
 		if !h.l.Post(poller.TaskFunc(func(l *poller.Loop) { h.stored(l.Conn(name), sub, err, answer) })) {
@@ -205,11 +205,7 @@ func (h *handler) restore(c poller.Conn, st *connState, claims []string) {
 
 // Subscribe implements api.Node.
 func (s *Server) Subscribe(ctx context.Context, device, topic string, on bool) error {
-	info, ok := s.store.Lookup([]byte(device))
-	if !ok {
-		return api.ErrUnknownDevice
-	}
-	sub := &inbox.Subscription{Ref: info.Ref, Topic: strings.Clone(topic), On: on}
+	sub := &inbox.Subscription{Device: strings.Clone(device), Topic: strings.Clone(topic), On: on}
 	err := s.commit(ctx, sub, func() {
 		if sub.Err == nil {
 			s.align(sub)

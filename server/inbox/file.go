@@ -76,6 +76,7 @@ func OpenFile(opt FileOptions) (*File, journal.Recovery, error) {
 	x := newIndex(opt.Limits, opt.Now, 0)
 	x.content = logContent{}
 	r := replay{x: x, now: uint32(opt.Now().Unix())}
+	r.begin()
 	j, recovery, err := journal.Open(journal.Options{FS: opt.FS, SegmentBytes: opt.SegmentBytes, Random: opt.Random}, r.record)
 	if err != nil {
 		return nil, recovery, fmt.Errorf("inbox: %w", err)

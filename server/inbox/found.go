@@ -58,6 +58,7 @@ func (r *replay) prune(final bool) {
 // of one: an oldest segment that is missing looks like one that was dropped.
 func (r *replay) finish(lossy bool) (orphans int) {
 	x := r.x
+	x.limits.Topics = r.topics
 	r.forget(r.body)
 	r.prune(true)
 	lossy = lossy || r.orphans > 0

@@ -26,24 +26,29 @@ type index struct {
 	// mu covers the following.
 	mu sync.Mutex
 
-	ids         *idmap.Map
-	devices     slab[device] // by Ref; Ref is the number in ids + 1
-	boxes       slab[box]
-	chunks      slab[chunk]
-	bodies      slab[body]
-	topics      topics
-	keys        keys
-	idBytes     int64          // of the ids of devices
-	lives       map[Ref]uint32 // how many devices that had the number were removed; most are not in it
-	era         uint32         // the newest
-	serial      uint32         // of the newest body
-	pending     int            // bodies that are planned and not committed
-	subscribing int            // subscriptions that are planned and not committed
-	lossy       bool           // damage was found at the start: holes may be losses
-	dirty       []Ref          // acknowledged since they were last logged
-	fresh       []Ref          // new, or in a new era, and perhaps not logged yet
-	swept       uint32         // where the sweep goes on
-	n           Counts
+	ids     *idmap.Map
+	devices slab[device] // by Ref; Ref is the number in ids + 1
+	boxes   slab[box]
+	chunks  slab[chunk]
+	bodies  slab[body]
+	topics  topics
+	keys    keys
+	idBytes int64        // of the ids of devices
+	lives   map[Ref]life // of numbers whose device was removed; most are not in it
+	era     uint32       // the newest
+	serial  uint32       // of the newest body
+	pending int          // bodies that are planned and not committed
+	lossy   bool         // damage was found at the start: holes may be losses
+	dirty   []Ref        // acknowledged since they were last logged
+	fresh   []Ref        // new, or in a new era, and perhaps not logged yet
+	swept   uint32       // where the sweep goes on
+	n       Counts
+}
+
+// life tells devices that have the same number from those before.
+type life struct {
+	n     uint32 // devices that had the number and were removed
+	fence uint32 // sessions up to this one were theirs
 }
 
 // content keeps the bytes of messages.
@@ -92,7 +97,7 @@ func newIndex(limits Limits, now func() time.Time, storeID uint64) *index {
 	x := &index{limits: limits.withDefaults(), now: now, storeID: storeID, seed: seed, ids: idmap.New(seed), era: 1}
 	x.topics.init()
 	x.keys.init()
-	x.lives = map[Ref]uint32{}
+	x.lives = map[Ref]life{}
 	return x
 }
 

@@ -112,7 +112,7 @@ func (k *keys) remove(of key) {
 
 // keyOf returns the key of a device's message.
 func (x *index) keyOf(ref Ref, id []byte) key {
-	return key{hash: maphash.Bytes(x.seed, id), ref: ref, life: x.lives[ref]}
+	return key{hash: maphash.Bytes(x.seed, id), ref: ref, life: x.lives[ref].n}
 }
 
 // spreadKey returns the key of a message to a topic, "" for all. No topic and no

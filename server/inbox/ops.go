@@ -1,91 +1,115 @@
 package inbox
 
+import "slices"
+
+// plan has a place for the value: a topic, and bytes. So commit cannot fail, and
+// what is logged counts.
 func (l *Latest) plan(x *index, w writer) {
+	it := x.topics.byName[l.Topic]
 	if l.Message == nil {
-		if x.latestOf(l.Topic) == nil {
+		if x.latestOf(l.Topic) == nil && (it == nil || it.setting == 0) {
 			l.Err = ErrUnknown
 			return
 		}
 		w.clear(l.Topic)
 		return
 	}
-	more := int64(len(l.Message.Payload) + len(l.Message.ID) + len(l.Message.Channel) + 8)
-	it := x.topics.byName[l.Topic]
+	more := int64(l.Message.contentSize())
 	if it != nil {
 		more -= int64(len(it.latest)) // which it replaces
 	}
-	if x.topics.bytes+more > x.limits.Latest || it == nil && len(x.topics.byName) >= x.limits.Topics {
+	if x.topics.bytes+x.topics.reserved+more > x.limits.Latest {
 		l.Err = ErrTopics
 		return
 	}
+	if l.topic, l.Err = x.pin(l.Topic); l.Err != nil {
+		return
+	}
+	l.reserved = max(more, 0)
+	x.topics.reserved += l.reserved
+	l.topic.setting++
 	l.record = w.latest(l.Topic, x.seconds()+l.Message.TTL, l.Message)
 }
 
 func (l *Latest) commit(x *index, w writer) {
-	if l.Err != nil {
-		return
-	}
-	if l.Message == nil {
+	switch {
+	case l.Err != nil:
+	case l.Message != nil:
+		x.setLatest(l.topic, l.Message.appendContent(nil), x.seconds()+l.Message.TTL, w.place(l.record))
+		l.settled(x)
+	default:
 		if it := x.topics.byName[l.Topic]; it != nil {
 			x.setLatest(it, nil, 0, 0)
 		}
-		return
 	}
-	it, err := x.makeTopic(l.Topic)
-	if err != nil {
-		l.Err = err
-		return
-	}
-	x.setLatest(it, l.Message.appendContent(nil), x.seconds()+l.Message.TTL, w.place(l.record))
 }
 
-func (l *Latest) undo(*index) { l.Err = nil }
+// settled gives back what plan has reserved.
+func (l *Latest) settled(x *index) {
+	if l.topic != nil {
+		x.topics.reserved -= l.reserved
+		l.topic.setting--
+		x.unpin(l.topic)
+		l.topic = nil
+	}
+}
+
+func (l *Latest) undo(x *index) {
+	l.settled(x)
+	l.Err = nil
+}
 
 func (l *Latest) alone() bool { return false }
 
-// plan judges by what is committed, as long as no other subscription is on its
-// way: the last word on a topic counts, also within a batch.
+// plan judges by what is committed and by what is on its way for the device: the
+// last word on a topic counts, also within a batch. What is logged will be so.
 func (s *Subscription) plan(x *index, w writer) {
-	s.Err, s.nothing, s.planned = nil, false, false
-	d := x.get(s.Ref)
+	s.Err, s.nothing = nil, false
+	d := s.device(x)
 	if d == nil {
 		s.Err = ErrUnknown
 		return
 	}
 	node, n := x.membership(d, s.Topic)
+	on := node != 0
+	for _, before := range x.topics.planned[s.Ref] {
+		if n--; before.On {
+			n += 2
+		}
+		if before.Topic == s.Topic {
+			on = before.On
+		}
+	}
 	switch {
-	case x.subscribing > 0:
-		s.store(x, w)
-	case (node != 0) == s.On:
+	case on == s.On:
 		s.nothing = true
+		return
 	case s.On && n >= MaxSubscriptions:
 		s.Err = ErrSubscriptions
-	case s.On && x.topics.byName[s.Topic] == nil && len(x.topics.byName) >= x.limits.Topics:
-		s.Err = ErrTopics
-	default:
-		s.store(x, w)
+		return
+	case s.On:
+		if s.topic, s.Err = x.pin(s.Topic); s.Err != nil {
+			return
+		}
 	}
-}
-
-// store has it logged; commit decides what it comes to.
-func (s *Subscription) store(x *index, w writer) {
-	s.planned = true
-	x.subscribing++
+	x.topics.planned[s.Ref] = append(x.topics.planned[s.Ref], s)
 	w.subscription(s.Ref, s.Topic, s.On)
 }
 
-// settled says that it is not on its way any more.
-func (s *Subscription) settled(x *index) {
-	if s.planned {
-		s.planned = false
-		x.subscribing--
+// device finds the device that is meant.
+func (s *Subscription) device(x *index) *device {
+	if s.Device != "" {
+		ref, d := x.find([]byte(s.Device))
+		s.Ref = ref
+		return d
 	}
+	if s.Fence != 0 && int32(s.Fence-x.lives[s.Ref].fence) <= 0 {
+		return nil
+	}
+	return x.get(s.Ref)
 }
 
-// commit applies it. The bounds are looked at again: others of the same batch may
-// have filled them. A replay of the log comes to the same end.
 func (s *Subscription) commit(x *index, _ writer) {
-	s.settled(x)
 	if s.Err != nil || s.nothing {
 		return
 	}
@@ -95,10 +119,25 @@ func (s *Subscription) commit(x *index, _ writer) {
 	} else {
 		x.unsubscribe(d, s.Topic)
 	}
+	s.settled(x)
+}
+
+// settled says that it is not on its way any more.
+func (s *Subscription) settled(x *index) {
+	left := slices.DeleteFunc(x.topics.planned[s.Ref], func(o *Subscription) bool { return o == s })
+	if x.topics.planned[s.Ref] = left; len(left) == 0 {
+		delete(x.topics.planned, s.Ref)
+	}
+	if s.topic != nil {
+		x.unpin(s.topic)
+		s.topic = nil
+	}
 }
 
 func (s *Subscription) undo(x *index) {
-	s.settled(x)
+	if s.Err == nil && !s.nothing {
+		s.settled(x)
+	}
 	s.Err, s.nothing = nil, false
 }
 
@@ -145,7 +184,7 @@ func (x *index) remove(ref Ref) {
 	// Sessions of the next device with this number are told from those of this
 	// one by going on with the fence.
 	*d = device{fence: d.fence + 1}
-	x.lives[ref]++ // the keys of this one mean nothing to the next
+	x.lives[ref] = life{x.lives[ref].n + 1, d.fence} // the keys of this one mean nothing to the next
 	x.idBytes -= int64(len(x.ids.ID(uint32(ref) - 1)))
 	x.ids.Remove(uint32(ref) - 1)
 	x.era++

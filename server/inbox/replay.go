@@ -2,6 +2,7 @@ package inbox
 
 import (
 	"errors"
+	"math"
 	"slices"
 
 	"roost/server/idmap"
@@ -21,6 +22,7 @@ type replay struct {
 	check int     // len(items) at which it is worth to look for dead ones
 	// orphans are messages of devices that are not in the log.
 	orphans int
+	topics  int    // the bound: what comes and goes in the log was never there all at once
 	body    uint32 // of the last body record, for the receivers behind it
 	last    struct {
 		key     key // of a spread with an id, else hash 0
@@ -29,6 +31,11 @@ type replay struct {
 		id      []byte // of a shared message: each of its receivers has the key
 		expires uint32 // of those keys
 	}
+}
+
+// begin gets the index ready.
+func (r *replay) begin() {
+	r.topics, r.x.limits.Topics = r.x.limits.Topics, math.MaxInt
 }
 
 // record takes one record.
@@ -145,7 +152,7 @@ func (r *replay) remove(ref Ref) {
 	if r.x.get(ref) != nil {
 		r.x.remove(ref)
 	} else {
-		r.x.lives[ref]++ // its record has gone with a segment, its messages and their keys have not
+		r.x.lives[ref] = life{n: r.x.lives[ref].n + 1} // its record has gone with a segment, its messages and their keys have not
 	}
 }
 
@@ -261,17 +268,23 @@ func (r *replay) subscription(kind byte, f *fields) {
 
 func (r *replay) latest(pos journal.Pos, kind byte, f *fields) {
 	if kind == recClear {
-		if it := r.x.topics.byName[string(f.b)]; it != nil {
-			r.x.setLatest(it, nil, 0, 0)
-		}
+		r.clear(string(f.b))
 		return
 	}
 	name, expires := string(f.bytes()), uint32(f.uvarint())
 	if f.short {
 		return
 	}
-	if it, err := r.x.makeTopic(name); err == nil {
+	if expires <= r.now {
+		r.clear(name)
+	} else if it, err := r.x.makeTopic(name); err == nil {
 		r.x.setLatest(it, slices.Clone(f.b), expires, uint64(pos))
+	}
+}
+
+func (r *replay) clear(topic string) {
+	if it := r.x.topics.byName[topic]; it != nil {
+		r.x.setLatest(it, nil, 0, 0)
 	}
 }
 

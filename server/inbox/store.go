@@ -1,7 +1,6 @@
 package inbox
 
 import (
-	"maps"
 	"slices"
 	"strings"
 )
@@ -187,7 +186,7 @@ func (s *common) Topics(after string, limit int) []TopicInfo {
 	now := s.x.seconds()
 	var all []TopicInfo
 	for name, it := range s.x.topics.byName {
-		if name > after {
+		if name > after && it.shows() {
 			all = append(all, it.info(now))
 		}
 	}
@@ -200,7 +199,7 @@ func (s *common) Topic(name string) (TopicInfo, bool) {
 	s.x.mu.Lock()
 	defer s.x.mu.Unlock()
 	it := s.x.topics.byName[name]
-	if it == nil {
+	if it == nil || !it.shows() {
 		return TopicInfo{}, false
 	}
 	return it.info(s.x.seconds()), true
@@ -287,6 +286,3 @@ func (x *index) unplan(c *Commit) {
 		}
 	}
 }
-
-// sortedTopics returns all topics, for records and checks.
-func (x *index) sortedTopics() []string { return slices.Sorted(maps.Keys(x.topics.byName)) }

@@ -88,8 +88,8 @@ func TestSubscriptionMakesRoom(t *testing.T) {
 	if c := m.do(&Subscription{Ref: o.Ref, Topic: "new"}); c.Err == nil {
 		t.Error("it was stored on a disk that fails")
 	}
-	if m.x.subscribing != 0 {
-		t.Errorf("%d are on their way", m.x.subscribing)
+	if n := len(m.x.topics.planned); n != 0 {
+		t.Errorf("%d are on their way", n)
 	}
 	m.disk.Fail(diskfault.OpWrite, 0, 0, nil)
 	m = m.again()

@@ -15,6 +15,10 @@ type topics struct {
 	bytes  int64 // of latest values
 
 	subscribed int64 // bytes of the names of all devices' topics
+
+	// Of what is planned and not committed.
+	planned  map[Ref][]*Subscription // that will change something
+	reserved int64                   // bytes of latest values
 }
 
 // topic is one topic.
@@ -25,6 +29,8 @@ type topic struct {
 	latest  []byte   // content of the latest value, nil for none
 	expires uint32   // of latest
 	loc     uint64   // of latest
+	pins    int32    // planned operations that need it
+	setting int32    // those of them that set its latest value
 }
 
 // subscribed is a device's membership in a topic: 16 bytes.
@@ -35,9 +41,11 @@ type subscribed struct {
 	next  uint32 // the device's next one, 0 for none
 }
 
-func (t *topics) init() { t.byName, t.byID = map[string]*topic{}, nil }
+func (t *topics) init() {
+	t.byName, t.byID, t.planned = map[string]*topic{}, nil, map[Ref][]*Subscription{}
+}
 
-// make returns the topic, making it if there is room.
+// makeTopic returns the topic, making it if there is room.
 func (x *index) makeTopic(name string) (*topic, error) {
 	t := &x.topics
 	if have := t.byName[name]; have != nil {
@@ -59,9 +67,26 @@ func (x *index) makeTopic(name string) (*topic, error) {
 	return made, nil
 }
 
+// pin keeps a topic, or makes it, for an operation that will need it.
+func (x *index) pin(name string) (*topic, error) {
+	it, err := x.makeTopic(name)
+	if err == nil {
+		it.pins++
+	}
+	return it, err
+}
+
+func (x *index) unpin(it *topic) {
+	it.pins--
+	x.topics.dropTopic(it)
+}
+
+// shows reports whether the topic exists for others than planned operations.
+func (it *topic) shows() bool { return len(it.members) > 0 || it.latest != nil }
+
 // dropTopic forgets a topic that nobody needs.
 func (t *topics) dropTopic(it *topic) {
-	if len(it.members) > 0 || it.latest != nil {
+	if it.shows() || it.pins > 0 {
 		return
 	}
 	delete(t.byName, it.name)

@@ -159,18 +159,27 @@ type Latest struct {
 	Message *Message // nil: remove
 	Err     error    // ErrTopics, or ErrUnknown when there was none to remove
 
-	record int
+	topic    *topic // that is kept for it
+	reserved int64  // bytes
+	record   int
 }
 
 // Subscription puts a device into a topic or takes it out.
 type Subscription struct {
-	Ref   Ref
-	Topic string
-	On    bool
-	Err   error // ErrUnknown, ErrSubscriptions, ErrTopics
+	// Set by whoever asks: the device by its id, or the number of one and the fence
+	// of a session of it. The number's next device is not meant then; a later
+	// session of the same device is. Fence 0 means whoever has the number.
+	Device string
+	Ref    Ref // set by the store when Device is given
+	Fence  uint32
+	Topic  string
+	On     bool
 
-	nothing bool // it is so already
-	planned bool // and counted in index.subscribing
+	// Set by the store.
+	Err error // ErrUnknown, ErrSubscriptions, ErrTopics
+
+	topic   *topic // that is kept for it
+	nothing bool   // it is so already
 }
 
 // Removal forgets a device and what waits for it.
