@@ -1,6 +1,6 @@
 package inbox
 
-// plan finds out what a device gets next: skips and places of messages, not yet
+// fetch finds out what a device gets next: skips and places of messages, not yet
 // their bytes.
 func (x *index) fetch(f *Fetch) {
 	f.Skip, f.Why, f.Items, f.Last, f.Gone, f.Err = 0, "", f.Items[:0], 0, false, nil

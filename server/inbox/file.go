@@ -104,13 +104,6 @@ type logContent struct{}
 
 func (logContent) drop(uint32, *body) {}
 
-// Open implements Store.
-func (f *File) Open(id []byte, r Resume) (Opened, error) {
-	f.x.mu.Lock()
-	defer f.x.mu.Unlock()
-	return f.x.open(id, r)
-}
-
 // Commit implements Store.
 func (f *File) Commit(c *Commit) {
 	size := c.size()
@@ -200,6 +193,7 @@ func (f *File) Counts() Counts {
 
 // Close implements Store.
 func (f *File) Close() error {
+	f.end()
 	f.mu.Lock()
 	if f.closed {
 		f.mu.Unlock()

@@ -40,8 +40,11 @@ func (r *replay) drop(body uint32) {
 // what is nobody's.
 func (r *replay) prune(final bool) {
 	kept := r.items[:0]
-	for _, it := range r.items {
-		if d := r.x.get(it.ref); d == nil && final || d != nil && it.seq <= d.acked {
+	for i, it := range r.items {
+		d := r.x.get(it.ref)
+		if i < r.removed[it.ref] {
+			r.drop(it.body) // of a device that had the number before
+		} else if d == nil && final || d != nil && it.seq <= d.acked {
 			if d == nil {
 				r.orphans++
 			}
@@ -51,6 +54,7 @@ func (r *replay) prune(final bool) {
 		}
 	}
 	r.items = kept
+	clear(r.removed)
 }
 
 // finish puts what was found into the inboxes. After a loss every stream begins

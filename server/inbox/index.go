@@ -41,6 +41,7 @@ type index struct {
 	lossy   bool         // damage was found at the start: holes may be losses
 	dirty   []Ref        // acknowledged since they were last logged
 	fresh   []Ref        // new, or in a new era, and perhaps not logged yet
+	closed  bool         // nobody can begin a session any more
 	swept   uint32       // where the sweep goes on
 	n       Counts
 }

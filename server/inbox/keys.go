@@ -64,16 +64,20 @@ func (k *keys) bytes() (n int64) {
 	return n
 }
 
-// turn drops the oldest generation when it is out of the window.
+// turn drops the oldest generations, those out of the window. It comes before set.
 func (k *keys) turn(now uint32) {
 	if k.began == 0 {
 		k.began = now
 	}
-	if int32(now-k.began) < generationSeconds { // signed: a clock may be set back
-		return
+	for range generations {
+		if int32(now-k.began) < generationSeconds { // signed: a clock may be set back
+			return
+		}
+		copy(k.of[1:], k.of[:])
+		k.of[0] = generation{keys: map[key]first{}}
+		k.began += uint32(generationSeconds)
 	}
-	copy(k.of[1:], k.of[:])
-	k.of[0], k.began = generation{keys: map[key]first{}}, now
+	k.began = now
 }
 
 func (k *keys) get(of key, now uint32) (first, bool) {

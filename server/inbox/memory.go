@@ -21,6 +21,7 @@ type Memory struct {
 // index.mu.
 type memoryContent struct {
 	bytes [][]byte
+	used  int    // of them
 	last  []byte // made by message
 }
 
@@ -34,13 +35,6 @@ func NewMemory(limits Limits, now func() time.Time) *Memory {
 	m := &Memory{common: common{newIndex(limits, now, binary.LittleEndian.Uint64(id[:]))}}
 	m.x.content = &m.content
 	return m
-}
-
-// Open implements Store.
-func (m *Memory) Open(id []byte, r Resume) (Opened, error) {
-	m.x.mu.Lock()
-	defer m.x.mu.Unlock()
-	return m.x.open(id, r)
 }
 
 // Commit implements Store: done before it returns.
@@ -90,6 +84,7 @@ func (m *Memory) Counts() Counts { return m.counts() }
 
 // Close implements Store.
 func (m *Memory) Close() error {
+	m.end()
 	m.planning.Lock()
 	defer m.planning.Unlock()
 	m.closed = true
@@ -106,6 +101,7 @@ func (c *memoryContent) keep(body uint32, content []byte) int {
 		c.bytes = append(c.bytes, nil)
 	}
 	c.bytes[body] = content
+	c.used++
 	return 0
 }
 
@@ -121,7 +117,13 @@ func (c *memoryContent) spread(_ *index, s *Spread, _ uint32, content []byte) in
 	return c.keep(s.body, content)
 }
 
-func (c *memoryContent) drop(i uint32, _ *body) { c.bytes[i] = nil }
+// drop gives the list up when it is empty: it is as long as there were ever bodies.
+func (c *memoryContent) drop(i uint32, _ *body) {
+	c.bytes[i] = nil
+	if c.used--; c.used == 0 && len(c.bytes) > keepEntries {
+		c.bytes = nil
+	}
+}
 
 func (c *memoryContent) latest(string, uint32, *Message) int { return 0 }
 func (c *memoryContent) clear(string)                        {}

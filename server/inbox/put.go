@@ -30,6 +30,7 @@ func (p *Put) accept(x *index, size int, now uint32, had bool) *device {
 	p.Ref = ref
 	if len(p.Message.ID) > 0 {
 		p.key = x.keyOf(ref, p.Message.ID)
+		x.keys.turn(now) // ticks may be late
 		if f, known := x.keys.get(p.key, now); known {
 			p.Verdict, p.Seq, p.First = Duplicate, f.seq, f.outcome
 			x.n.Duplicates++
@@ -37,7 +38,9 @@ func (p *Put) accept(x *index, size int, now uint32, had bool) *device {
 		}
 	}
 	if p.Verdict = x.judge(d, size, now, len(p.Message.ID) > 0, had); p.Verdict != Pending {
-		x.n.Refused++
+		if x.n.Refused++; p.Verdict == Limited {
+			x.n.Limited++
+		}
 		return nil
 	}
 	return d

@@ -20,6 +20,8 @@ type replay struct {
 	now   uint32
 	items []found // messages, in the order of the log
 	check int     // len(items) at which it is worth to look for dead ones
+	// removed says how many of the items came before a device was removed.
+	removed map[Ref]int
 	// orphans are messages of devices that are not in the log.
 	orphans int
 	topics  int    // the bound: what comes and goes in the log was never there all at once
@@ -35,6 +37,7 @@ type replay struct {
 
 // begin gets the index ready.
 func (r *replay) begin() {
+	r.removed = map[Ref]int{}
 	r.topics, r.x.limits.Topics = r.x.limits.Topics, math.MaxInt
 }
 
@@ -138,21 +141,17 @@ func (r *replay) device(pos journal.Pos, f *fields) {
 	}
 }
 
-// remove forgets a device and what was found for it.
+// remove forgets a device, and what was found for it when the list is gone through
+// the next time.
 func (r *replay) remove(ref Ref) {
-	kept := r.items[:0]
-	for _, it := range r.items {
-		if it.ref == ref {
-			r.drop(it.body)
-		} else {
-			kept = append(kept, it)
-		}
+	if len(r.items) > 0 {
+		r.removed[ref] = len(r.items)
 	}
-	r.items = kept
 	if r.x.get(ref) != nil {
 		r.x.remove(ref)
 	} else {
-		r.x.lives[ref] = life{n: r.x.lives[ref].n + 1} // its record has gone with a segment, its messages and their keys have not
+		// Its record has gone with a segment, its messages and their keys have not.
+		r.x.lives[ref] = life{n: r.x.lives[ref].n + 1}
 	}
 }
 

@@ -9,6 +9,7 @@ func (s *Spread) plan(x *index, w writer) {
 	now := x.seconds()
 	if len(s.Message.ID) > 0 {
 		s.key = x.spreadKey(s.Topic, s.Message.ID)
+		x.keys.turn(now)
 		if f, known := x.keys.get(s.key, now); known {
 			s.Verdict, s.Receivers = Duplicate, int(f.seq)
 			x.n.Duplicates++
@@ -16,6 +17,8 @@ func (s *Spread) plan(x *index, w writer) {
 		}
 		if x.keys.len() >= x.limits.Keys {
 			s.Verdict = Limited
+			x.n.Limited++
+			x.n.Refused++
 			return
 		}
 	}

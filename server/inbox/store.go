@@ -1,12 +1,30 @@
 package inbox
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 )
 
 // common is what the stores have in common: everything that memory answers.
 type common struct{ x *index }
+
+// Open implements Store.
+func (s *common) Open(id []byte, r Resume) (Opened, error) {
+	s.x.mu.Lock()
+	defer s.x.mu.Unlock()
+	if s.x.closed {
+		return Opened{}, fmt.Errorf("%w: it is closed", ErrFailed)
+	}
+	return s.x.open(id, r)
+}
+
+// end lets nobody begin a session any more.
+func (s *common) end() {
+	s.x.mu.Lock()
+	s.x.closed = true
+	s.x.mu.Unlock()
+}
 
 // Last implements Store.
 func (s *common) Last(ref Ref, fence uint32) (last, acked uint64) {

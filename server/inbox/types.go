@@ -277,6 +277,7 @@ type Counts struct {
 	Keys       int   // idempotency keys now
 	Duplicates uint64
 	Refused    uint64 // an inbox or a table was full
+	Limited    uint64 // of those: as many idempotency keys were remembered as may be
 	Commits    uint64
 	Failed     uint64 // commits that could not be stored
 	Disk       int64  // bytes on disk now
@@ -322,7 +323,7 @@ type Store interface {
 	AppendID(dst []byte, ref Ref) []byte
 	// Lookup describes a device; it reports false when it is not known.
 	Lookup(id []byte) (Info, bool)
-	// Topics calls f for the topics of a device.
+	// EachTopic calls f for the topics of a device.
 	EachTopic(ref Ref, f func(topic string))
 	// LatestOf returns the latest value of a topic.
 	LatestOf(topic []byte) (Message, bool)
