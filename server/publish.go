@@ -195,7 +195,7 @@ func (k *stored) device(put *inbox.Put) api.Result {
 		if put.Outcome == uint8(delivery.StatusNone) {
 			// A repeat after a restart: what became of the first is seen by
 			// what is known now.
-			if k.s.store.Acked(put.Ref, put.Seq) {
+			if k.s.store.Acked(put) {
 				r.Status = api.StatusAcknowledged
 			} else if _, online := k.s.registry.Lookup(uint32(put.Ref)); !online {
 				r.Status = api.StatusOffline
@@ -235,7 +235,7 @@ func (k *stored) await(ctx context.Context, results []api.Result) {
 			if len(p.Devices) > 1 {
 				r = &results[i].Devices[j]
 			}
-			waits = append(waits, wait{k.s.hub.Wait(q.Ref, q.Seq), r, p.Wait})
+			waits = append(waits, wait{k.s.hub.Wait(q), r, p.Wait})
 		}
 	}
 	began := time.Now()

@@ -33,6 +33,6 @@
 //
 // # Lock order
 //
-// waiters.mu alone; nothing is called while it is held. Locks of the store and the
-// registry are taken inside their calls.
+// waiters.mu, then the store's. Locks of the store and the registry are taken
+// inside their calls.
 package delivery

@@ -164,7 +164,7 @@ func (r *routed) post(by [][]offer) {
 // deliver runs on a lane.
 func (r *routed) deliver(l *Lane, offers []offer) {
 	for _, o := range offers {
-		switch l.Offer(o.conn, o.put.Ref, o.put.Seq, o.put.Message) {
+		switch l.Offer(o.conn, o.put) {
 		case Written:
 			o.put.Outcome = uint8(StatusWritten)
 		case Gone:

@@ -131,15 +131,18 @@ func (l *Lane) release(p *Peer) {
 // Offer sends a message that was just stored, if it is the next one; if it is
 // not, it is sent from the store in its turn. What it returns is what became of
 // this message: Written, Queued or Gone.
-func (l *Lane) Offer(c Conn, ref inbox.Ref, seq uint64, m *inbox.Message) Result {
-	return l.offer(c, ref, seq, func() Result { return l.out.Message(c, seq, m) })
-}
-
-func (l *Lane) offer(c Conn, ref inbox.Ref, seq uint64, send func() Result) Result {
+func (l *Lane) Offer(c Conn, put *inbox.Put) Result {
 	p := l.out.Peer(c)
-	if p == nil || p.Ref != ref {
+	if p == nil || p.Ref != put.Ref {
 		return Gone
 	}
+	if p.Fence != put.Fence {
+		// The device has connected since, or was removed and this is the next one
+		// with its number: the store knows what it gets.
+		l.Look(c, p)
+		return Queued
+	}
+	seq := put.Seq
 	f := l.flowFor(c, p)
 	if f == nil && !l.hub.store.Current(p.Ref, p.Fence) {
 		return Queued // another connection has taken over, and finds it
@@ -164,7 +167,7 @@ func (l *Lane) offer(c Conn, ref inbox.Ref, seq uint64, send func() Result) Resu
 		}
 		return Written
 	}
-	return l.sent(f, seq, send())
+	return l.sent(f, seq, l.out.Message(c, seq, put.Message))
 }
 
 // OfferBody is Offer for a spread message: the connection's next message is sent

@@ -22,8 +22,7 @@ type waiters struct {
 
 // Waiter waits until a device has acknowledged up to a number.
 type Waiter struct {
-	ref   inbox.Ref
-	seq   uint64
+	put   inbox.Put // ref, life and number
 	done  chan struct{}
 	acked bool // set before done is closed
 }
@@ -35,10 +34,11 @@ func (w *Waiter) Done() <-chan struct{} { return w.done }
 // Acked reports, after Done, whether the device has acknowledged.
 func (w *Waiter) Acked() bool { return w.acked }
 
-// Wait starts to wait for an acknowledgement of message seq of a device. Whoever
-// does has to call Forget at the end.
-func (h *Hub) Wait(ref inbox.Ref, seq uint64) *Waiter {
-	w := &Waiter{ref: ref, seq: seq, done: make(chan struct{})}
+// Wait starts to wait for the acknowledgement of a message that is stored.
+// Whoever does has to call Forget at the end.
+func (h *Hub) Wait(p *inbox.Put) *Waiter {
+	ref := p.Ref
+	w := &Waiter{put: inbox.Put{Ref: ref, Life: p.Life, Seq: p.Seq}, done: make(chan struct{})}
 	h.waiters.mu.Lock()
 	if h.waiters.byRef == nil {
 		h.waiters.byRef = map[inbox.Ref][]*Waiter{}
@@ -47,8 +47,8 @@ func (h *Hub) Wait(ref inbox.Ref, seq uint64) *Waiter {
 	h.waiters.n.Add(1)
 	h.waiters.mu.Unlock()
 	// It may have been acknowledged before we were there.
-	if h.store.Acked(ref, seq) {
-		h.acked(ref, seq)
+	if h.store.Acked(&w.put) {
+		h.acked(ref, p.Seq)
 	}
 	return w
 }
@@ -57,10 +57,11 @@ func (h *Hub) Wait(ref inbox.Ref, seq uint64) *Waiter {
 func (h *Hub) Forget(w *Waiter) {
 	h.waiters.mu.Lock()
 	defer h.waiters.mu.Unlock()
-	h.waiters.filter(w.ref, func(o *Waiter) bool { return o != w })
+	h.waiters.filter(w.put.Ref, func(o *Waiter) bool { return o != w })
 }
 
-// acked tells those who wait that a device has acknowledged up to seq.
+// acked tells those who wait that a device has acknowledged up to seq. Who waits
+// for one that was removed, and whose number this device has got, is not told.
 func (h *Hub) acked(ref inbox.Ref, seq uint64) {
 	if h.waiters.n.Load() == 0 {
 		return
@@ -68,11 +69,12 @@ func (h *Hub) acked(ref inbox.Ref, seq uint64) {
 	h.waiters.mu.Lock()
 	defer h.waiters.mu.Unlock()
 	h.waiters.filter(ref, func(w *Waiter) bool {
-		if w.seq <= seq {
-			w.acked = true
-			close(w.done)
+		if w.put.Seq > seq || !h.store.Acked(&w.put) {
+			return true
 		}
-		return w.seq > seq
+		w.acked = true
+		close(w.done)
+		return false
 	})
 }
 
@@ -85,7 +87,7 @@ func (h *Hub) skipped(ref inbox.Ref, sent, to uint64) {
 	h.waiters.mu.Lock()
 	defer h.waiters.mu.Unlock()
 	h.waiters.filter(ref, func(w *Waiter) bool {
-		gone := w.seq > sent && w.seq <= to
+		gone := w.put.Seq > sent && w.put.Seq <= to
 		if gone {
 			close(w.done)
 		}

@@ -18,6 +18,7 @@ func TestAllocIndex(t *testing.T) {
 	}
 	all := &Spread{Message: m}
 	commit(t, s, all)
+	first := &Put{Ref: o.Ref, Seq: 1}
 	f := &Fetch{Ref: o.Ref, Fence: o.Fence, From: 1, Max: 32, Bytes: 64 << 10}
 	s.Fetch(f)
 	seq := uint64(0)
@@ -30,7 +31,7 @@ func TestAllocIndex(t *testing.T) {
 	}{
 		{"Last", 0, func() { s.Last(o.Ref, o.Fence) }},
 		{"IsNext", 0, func() { s.IsNext(o.Ref, o.Fence, 901, all.Body) }},
-		{"Acked", 0, func() { s.Acked(o.Ref, 1) }},
+		{"Acked", 0, func() { s.Acked(first) }},
 		{"Fetch", 0, func() { s.Fetch(f) }},
 		{"Ack", 0, func() { seq++; s.Ack(o.Ref, o.Fence, seq) }},
 		{"Put and Ack", 1, func() {

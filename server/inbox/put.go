@@ -27,7 +27,7 @@ func (p *Put) accept(x *index, size int, now uint32, had bool) *device {
 		p.Verdict = Unknown
 		return nil
 	}
-	p.Ref = ref
+	p.Ref, p.Life, p.Fence = ref, x.lives[ref].n, d.fence
 	if len(p.Message.ID) > 0 {
 		p.key = x.keyOf(ref, p.Message.ID)
 		x.keys.turn(now) // ticks may be late

@@ -64,11 +64,11 @@ func (s *common) Current(ref Ref, fence uint32) bool {
 }
 
 // Acked implements Store.
-func (s *common) Acked(ref Ref, seq uint64) bool {
+func (s *common) Acked(p *Put) bool {
 	s.x.mu.Lock()
 	defer s.x.mu.Unlock()
-	d := s.x.get(ref)
-	return d != nil && d.acked >= seq
+	d := s.x.get(p.Ref)
+	return d != nil && s.x.lives[p.Ref].n == p.Life && d.acked >= p.Seq
 }
 
 // Remember implements Store.

@@ -116,6 +116,8 @@ type Put struct {
 	// Set by the store.
 	Verdict Verdict
 	Ref     Ref
+	Life    uint32 // which of the devices that have had the number it is
+	Fence   uint32 // of its last session at that time
 	Seq     uint64
 	First   uint8 // Duplicate: what Remember was told about the first
 
@@ -310,8 +312,8 @@ type Store interface {
 	IsNext(ref Ref, fence uint32, seq uint64, body Body) bool
 	// Current reports whether the session is the device's last one.
 	Current(ref Ref, fence uint32) bool
-	// Acked reports whether the device has acknowledged number seq.
-	Acked(ref Ref, seq uint64) bool
+	// Acked reports whether the device of p has acknowledged it.
+	Acked(p *Put) bool
 	// Waits reports whether the device still waits for body.
 	Waits(ref Ref, fence uint32, body Body) bool
 	// Remaining returns for how many devices the body still waits.

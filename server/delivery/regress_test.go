@@ -1,0 +1,148 @@
+package delivery_test
+
+import (
+	"testing"
+
+	"roost/server/delivery"
+	"roost/server/inbox"
+)
+
+// calm returns a world in which everything happens at once and in order.
+func calm(t testing.TB, kind *storeKind) *world {
+	w := newWorld(t, kind, 1, worldOptions{})
+	w.calm = true
+	return w
+}
+
+// publish publishes one message to a device and lets it happen.
+func (w *world) publish(device, id string, ttl uint32) *inbox.Put {
+	p := &inbox.Put{Device: device, Message: w.ledger.message(id, ttl, "")}
+	w.commit(p)
+	return p
+}
+
+// commit publishes operations and lets it happen.
+func (w *world) commit(ops ...inbox.Op) *inbox.Commit {
+	c := &inbox.Commit{Ops: ops}
+	answered := false
+	w.hub.Publish(c, nil, func() { answered = true })
+	w.settle()
+	if !answered {
+		w.fatal("the publisher has no answer")
+	}
+	return c
+}
+
+// online returns a device with a connection.
+func (w *world) online(id string) *device {
+	d := w.device(id)
+	d.connect()
+	w.settle()
+	return d
+}
+
+// TestAckOfOldSession: what an overtaken connection says late neither counts, nor
+// is a publisher told so, nor is the connection closed for it as if the device
+// had lost its mind.
+func TestAckOfOldSession(t *testing.T) {
+	w := calm(t, memory)
+	d := w.online("d")
+	p := w.publish("d", "", 60)
+	old := d.conn // it has acknowledged number 1
+	d.conn = nil
+	p = w.publish("d", "", 60)
+	wait := w.hub.Wait(p)
+	defer w.hub.Forget(wait)
+	if s, err := w.hub.Connect(&delivery.Hello{ID: []byte("d"), Conn: w.dial(d, delivery.Hello{}).name(), Fresh: 9}); err != nil || s.Acked != 1 {
+		t.Fatalf("%+v %v", s, err)
+	}
+	if !old.lane.Ack(old.name(), &old.peer, 2) || !old.lane.Ack(old.name(), &old.peer, 2) {
+		t.Error("the old connection would be closed as one that makes no sense")
+	}
+	select {
+	case <-wait.Done():
+		t.Error("the publisher hears of an acknowledgement that does not count")
+	default:
+	}
+	if w.store.Store.Acked(p) {
+		t.Error("it counts")
+	}
+}
+
+// TestWaitKnowsTheDevice: the acknowledgements of the next device under the same
+// number are not those of the one that was removed.
+func TestWaitKnowsTheDevice(t *testing.T) {
+	w := calm(t, memory)
+	d := w.online("d")
+	d.drop()
+	w.settle()
+	p := w.publish("d", "", 60)
+	wait := w.hub.Wait(p)
+	defer w.hub.Forget(wait)
+	w.commit(&inbox.Removal{Device: "d"})
+	other := w.online("other")
+	if next := w.publish("other", "", 60); next.Ref != p.Ref || !w.store.Store.Acked(next) {
+		t.Fatalf("%+v is not in the place of %+v: %v", next, p, other.payloads())
+	}
+	late := w.hub.Wait(p)
+	defer w.hub.Forget(late)
+	for _, v := range []*delivery.Waiter{wait, late} {
+		select {
+		case <-v.Done():
+			t.Error("the publisher hears of an acknowledgement of another device")
+		default:
+		}
+	}
+}
+
+// TestWaitForResume: a device that says when it comes back how far it is has
+// acknowledged that.
+func TestWaitForResume(t *testing.T) {
+	w := calm(t, memory)
+	d := w.online("d")
+	d.lazy = true
+	d.w.rng.Uint64()
+	d.acked = 1 << 60 // it never acknowledges by itself
+	p := w.publish("d", "", 60)
+	wait := w.hub.Wait(p)
+	defer w.hub.Forget(wait)
+	d.drop()
+	w.settle()
+	d.dial(inbox.Resume{Given: true, Epoch: []byte(d.epoch), Seq: 1})
+	w.settle()
+	select {
+	case <-wait.Done():
+	default:
+		t.Error("the publisher does not hear of it")
+	}
+}
+
+// TestOfferOfTheRemoved: a message that was stored for a device that has been
+// removed since does not go to the next one under its number, nor to the same
+// device in its new life.
+func TestOfferOfTheRemoved(t *testing.T) {
+	for _, next := range []string{"d", "other"} {
+		w := calm(t, memory)
+		d := w.online("d")
+		d.drop()
+		w.settle()
+		stale := w.publish("d", "", 60)
+		w.commit(&inbox.Removal{Device: "d"})
+		e := d
+		if next != "d" {
+			e = w.device(next)
+		}
+		e.forget()
+		e.connect()
+		w.settle()
+		w.publish(next, "", 60)
+		if r := e.conn.lane.Offer(e.conn.name(), stale); r == delivery.Written {
+			t.Errorf("%s: it is said to be written", next)
+		}
+		w.settle()
+		w.publish(next, "", 60)
+		if got := e.payloads(); len(got) != 2 || got[0] == 0 || got[1] == 0 {
+			t.Errorf("%s has got %v", next, got)
+		}
+	}
+}
