@@ -69,6 +69,12 @@ func (h *Hub) Connect(hello *Hello) (s Session, err error) {
 	}
 	h.acked(s.Ref, s.Acked) // what it says it has may be waited for
 	s.Outcome = h.registry.Register(uint32(s.Ref), hello.SID, hello.Fresh, uint64(hello.Conn), s.Fence)
+	if !s.Late && !h.store.Current(s.Ref, s.Fence) && h.store.Find(hello.ID) == s.Ref {
+		// A later connection has come and gone since Open. With its old fence this
+		// one would get nothing, and the device would take it for a good one.
+		h.registry.Unregister(uint32(s.Ref), uint64(hello.Conn))
+		s.Late = true
+	}
 	if s.Late {
 		return s, ErrLate
 	}

@@ -1,6 +1,7 @@
 package delivery_test
 
 import (
+	"errors"
 	"testing"
 
 	"roost/server/delivery"
@@ -114,6 +115,49 @@ func TestWaitForResume(t *testing.T) {
 	case <-wait.Done():
 	default:
 		t.Error("the publisher does not hear of it")
+	}
+}
+
+// openHook is a store in which something happens while a device connects.
+type openHook struct {
+	inbox.Store
+	then func()
+}
+
+func (s *openHook) Open(id []byte, r inbox.Resume) (inbox.Opened, error) {
+	o, err := s.Store.Open(id, r)
+	if then := s.then; then != nil {
+		s.then = nil
+		then()
+	}
+	return o, err
+}
+
+// TestLateConnect: a connection that is slower than a later one of its device is
+// refused, also when that is over already: with its fence it would get nothing,
+// and nobody else the device's messages.
+func TestLateConnect(t *testing.T) {
+	w := calm(t, memory)
+	d := w.device("d")
+	hook := &openHook{Store: w.store}
+	w.hub = delivery.NewHub(hook, w.reg, (*lanes)(w))
+	connect := func(c *conn) error {
+		_, err := w.hub.Connect(&delivery.Hello{ID: []byte("d"), Conn: c.name(), Fresh: 9})
+		return err
+	}
+	early, later := w.dial(d, delivery.Hello{}), w.dial(d, delivery.Hello{})
+	hook.then = func() {
+		if err := connect(later); err != nil {
+			t.Fatal(err)
+		}
+		o, _ := w.store.Lookup([]byte("d"))
+		w.reg.Unregister(uint32(o.Ref), uint64(later.name()))
+	}
+	if err := connect(early); !errors.Is(err, delivery.ErrLate) {
+		t.Errorf("the overtaken connection: %v", err)
+	}
+	if w.reg.Len() != 0 {
+		t.Error("it is registered")
 	}
 }
 
