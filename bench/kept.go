@@ -130,31 +130,25 @@ func (x *keptRun) writeHead() error {
 	if err != nil {
 		return err
 	}
-	x.printf("# Kept messages, %s\n\n    %s\n\n%s\n\nroostd is of %s. Stores on %s.\n", time.Now().Format(time.DateOnly), strings.Join(x.opt.Command, " "),
+	x.printf("# Kept messages, %s\n\n    %s\n\n%s\n\n%sStores on %s.\n", time.Now().Format(time.DateOnly), strings.Join(x.opt.Command, " "),
 		usage.ReadEnv(), revision(x.opt.Roostd), disk)
 	x.printf("%d rounds of %v each; median [min-max]. us: CPU of roostd's process in microseconds. A run that other work disturbed by more than %.2f cores,\nor whose generator was the limit, is tried %d times and counts only if it was undisturbed then; in parentheses what it read.\n",
 		x.opt.Rounds, x.opt.Hold, maxOther, attempts)
 	return nil
 }
 
-// revision says which commit a binary was built from, as far as that is in it.
+// revision says which commit a binary was built from, where that is in it.
 func revision(path string) string {
 	info, err := buildinfo.ReadFile(path)
 	if err != nil {
-		return "an unknown revision"
+		return ""
 	}
-	settings := map[string]string{}
 	for _, s := range info.Settings {
-		settings[s.Key] = s.Value
+		if s.Key == "vcs.revision" {
+			return fmt.Sprintf("roostd is of %s. ", s.Value[:min(len(s.Value), 12)])
+		}
 	}
-	rev := settings["vcs.revision"]
-	if rev == "" {
-		return "an unknown revision"
-	}
-	if settings["vcs.modified"] == "true" {
-		return rev[:min(len(rev), 12)] + ", with changes"
-	}
-	return rev[:min(len(rev), 12)]
+	return ""
 }
 
 // fileSystems names those that a store may be on, by the magic number that

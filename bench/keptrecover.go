@@ -24,8 +24,7 @@ const (
 	recoverMessages = 10
 	recoverSlice    = 12_500 // what the descriptors of the generator allow
 	recoverPayload  = 128
-	addressees      = 1000 // devices a line
-	linesARequest   = 10
+	linesARequest   = 1000 // one for each device: messages to many would share their bytes
 	recoverTarget   = 2 * time.Second
 )
 
@@ -186,28 +185,18 @@ func (x *keptRun) grow(ctx context.Context, v *server, round int, from, to stage
 // recoverPrefix names the devices of a slice.
 func recoverPrefix(slice int) string { return fmt.Sprintf("rec%02d-", slice) }
 
-// publishToAll publishes message n to each device, many to a line.
+// publishToAll publishes message n to each device.
 func publishToAll(ctx context.Context, v *server, n, devices, slice int) error {
 	var body bytes.Buffer
-	lines := 0
 	for i := range devices {
-		if i%addressees == 0 {
-			body.WriteString(`{"devices":[`)
-		} else {
-			body.WriteByte(',')
-		}
-		fmt.Fprintf(&body, `"%s%06d"`, recoverPrefix(i/slice), i%slice+1)
-		if (i+1)%addressees != 0 && i+1 != devices {
+		fmt.Fprintf(&body, "{\"device\":\"%s%06d\",\"payload\":\"%0*d\"}\n", recoverPrefix(i/slice), i%slice+1, recoverPayload-2, n*devices+i)
+		if (i+1)%linesARequest != 0 && i+1 != devices {
 			continue
 		}
-		fmt.Fprintf(&body, "],\"payload\":\"%0*d\"}\n", recoverPayload-2, n)
-		if lines++; lines == linesARequest || i+1 == devices {
-			if err := postLines(ctx, v, &body); err != nil {
-				return err
-			}
-			lines = 0
-			body.Reset()
+		if err := postLines(ctx, v, &body); err != nil {
+			return err
 		}
+		body.Reset()
 	}
 	return nil
 }

@@ -25,6 +25,7 @@ type keptLoad struct {
 	ledger     ledger
 	accepted   atomic.Uint64
 	publishers []*keptPublisher
+	published  time.Duration // how long that took the last time
 }
 
 // newKeptLoad makes the publishers; seed names the run.
@@ -55,6 +56,7 @@ func (k *keptLoad) publish(ctx context.Context, hold time.Duration) error {
 		wg.Go(func() { p.run(ctx, start, start+int64(hold)) })
 	}
 	wg.Wait()
+	k.published = time.Duration(k.s.clock.now() - start)
 	err := k.s.await(context.WithoutCancel(ctx), k.opt.Patience, func() uint64 { return k.s.sum(deliveredOf) + k.s.sum(paidOf) }, k.settled)
 	if errors.Is(err, errPatience) {
 		return nil // what is missing is counted
@@ -162,7 +164,7 @@ func (s *swarm) finishKept(r *Kept, k *keptLoad, first uint32) (bound []string) 
 		effort.Planned = plan.Schedule{Rate: r.Rate / float64(r.Batch)}.Count(s.opt.Hold)
 		r.Planned = effort.Planned * r.Batch
 	}
-	r.PerSecond = float64(r.Accepted) / (float64(max(r.Work.Wall, 1)) / 1e9)
+	r.PerSecond = perSecond(float64(r.Accepted), k.published) // what came behind is not publishing
 	n := float64(r.Delivered)
 	r.ServerMicros, r.ServerSumMicros = per(r.Work.ServerCPU, n), per(r.Work.serverSum(), n)
 	r.UserMicros = r.ServerMicros * r.Work.UserShare()
