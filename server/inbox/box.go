@@ -56,6 +56,7 @@ func (x *index) push(b *box, item uint32) {
 	}
 	x.chunks.at(b.tail).items[at] = item
 	b.n++
+	x.changes++
 	if isBody(item) {
 		v := x.bodies.at(item)
 		v.refs++
@@ -101,6 +102,7 @@ func (x *index) popLast(b *box) (item uint32) {
 }
 
 func (x *index) uncount(b *box, item uint32) {
+	x.changes++
 	if isBody(item) {
 		b.live--
 		b.bytes -= x.bodies.at(item).size

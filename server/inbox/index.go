@@ -22,6 +22,8 @@ type index struct {
 	storeID uint64
 	seed    maphash.Seed
 	content content
+	// atOnce: what is planned cannot fail and is shown at once; commit only says so.
+	atOnce bool
 
 	// mu covers the following.
 	mu sync.Mutex
@@ -38,9 +40,11 @@ type index struct {
 	era     uint32       // the newest
 	serial  uint32       // of the newest body
 	pending int          // bodies that are planned and not committed
+	held    int          // bodies that spreads under way hold one more of
 	lossy   bool         // damage was found at the start: holes may be losses
 	dirty   []Ref        // acknowledged since they were last logged
 	fresh   []Ref        // new, or in a new era, and perhaps not logged yet
+	changes uint64       // of what Check adds up
 	closed  bool         // nobody can begin a session any more
 	swept   uint32       // where the sweep goes on
 	n       Counts
@@ -203,7 +207,12 @@ func (x *index) newBody(size int, expires uint32) uint32 {
 	x.serial++
 	*b = body{expires: expires, size: uint32(size), serial: x.serial}
 	x.n.Bytes += int64(size) + bodyCost
-	x.pending++
+	x.changes++
+	if x.atOnce {
+		b.loc = 1
+	} else {
+		x.pending++
+	}
 	return i
 }
 
@@ -221,6 +230,7 @@ func (x *index) unref(i uint32) {
 func (x *index) dropBody(i uint32) {
 	b := x.bodies.at(i)
 	x.n.Bytes -= int64(b.size) + bodyCost
+	x.changes++
 	if b.loc == 0 {
 		x.pending--
 	}
@@ -232,6 +242,7 @@ func (x *index) dropBody(i uint32) {
 func (x *index) settle(i uint32, loc uint64) {
 	x.bodies.at(i).loc = loc
 	x.pending--
+	x.changes++
 }
 
 // bodyOf returns the body that is still the one named.

@@ -41,7 +41,9 @@ type twins struct {
 
 func newTwins(limits Limits) *twins {
 	c := newClock()
-	return &twins{s: NewMemory(limits, c.now), clock: c, m: newModel(limits, uint32(c.t.Unix()))}
+	s := NewMemory(limits, c.now)
+	s.x.atOnce = false // as in a File
+	return &twins{s: s, clock: c, m: newModel(limits, uint32(c.t.Unix()))}
 }
 
 var (

@@ -12,7 +12,7 @@ import (
 type Memory struct {
 	common
 
-	planning sync.Mutex // held by who plans and commits
+	planning sync.Mutex // held by who commits, but for a Spread
 	content  memoryContent
 	closed   bool // under planning
 }
@@ -21,8 +21,7 @@ type Memory struct {
 // index.mu.
 type memoryContent struct {
 	bytes [][]byte
-	used  int    // of them
-	last  []byte // made by message
+	used  int // of them
 }
 
 // NewMemory returns an empty store. now is the clock, nil for time.Now.
@@ -33,21 +32,52 @@ func NewMemory(limits Limits, now func() time.Time) *Memory {
 	var id [8]byte
 	rand.Read(id[:]) // never fails
 	m := &Memory{common: common{newIndex(limits, now, binary.LittleEndian.Uint64(id[:]))}}
-	m.x.content = &m.content
+	m.x.content, m.x.atOnce = &m.content, true
 	return m
 }
 
-// Commit implements Store: done before it returns.
+// Commit implements Store: done before it returns. The loops of a server call it, so
+// nobody waits for a message to all: other commits overtake one with a Spread.
 func (m *Memory) Commit(c *Commit) {
 	m.planning.Lock()
+	defer m.planning.Unlock()
 	if m.closed {
 		c.Err = ErrFailed
 	} else {
-		m.x.plan(c, &m.content)
-		m.x.commit([]*Commit{c}, &m.content)
+		m.carryOut(c)
 	}
 	c.Done(c) // under the lock: in the order of the commits
-	m.planning.Unlock()
+}
+
+// carryOut does the operations one by one: none can fail for the sake of another.
+func (m *Memory) carryOut(c *Commit) {
+	x := m.x
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	n := 0
+	for ops := c.Ops; len(ops) > 0; {
+		_, long := ops[0].(*Spread)
+		if long {
+			x.mu.Unlock()
+			m.planning.Unlock()
+			x.mu.Lock()
+		}
+		k := x.planNext(ops, &m.content)
+		for _, op := range ops[:k] {
+			op.commit(x, &m.content)
+		}
+		if long {
+			x.mu.Unlock()
+			m.planning.Lock()
+			x.mu.Lock()
+		}
+		ops = ops[k:]
+		if n += k; n >= slice {
+			n = 0
+			x.pause()
+		}
+	}
+	x.n.Commits++
 }
 
 // Fetch implements Store.
@@ -92,29 +122,15 @@ func (m *Memory) Close() error {
 }
 
 func (c *memoryContent) message(m *Message) []byte {
-	c.last = m.appendContent(make([]byte, 0, len(m.ID)+len(m.Channel)+len(m.Payload)+8))
-	return c.last
+	return m.appendContent(make([]byte, 0, m.contentSize()))
 }
 
-func (c *memoryContent) keep(body uint32, content []byte) int {
+func (c *memoryContent) keep(body uint32, content []byte) {
 	for int(body) >= len(c.bytes) {
 		c.bytes = append(c.bytes, nil)
 	}
 	c.bytes[body] = content
 	c.used++
-	return 0
-}
-
-func (c *memoryContent) put(_ Ref, _ uint64, _ uint32, body uint32, content []byte) int {
-	return c.keep(body, content)
-}
-
-func (c *memoryContent) shared(_ []*Put, _ uint32, body uint32, content []byte) int {
-	return c.keep(body, content)
-}
-
-func (c *memoryContent) spread(_ *index, s *Spread, _ uint32, content []byte) int {
-	return c.keep(s.body, content)
 }
 
 // drop gives the list up when it is empty: it is as long as there were ever bodies.
@@ -125,8 +141,11 @@ func (c *memoryContent) drop(i uint32, _ *body) {
 	}
 }
 
-func (c *memoryContent) latest(string, uint32, *Message) int { return 0 }
-func (c *memoryContent) clear(string)                        {}
-func (c *memoryContent) subscription(Ref, string, bool)      {}
-func (c *memoryContent) remove(Ref)                          {}
-func (c *memoryContent) place(int) uint64                    { return 1 }
+func (c *memoryContent) put(Ref, uint64, uint32, []byte) int        { return 0 }
+func (c *memoryContent) shared([]*Put, uint32, []byte) int          { return 0 }
+func (c *memoryContent) spread(*index, *Spread, uint32, []byte) int { return 0 }
+func (c *memoryContent) latest(string, uint32, *Message) int        { return 0 }
+func (c *memoryContent) clear(string)                               {}
+func (c *memoryContent) subscription(Ref, string, bool)             {}
+func (c *memoryContent) remove(Ref)                                 {}
+func (c *memoryContent) place(int) uint64                           { return 1 }

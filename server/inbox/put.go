@@ -11,9 +11,11 @@ func (p *Put) plan(x *index, w writer) {
 		return
 	}
 	content := w.message(p.Message)
-	p.stage(x, d, x.newBody(size, now+p.Message.TTL), now)
+	body := x.newBody(size, now+p.Message.TTL)
+	w.keep(body, content)
+	p.stage(x, d, body, now)
 	p.sharers = 1
-	p.record = w.put(p.Ref, p.Seq, now, p.body, content)
+	p.record = w.put(p.Ref, p.Seq, now, content)
 }
 
 // accept returns the device that the message, of size bytes, is to be stored for;
@@ -98,6 +100,10 @@ func (x *index) judgeBox(d *device, size int, now uint32) Verdict {
 func (x *index) give(d *device, body uint32) (seq uint64) {
 	x.push(x.boxOf(d), body)
 	d.lag++
+	if x.atOnce {
+		x.n.Published++
+		x.n.InFlight++
+	}
 	return d.last()
 }
 
@@ -117,7 +123,7 @@ func (p *Put) commit(x *index, w writer) {
 		return
 	}
 	p.Verdict = Stored
-	if p.sharers > 0 {
+	if p.sharers > 0 && !x.atOnce {
 		x.settle(p.body, w.place(p.record))
 		x.n.Published += uint64(p.sharers)
 		x.n.InFlight += uint64(p.sharers)

@@ -159,7 +159,10 @@ func (w *logWriter) device(ref Ref, d *device) {
 	w.end()
 }
 
-func (w *logWriter) put(ref Ref, seq uint64, now uint32, _ uint32, content []byte) int {
+// keep does nothing: records are read from the log.
+func (w *logWriter) keep(uint32, []byte) {}
+
+func (w *logWriter) put(ref Ref, seq uint64, now uint32, content []byte) int {
 	w.know(ref)
 	w.begin(recMessage)
 	w.uvarint(uint64(ref))
@@ -186,7 +189,7 @@ func (w *logWriter) spread(x *index, s *Spread, now uint32, content []byte) int 
 	return body
 }
 
-func (w *logWriter) shared(puts []*Put, now uint32, _ uint32, content []byte) int {
+func (w *logWriter) shared(puts []*Put, now uint32, content []byte) int {
 	for _, p := range puts {
 		w.know(p.Ref)
 	}

@@ -47,12 +47,13 @@ func (x *index) planShared(ops []Op, w writer) {
 		if body == 0 {
 			content = w.message(m)
 			body = x.newBody(size, now+m.TTL)
+			w.keep(body, content)
 		}
 		p.stage(x, d, body, now)
 		stored = append(stored, p)
 	}
 	if body != 0 {
 		stored[0].sharers = len(stored)
-		stored[0].record = w.shared(stored, now, body, content)
+		stored[0].record = w.shared(stored, now, content)
 	}
 }

@@ -1,12 +1,10 @@
 package inbox
 
-// spreadSlice is how many devices a spread looks at before it lets others at the
-// index.
-const spreadSlice = 1024
+import "slices"
 
 // plan stages the message for every device of the topic.
 func (s *Spread) plan(x *index, w writer) {
-	now := x.seconds()
+	now, size := x.seconds(), s.Message.contentSize()
 	if len(s.Message.ID) > 0 {
 		s.key = x.spreadKey(s.Topic, s.Message.ID)
 		x.keys.turn(now)
@@ -21,54 +19,72 @@ func (s *Spread) plan(x *index, w writer) {
 			x.n.Refused++
 			return
 		}
+		s.setKey(x, now) // a repetition may come while others are at the index
 	}
-	content := w.message(s.Message)
-	if !x.fits(len(content)) {
+	if !x.fits(size) {
 		s.Verdict = Full
+		x.keys.remove(s.key)
 		return
 	}
-	s.body = x.newBody(len(content), now+s.Message.TTL)
+	content := w.message(s.Message)
+	s.body = x.newBody(size, now+s.Message.TTL)
 	x.bodies.at(s.body).refs++ // ours until commit
+	x.held++
+	w.keep(s.body, content)
 	s.Body = Body{s.body, x.bodies.at(s.body).serial}
-	s.receivers = x.audience(s.receivers[:0], s.Topic)
-	kept := s.receivers[:0]
-	for i, ref := range s.receivers {
-		if i%spreadSlice == spreadSlice-1 {
-			x.mu.Unlock() // only committers take or remove messages at the end
-			x.mu.Lock()
-		}
-		d := x.get(ref)
-		if x.judgeBox(d, len(content), now) != Pending {
+	s.receivers = s.receivers[:0]
+	x.audience(s.Topic, func(ref Ref, d *device) {
+		if x.judgeBox(d, size, now) != Pending {
 			s.Refused++
-			continue
+			return
 		}
 		x.give(d, s.body)
-		kept = append(kept, ref)
-	}
-	s.receivers, s.Receivers = kept, len(kept)
+		s.Receivers++
+		if !x.atOnce {
+			s.receivers = append(s.receivers, ref)
+		}
+	})
 	x.n.Refused += uint64(s.Refused)
 	if len(s.Message.ID) > 0 {
-		x.keys.set(s.key, first{seq: uint64(s.Receivers), expires: keyExpires(now, s.Message.TTL), size: uint16(len(s.Topic) + len(s.Message.ID))})
+		s.setKey(x, now)
 	}
 	s.record = w.spread(x, s, now, content)
 }
 
-// audience returns the devices of a topic, or all.
-func (x *index) audience(refs []Ref, topic string) []Ref {
+func (s *Spread) setKey(x *index, now uint32) {
+	x.keys.set(s.key, first{seq: uint64(s.Receivers), expires: keyExpires(now, s.Message.TTL), size: uint16(len(s.Topic) + len(s.Message.ID))})
+}
+
+// audience calls f with the devices of a topic, or all. Between slices of them others
+// get at the index: who comes or goes meanwhile is among them or not. In a File only
+// who commits changes what is planned on; in a Memory a removal may come between.
+func (x *index) audience(topic string, f func(ref Ref, d *device)) {
 	if topic == "" {
-		for n := range x.ids.End() {
-			if x.ids.Used(n) {
-				refs = append(refs, Ref(n+1))
+		for n := uint32(0); n < x.ids.End(); n++ {
+			if n%slice == slice-1 {
+				x.pause()
+			}
+			if ref := Ref(n + 1); x.ids.Used(n) {
+				f(ref, x.get(ref))
 			}
 		}
-		return refs
+		return
 	}
-	if it := x.topics.byName[topic]; it != nil {
-		for _, node := range it.members {
-			refs = append(refs, x.topics.nodes.at(node).ref)
+	it := x.topics.byName[topic]
+	if it == nil {
+		return
+	}
+	for i, node := range slices.Clone(it.members) {
+		if i%slice == slice-1 {
+			x.pause()
+		}
+		if node >= x.topics.nodes.end || x.topics.byID[it.id] != it {
+			continue
+		}
+		if v := x.topics.nodes.at(node); v.ref != 0 && v.topic == it.id {
+			f(v.ref, x.get(v.ref))
 		}
 	}
-	return refs
 }
 
 func (s *Spread) commit(x *index, w writer) {
@@ -76,19 +92,30 @@ func (s *Spread) commit(x *index, w writer) {
 		return
 	}
 	s.Verdict = Stored
-	x.settle(s.body, w.place(s.record))
-	x.unref(s.body)
-	x.n.Published += uint64(s.Receivers)
-	x.n.InFlight += uint64(s.Receivers)
+	if !x.atOnce {
+		x.settle(s.body, w.place(s.record))
+		x.n.Published += uint64(s.Receivers)
+		x.n.InFlight += uint64(s.Receivers)
+	}
+	x.release(s.body)
 	s.receivers = nil
+}
+
+// release gives back what plan has held.
+func (x *index) release(body uint32) {
+	x.held--
+	x.changes++
+	x.unref(body)
 }
 
 func (s *Spread) undo(x *index) {
 	if s.Verdict == Pending && s.body != 0 {
-		for i := len(s.receivers) - 1; i >= 0; i-- {
-			x.takeBack(x.get(s.receivers[i]))
+		for i, ref := range slices.Backward(s.receivers) {
+			if x.takeBack(x.get(ref)); i%slice == slice-1 {
+				x.pause()
+			}
 		}
-		x.unref(s.body)
+		x.release(s.body)
 		if len(s.Message.ID) > 0 {
 			x.keys.remove(s.key)
 		}

@@ -2,6 +2,7 @@ package inbox
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 )
@@ -197,18 +198,23 @@ func smallest(names []string, limit int) []string {
 	return names[:limit]
 }
 
-// Topics implements Store.
+// Topics implements Store. A page costs a look at every topic.
 func (s *common) Topics(after string, limit int) []TopicInfo {
-	s.x.mu.Lock()
-	defer s.x.mu.Unlock()
-	now := s.x.seconds()
 	var all []TopicInfo
-	for name, it := range s.x.topics.byName {
-		if name > after && it.shows() {
+	s.x.mu.Lock()
+	now := s.x.seconds()
+	for i := 0; i < len(s.x.topics.byID); i++ {
+		if i%slice == slice-1 {
+			s.x.pause()
+		}
+		if it := s.x.topics.byID[i]; it != nil && it.name > after && it.shows() {
 			all = append(all, it.info(now))
 		}
 	}
+	s.x.mu.Unlock()
 	slices.SortFunc(all, func(a, b TopicInfo) int { return strings.Compare(a.Topic, b.Topic) })
+	// One may have ended and begun anew behind.
+	all = slices.CompactFunc(all, func(a, b TopicInfo) bool { return a.Topic == b.Topic })
 	return all[:min(len(all), limit)]
 }
 
@@ -233,19 +239,18 @@ func (s *common) counts() Counts {
 }
 
 // Check implements Store.
-func (s *common) Check() []string {
-	s.x.mu.Lock()
-	defer s.x.mu.Unlock()
-	return s.x.check()
-}
+func (s *common) Check() []string { return s.x.check() }
 
 // slice is how many operations, devices or the like are gone through before others
 // get at the index: about half a millisecond.
 const slice = 1024
 
-// pause lets others at the index, which is locked.
+// pause lets others at the index, which is locked. Without a word to the scheduler
+// who has just let go of a mutex is nearly always the next to have it, until somebody
+// has waited for a millisecond.
 func (x *index) pause() {
 	x.mu.Unlock()
+	runtime.Gosched()
 	x.mu.Lock()
 }
 

@@ -1,7 +1,7 @@
 package inbox
 
-// sweepSlice is how many inboxes a tick looks at, so that it holds the lock for
-// well under a millisecond; sweepTicks is within how many ticks all are seen.
+// sweepSlice is how many devices are looked at before others get at the index;
+// sweepTicks is within how many ticks all are seen.
 const (
 	sweepSlice = 2048
 	sweepTicks = 30
@@ -11,35 +11,38 @@ const (
 // at a time.
 func (x *index) sweep() {
 	x.mu.Lock()
+	defer x.mu.Unlock()
 	now := x.seconds()
 	x.keys.turn(now)
-	for _, it := range x.topics.byName {
-		if it.latest != nil && it.expires <= now {
+	for i := 0; i < len(x.topics.byID); i++ {
+		if it := x.topics.byID[i]; it != nil && it.latest != nil && it.expires <= now {
 			x.setLatest(it, nil, 0, 0)
 		}
-	}
-	end := x.ids.End()
-	x.mu.Unlock()
-	for todo := max(int(end)/sweepTicks, sweepSlice); todo > 0; todo -= sweepSlice {
-		if !x.sweepSome(now) {
-			return
+		if i%sweepSlice == sweepSlice-1 {
+			x.pause()
 		}
 	}
+	x.sweepSome(now, max(x.ids.End()/sweepTicks, sweepSlice))
 }
 
-// sweepSome looks at the next devices; it reports false at the end of them.
-func (x *index) sweepSome(now uint32) bool {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	for range sweepSlice {
-		x.swept++
-		if x.swept > x.ids.End() {
+// sweepSome looks at the next so many devices, at most to the end of them.
+func (x *index) sweepSome(now uint32, most uint32) {
+	work := 0
+	for range most {
+		if x.swept++; x.swept > x.ids.End() {
 			x.swept = 0
-			return false
+			return
 		}
-		if d := x.get(Ref(x.swept)); d != nil {
+		d := x.get(Ref(x.swept))
+		if work++; d != nil && d.box != 0 {
+			if b := x.boxes.at(d.box); b.expires <= now {
+				work += int(b.n)
+			}
 			x.expire(d, now)
 		}
+		if work >= sweepSlice {
+			work = 0
+			x.pause()
+		}
 	}
-	return true
 }

@@ -121,6 +121,7 @@ func (x *index) subscribe(ref Ref, d *device, name string) error {
 	i, v := x.topics.nodes.alloc()
 	*v = subscribed{ref: ref, topic: it.id, pos: uint32(len(it.members)), next: d.subs}
 	d.subs = i
+	x.changes++
 	it.members = append(it.members, i)
 	x.topics.subscribed += int64(len(name)) + 1
 	return nil
@@ -151,6 +152,7 @@ func (x *index) unsubscribeAll(d *device) {
 
 // leave takes a membership out of its topic; the last one fills the gap.
 func (x *index) leave(node uint32) {
+	x.changes++
 	v := *x.topics.nodes.at(node)
 	it := x.topics.byID[v.topic]
 	x.topics.subscribed -= int64(len(it.name)) + 1

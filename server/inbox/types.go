@@ -340,7 +340,8 @@ type Store interface {
 	Tick()
 	// Counts returns the totals.
 	Counts() Counts
-	// Check walks through everything and returns what does not add up.
+	// Check walks through everything and returns what does not add up. Sums over all
+	// devices are compared only when nothing changes while it walks.
 	Check() []string
 	// Close stores what was acknowledged and ends the store.
 	Close() error

@@ -5,10 +5,12 @@ package inbox
 type writer interface {
 	// message returns the bytes of a message, valid until the next call.
 	message(m *Message) []byte
+	// keep takes the content of a new body, before anybody can ask for it.
+	keep(body uint32, content []byte)
 	// put stores a message for one device.
-	put(ref Ref, seq uint64, now uint32, body uint32, content []byte) (record int)
+	put(ref Ref, seq uint64, now uint32, content []byte) (record int)
 	// shared stores a message for the devices of several puts, as numbered.
-	shared(puts []*Put, now uint32, body uint32, content []byte) (record int)
+	shared(puts []*Put, now uint32, content []byte) (record int)
 	// spread stores a message for s.receivers, whose last number is that of it.
 	spread(x *index, s *Spread, now uint32, content []byte) (record int)
 	latest(topic string, expires uint32, m *Message) (record int)
