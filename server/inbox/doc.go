@@ -26,8 +26,14 @@
 //	commit  bodies get their places: now it can be fetched, and is accepted
 //	undo    instead, when they could not be written: as if it had never been
 //
+// In Memory nothing can fail, and what is planned is shown at once: so small commits
+// can go in between while a message to all is put into a million inboxes.
+//
+// What takes long is done in slices, between which the index is free: a device
+// that acknowledges waits for some tenths of a millisecond.
+//
 // # Lock order
 //
-// Memory.planning or the committing goroutine of File, then index.mu. Nothing is
+// Memory.planning (which a Spread lets go of) or the committing goroutine of File, then index.mu. Nothing is
 // called while index.mu is held but the store's own content.
 package inbox

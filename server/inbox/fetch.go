@@ -74,7 +74,8 @@ func (f *Fetch) Trim() {
 	}
 }
 
-// lose turns a message that cannot be read into a hole.
+// lose turns a message that cannot be read into a hole. From now on what is missing
+// may be a loss: a hole at the front of an inbox does not say why it is one.
 func (x *index) lose(ref Ref, it Item) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -86,6 +87,7 @@ func (x *index) lose(ref Ref, it Item) {
 	b := x.boxes.at(d.box)
 	x.uncount(b, body)
 	*x.slot(b, uint32(it.Seq-b.first)) = lost
+	x.lossy = true
 	x.n.Lost++
 	x.n.InFlight--
 	x.unref(body)

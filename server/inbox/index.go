@@ -41,7 +41,7 @@ type index struct {
 	serial  uint32       // of the newest body
 	pending int          // bodies that are planned and not committed
 	held    int          // bodies that spreads under way hold one more of
-	lossy   bool         // damage was found at the start: holes may be losses
+	lossy   bool         // damage was found: holes may be losses
 	dirty   []Ref        // acknowledged since they were last logged
 	fresh   []Ref        // new, or in a new era, and perhaps not logged yet
 	changes uint64       // of what Check adds up

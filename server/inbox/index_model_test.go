@@ -220,13 +220,6 @@ func (m *model) topics() map[string]int {
 	return have
 }
 
-func (m *model) latestBytes() (n int) {
-	for _, v := range m.latest {
-		n += v.size
-	}
-	return n
-}
-
 // byRef returns the device that has the number.
 func (m *model) byRef(ref Ref) *mDevice {
 	for _, d := range m.devices {

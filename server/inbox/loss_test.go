@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -58,5 +59,19 @@ func TestDirectoryGone(t *testing.T) {
 	}
 	if c := commit(t, f, &Put{Device: "a", Message: &Message{TTL: 60}}); !errors.Is(c.Err, ErrFailed) || !errors.Is(c.Err, os.ErrNotExist) {
 		t.Errorf("%v", c.Err)
+	}
+}
+
+// TestUnreadableIsGone: a device that misses a message because it could not be read
+// hears that it is gone, not that its time has passed.
+func TestUnreadableIsGone(t *testing.T) {
+	m := newManual(t, diskfault.New(), newClock())
+	o := m.open("a")
+	m.put("a", "", 10)
+	m.put("a", "", 10)
+	m.disk.Fail(diskfault.OpRead, 0, 2, syscall.EIO) // the record, and its head alone
+	q := &Fetch{Ref: o.Ref, Fence: o.Fence, From: 1, Max: 10, Bytes: 1 << 20}
+	if m.Fetch(q); q.Skip != 1 || q.Why != "gone" || len(q.Items) != 1 || q.Items[0].Seq != 2 || m.Counts().Lost != 1 {
+		t.Errorf("%+v, %+v", q, m.Counts())
 	}
 }
