@@ -33,6 +33,8 @@ type cleaner struct {
 	segment uint32
 	next    uint32 // offset where its next step begins
 	w       logWriter
+	hurt    bool // something in it could not be read
+	tries   int  // how often that was so
 	pass    pass
 	stuck   stuck
 	copier
@@ -150,13 +152,16 @@ func (c *cleaner) step() (read int, did bool) {
 		if !due {
 			return 0, false
 		}
-		c.busy, c.segment, c.next = true, segment, 0
+		c.busy, c.segment, c.next, c.hurt = true, segment, 0, false
 	}
 	c.w.reset()
 	c.moved = c.moved[:0]
 	next, done, err := c.f.journal.Scan(c.segment, c.next, cleanStep, c.record)
 	if err != nil && !errors.Is(err, journal.ErrNotFound) {
 		c.busy = false // the disk; it is tried again when the next segment is due
+		return 0, false
+	}
+	if c.hurt = c.hurt || c.f.journal.Passed(); done && c.hurt && !c.giveUp() {
 		return 0, false
 	}
 	if done {
@@ -171,10 +176,26 @@ func (c *cleaner) step() (read int, did bool) {
 	read = int(next - c.next)
 	c.next = next
 	if done {
-		c.busy = false
+		c.busy, c.tries = false, 0
 		return read, c.f.journal.DropOldest() == nil
 	}
 	return read, true
+}
+
+// readTries is how often a segment is read of which something cannot be read.
+const readTries = 4
+
+// giveUp decides about a segment of which something could not be read. It is tried
+// again later; in the end what memory knows better is written from there, and what
+// it does not is lost.
+func (c *cleaner) giveUp() bool {
+	if c.tries++; c.tries < readTries {
+		c.write() // what could be read
+		c.busy = false
+		return false
+	}
+	c.busy = c.rescue() == nil
+	return c.busy
 }
 
 // write appends the copies and tells the index where they are.

@@ -196,3 +196,44 @@ func (c *cleaner) copyBody() int {
 	c.w.batch.Buf = append(c.w.batch.Buf, c.bodyRec[1:]...)
 	return c.w.end()
 }
+
+// rescue writes what is in the segment and in memory too: devices and latest values.
+func (c *cleaner) rescue() error {
+	x := c.f.x
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for n := uint32(0); n < x.ids.End(); n++ {
+		if d := x.get(Ref(n + 1)); d != nil && d.segment&(segmentPending|segmentMask) == c.segment&segmentMask {
+			c.w.device(Ref(n+1), d)
+		}
+		if err := c.breathe(n); err != nil {
+			return err
+		}
+	}
+	for n := uint32(0); n < uint32(len(x.topics.byID)); n++ {
+		if it := x.topics.byID[n]; it != nil && it.latest != nil && journal.Pos(it.loc).Segment() == c.segment {
+			c.w.begin(recLatest)
+			c.w.bytes(it.name)
+			c.w.uvarint(uint64(it.expires))
+			c.w.batch.Buf = append(c.w.batch.Buf, it.latest...)
+			c.moved = append(c.moved, move{latest: it.name, from: it.loc, to: uint64(c.w.end())})
+		}
+		if err := c.breathe(n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// breathe lets others at the index now and then, and writes what has become much.
+func (c *cleaner) breathe(n uint32) (err error) {
+	if n%slice != slice-1 {
+		return nil
+	}
+	c.f.x.mu.Unlock()
+	if c.w.batch.Bytes() > flushBytes {
+		err = c.flush()
+	}
+	c.f.x.mu.Lock()
+	return err
+}

@@ -30,15 +30,12 @@ func (e Epoch) Is(name []byte) bool {
 	return string(e.Append(buf[:0])) == string(name)
 }
 
-// eraStep is more than a process begins, all but surely, before one of its eras is
-// on disk: removals are logged with theirs, and what begins when a device knows more
-// than the store within a second or so.
+// eraStep is more than a process begins within the second or so until one of its
+// eras is on disk: at its start one is, removals are logged with theirs, and what
+// begins when a device knows more than the store is logged with the next tick.
 const eraStep = 4096
 
-// beginEra makes the eras of this process its own. Those that the log does not know,
-// because a crash has forgotten them or the records that named them were lost, are
-// behind eraStep and now: they were begun one at a time, before now, by a process that
-// began with the time of its start. Only one that has begun more eras than seconds
-// since, and is followed by a loss, could see one again; a device would still have to
-// have been away ever since to take it for its own.
+// beginEra makes the eras of this process its own: those that a crash has forgotten
+// are never used again. Those that were lost with the records that named them were,
+// all but surely, begun before now.
 func (x *index) beginEra(now uint32) { x.era = max(x.era+eraStep, now) }

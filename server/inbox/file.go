@@ -90,12 +90,21 @@ func OpenFile(opt FileOptions) (*File, journal.Recovery, error) {
 	f.wake = sync.NewCond(&f.mu)
 	f.w.x = x
 	f.cleaner.init(f, opt.SegmentBytes)
+	f.stakeEras()
 	if opt.Manual {
 		close(f.ended)
 		return f, recovery, nil
 	}
 	go f.run()
 	return f, recovery, nil
+}
+
+// stakeEras logs where the eras of this process begin, so that those of the next one
+// begin behind. When the disk does not take it, it does not take devices either.
+func (f *File) stakeEras() {
+	f.w.reset()
+	f.w.era(f.x.era)
+	_ = f.journal.Append(&f.w.batch, true)
 }
 
 // logContent is the content of a File: nothing has to be dropped, the cleaner
@@ -139,7 +148,8 @@ const fetchTries = 8
 
 // Fetch implements Store.
 func (f *File) Fetch(q *Fetch) {
-	for range fetchTries {
+	missing := uint64(0)
+	for tries := fetchTries; tries > 0; tries-- {
 		f.x.mu.Lock()
 		f.x.fetch(q)
 		f.x.mu.Unlock()
@@ -147,10 +157,17 @@ func (f *File) Fetch(q *Fetch) {
 		if q.Err = err; err == nil {
 			return
 		}
-		if errors.Is(err, journal.ErrDamaged) && at.Seq == q.Items[0].Seq {
-			f.x.lose(q.Ref, at) // the device learns that it is gone, instead of waiting for ever
-		} else if !errors.Is(err, journal.ErrNotFound) {
-			break
+		notFound := errors.Is(err, journal.ErrNotFound)
+		switch {
+		case errors.Is(err, journal.ErrDamaged), notFound && at.loc == missing:
+			// The device learns that it is gone, instead of waiting for ever. What is
+			// not found where it was said to be afterwards was not moved: the cleaner
+			// could not read it.
+			f.x.lose(q.Ref, at)
+		case notFound:
+			missing = at.loc
+		default:
+			tries = 0
 		}
 	}
 	if len(q.Items) > 0 && q.Err != nil {

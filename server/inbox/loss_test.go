@@ -75,3 +75,40 @@ func TestUnreadableIsGone(t *testing.T) {
 		t.Errorf("%+v, %+v", q, m.Counts())
 	}
 }
+
+// TestUnreadableForNow: the cleaner does not drop what it could not read but perhaps
+// can later; what it never can is gone, and that is said.
+func TestUnreadableForNow(t *testing.T) {
+	for name, times := range map[string]int{"for now": 2, "for ever": 10_000} {
+		m := newManual(t, diskfault.New(), newClock())
+		m.cleaner.slack = 1 << 30
+		a, b := m.open("a"), m.open("b")
+		m.do(&Subscription{Ref: a.Ref, Topic: "t", On: true}, &Latest{Topic: "t", Message: &Message{TTL: 3600, Payload: []byte("v")}})
+		m.put("a", "", 10)
+		m.fill("b", b)
+		m.disk.Fail(diskfault.OpRead, 0, times, syscall.EIO)
+		m.cleaner.slack, m.x.n.Bytes = 0, m.x.n.Bytes-8000 // due
+		for first, i := m.oldest(), 0; m.oldest() == first; i++ {
+			if m.Tick(); i == 20 {
+				t.Fatalf("%s: segment %d stays", name, first)
+			}
+			m.Step()
+		}
+		m.x.n.Bytes += 8000
+		m.disk.Fail(diskfault.OpRead, 0, 0, nil)
+		q := &Fetch{Ref: a.Ref, Fence: a.Fence, From: 1, Max: 10, Bytes: 1 << 20}
+		if m.Fetch(q); q.Err != nil || len(q.Items) != map[string]int{"for now": 1}[name] || len(m.Check()) > 0 {
+			t.Errorf("%s: %+v, %v", name, q, m.Check())
+		}
+		f, _, err := OpenFile(FileOptions{FS: m.disk, Manual: true, Now: m.clock.now})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i, known := f.Lookup([]byte("a")); !known || len(i.Topics) != 1 || i.Messages != len(q.Items) {
+			t.Errorf("%s: after a restart: %+v, %v", name, i, known)
+		}
+		if v, ok := f.LatestOf([]byte("t")); !ok || string(v.Payload) != "v" {
+			t.Errorf("%s: latest value %q, %v", name, v.Payload, ok)
+		}
+	}
+}

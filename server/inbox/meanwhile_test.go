@@ -157,3 +157,20 @@ func (f opFunc) plan(*index, writer)   { f() }
 func (f opFunc) commit(*index, writer) {}
 func (f opFunc) undo(*index)           {}
 func (f opFunc) alone() bool           { return false }
+
+// TestEraForgotten: an era that a crash has forgotten is not used again.
+func TestEraForgotten(t *testing.T) {
+	m, _ := newMeanwhile(t, Limits{})
+	o := m.open("a")
+	m.Tick()
+	m.Step()
+	used := map[Epoch]bool{o.Epoch: true}
+	for range 3 {
+		m = m.again()
+		later, _ := m.Open([]byte("a"), Resume{Given: true, Epoch: o.Epoch.Append(nil), Seq: 77})
+		if used[later.Epoch] {
+			t.Errorf("%s was used before", later.Epoch)
+		}
+		used[later.Epoch] = true
+	}
+}

@@ -111,7 +111,7 @@ func TestSegments(t *testing.T) {
 func TestFailuresLeaveNothing(t *testing.T) {
 	m := newManual(t, diskfault.New(), newClock())
 	m.open("a")
-	m.disk.Limit(0, syscall.ENOSPC)
+	m.disk.Fail(diskfault.OpWrite, 0, 1000, syscall.ENOSPC)
 	for range 100 {
 		if c := m.do(&Put{Device: "a", Message: &Message{TTL: 60}}); !errors.Is(c.Err, ErrFull) {
 			t.Fatal(c.Err)
@@ -122,7 +122,7 @@ func TestFailuresLeaveNothing(t *testing.T) {
 	}
 	m.Tick()
 	m.Step()
-	m.disk.Limit(-1, nil)
+	m.disk.Fail(diskfault.OpWrite, 0, 0, nil)
 	m.Tick()
 	m.Step()
 	m = m.again()

@@ -76,6 +76,7 @@ type scanner struct {
 	mu      sync.Mutex
 	segment uint32
 	walk    walker
+	passed  bool // the last Scan has met damage
 }
 
 // Scan calls fn with the records of one segment from offset from on, in order,
@@ -109,7 +110,7 @@ func (j *Journal) Scan(segment, from uint32, maxBytes int, fn func(pos Pos, rec 
 	w := &j.scan.walk
 	ahead := w.window
 	w.reset(segment, h.file, s.seeds, end, true)
-	if j.scan.segment == segment {
+	if j.scan.segment == segment && from > firstBatch { // else what could not be read is asked for again
 		w.buf, w.base, w.bad = ahead.buf, ahead.base, ahead.bad
 	}
 	j.scan.segment = segment
@@ -121,5 +122,14 @@ func (j *Journal) Scan(segment, from uint32, maxBytes int, fn func(pos Pos, rec 
 		}
 	}
 	w.fn, w.file = nil, nil
+	j.scan.passed = w.lost > 0
 	return w.off, w.done(), nil
+}
+
+// Passed reports whether the last Scan has passed over a damaged place: perhaps one
+// that can be read another time.
+func (j *Journal) Passed() bool {
+	j.scan.mu.Lock()
+	defer j.scan.mu.Unlock()
+	return j.scan.passed
 }
