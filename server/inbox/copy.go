@@ -141,6 +141,10 @@ func (c *cleaner) receivers(f *fields) {
 	defer x.mu.Unlock()
 	open := false
 	c.gone = c.gone[:0]
+	tag := f.uvarint()
+	if len(c.bodyRec) == 0 || bodyTag(bodyFields(c.bodyRec).content) != tag {
+		return // theirs could not be read
+	}
 	for i := 1; len(f.b) > 0 && !f.short; i++ {
 		if i%slice == 0 {
 			x.pause()
@@ -159,6 +163,7 @@ func (c *cleaner) receivers(f *fields) {
 		}
 		if !open {
 			c.w.begin(recReceivers)
+			c.w.uvarint(tag)
 			open = true
 		}
 		c.w.uvarint(uint64(ref))

@@ -2,6 +2,7 @@ package inbox
 
 import (
 	"encoding/binary"
+	"hash/crc32"
 
 	"roost/server/inbox/journal"
 )
@@ -17,7 +18,7 @@ const (
 	recDevice    = 1  // number, era, acked, lag, id, topics: count and each
 	recMessage   = 2  // number, seq, stored at (s since 1970); content
 	recBody      = 3  // stored at, topic; content: of the receivers records behind it
-	recReceivers = 4  // pairs of number and seq
+	recReceivers = 4  // tag of the body record before, see bodyTag; pairs of number and seq
 	recAcks      = 5  // pairs of number and acked
 	recRemove    = 6  // number
 	recSubscribe = 7  // number; topic
@@ -179,7 +180,7 @@ func (w *logWriter) spread(x *index, s *Spread, now uint32, content []byte) int 
 		}
 	}
 	body := w.body(now, s.Topic, content)
-	w.receivers(len(s.receivers), func(i int) (Ref, uint64) {
+	w.receivers(bodyTag(content), len(s.receivers), func(i int) (Ref, uint64) {
 		if i%slice == slice-1 {
 			x.pause()
 		}
@@ -197,7 +198,7 @@ func (w *logWriter) shared(puts []*Put, now uint32, content []byte) int {
 	w.uvarint(uint64(now))
 	w.batch.Buf = append(w.batch.Buf, content...)
 	body := w.end()
-	w.receivers(len(puts), func(i int) (Ref, uint64) { return puts[i].Ref, puts[i].Seq })
+	w.receivers(bodyTag(content), len(puts), func(i int) (Ref, uint64) { return puts[i].Ref, puts[i].Seq })
 	return body
 }
 
@@ -209,13 +210,20 @@ func (w *logWriter) body(now uint32, topic string, content []byte) int {
 	return w.end()
 }
 
-func (w *logWriter) receivers(n int, of func(i int) (Ref, uint64)) {
+// bodyTag is what receivers know of their body: if that is damaged, the one before it
+// in the log is not theirs.
+func bodyTag(content []byte) uint64 { return uint64(crc32.Checksum(content, castagnoli)) }
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+func (w *logWriter) receivers(tag uint64, n int, of func(i int) (Ref, uint64)) {
 	for i := range n {
 		if i%receiversPerRecord == 0 {
 			if i > 0 {
 				w.end()
 			}
 			w.begin(recReceivers)
+			w.uvarint(tag)
 		}
 		ref, seq := of(i)
 		w.uvarint(uint64(ref))

@@ -26,6 +26,7 @@ type replay struct {
 	orphans int
 	topics  int    // the bound: what comes and goes in the log was never there all at once
 	body    uint32 // of the last body record, for the receivers behind it
+	tag     uint64 // of it
 	last    struct {
 		key     key // of a spread with an id, else hash 0
 		first   first
@@ -225,6 +226,7 @@ func (r *replay) spread(pos journal.Pos, rec []byte) {
 		return
 	}
 	r.forget(r.body) // one that nobody was found for
+	r.tag = bodyTag(b.content)
 	if r.last.counted = rec[0] == recCopy; rec[0] == recShared {
 		r.body = r.shared(pos, b.content, b.stored)
 	} else {
@@ -234,10 +236,15 @@ func (r *replay) spread(pos journal.Pos, rec []byte) {
 
 func (r *replay) receivers(f *fields) {
 	n := uint64(0)
+	theirs := f.uvarint() == r.tag
 	for len(f.b) > 0 {
 		ref, seq := Ref(f.uvarint()), f.uvarint()
 		if f.short || ref == 0 {
 			return
+		}
+		if !theirs {
+			r.wants(ref, seq) // the body is lost, the number was given
+			continue
 		}
 		n++
 		if len(r.last.id) > 0 {
@@ -247,7 +254,7 @@ func (r *replay) receivers(f *fields) {
 			r.add(ref, seq, r.body)
 		}
 	}
-	if r.last.key.hash != 0 && !r.last.counted {
+	if theirs && r.last.key.hash != 0 && !r.last.counted {
 		r.last.first.seq += n
 		r.x.keys.set(r.last.key, r.last.first)
 	}

@@ -1,0 +1,97 @@
+package inbox
+
+import (
+	"bytes"
+	"testing"
+
+	"roost/server/inbox/journal/diskfault"
+)
+
+// damage flips a bit where text is in the log.
+func damage(t *testing.T, d *diskfault.Disk, text string) {
+	t.Helper()
+	names, err := d.List()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		if at := bytes.Index(d.Bytes(name), []byte(text)); at >= 0 {
+			d.Flip(name, int64(at), 1)
+			return
+		}
+	}
+	t.Fatalf("%q is not in the log", text)
+}
+
+// twoTopics is a store with a message to each of two topics, which have a
+// subscriber each, and with something behind them.
+func twoTopics(t *testing.T) *manual {
+	m := newManual(t, diskfault.New(), newClock())
+	for _, id := range []string{"a", "b"} {
+		m.do(&Subscription{Ref: m.open(id).Ref, Topic: "to " + id, On: true})
+	}
+	for _, id := range []string{"a", "b"} {
+		m.do(&Spread{Topic: "to " + id, Message: &Message{TTL: 3600, Payload: []byte("secret of " + id)}})
+	}
+	m.put("a", "", 10)
+	m.put("b", "", 10)
+	return m
+}
+
+// TestReceiversOfAnotherBody: when the body of a message to many is damaged its
+// receivers get nothing, not the message before it, which was for others.
+func TestReceiversOfAnotherBody(t *testing.T) {
+	m := twoTopics(t)
+	damage(t, m.disk, "secret of b")
+	f, rec, err := OpenFile(FileOptions{FS: m.disk, Manual: true, Now: m.clock.now})
+	if err != nil || rec.Lost == 0 {
+		t.Fatalf("%+v, %v", rec, err)
+	}
+	for id, want := range map[string]int{"a": 2, "b": 1} {
+		o, err := f.Open([]byte(id), Resume{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		q := &Fetch{Ref: o.Ref, Fence: o.Fence, From: 1, Max: 10, Bytes: 1 << 20}
+		if f.Fetch(q); len(q.Items) != want {
+			t.Errorf("%s: %+v", id, q)
+		}
+		for _, it := range q.Items {
+			if text := string(it.Message.Payload); text == "secret of a" && id != "a" {
+				t.Errorf("%s gets %q", id, text)
+			}
+		}
+	}
+	if p := f.Check(); len(p) > 0 {
+		t.Error(p)
+	}
+}
+
+// TestCleanReceiversWithoutBody: the cleaner meets receivers whose body is damaged,
+// with a body before it that was for others, and with none.
+func TestCleanReceiversWithoutBody(t *testing.T) {
+	for _, damaged := range [][]string{{"secret of b"}, {"secret of a", "secret of b"}} {
+		m := twoTopics(t)
+		for _, text := range damaged {
+			damage(t, m.disk, text)
+		}
+		f, _, err := OpenFile(FileOptions{FS: m.disk, Manual: true, Now: m.clock.now, SegmentBytes: 8 << 10})
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.File = f
+		m.cleaner.slack, m.x.n.Bytes = 0, m.x.n.Bytes-100_000 // due
+		for first := m.oldest(); m.oldest() == first; m.Step() {
+			m.Tick() // it is tried again before it is given up
+		}
+		m.x.n.Bytes += 100_000
+		left := m.Counts().InFlight
+		if want := uint64(4 - len(damaged)); left != want || len(m.Check()) > 0 {
+			t.Errorf("%q damaged: %d messages, want %d; %v", damaged, left, want, m.Check())
+		}
+		f, _, err = OpenFile(FileOptions{FS: m.disk, Manual: true, Now: m.clock.now})
+		if err != nil || f.Counts().InFlight != left {
+			t.Errorf("%q damaged: %d messages after a restart, want %d; %v", damaged, f.Counts().InFlight, left, err)
+		}
+	}
+}
