@@ -94,6 +94,7 @@ func (s *Server) writeKept(w *metrics.Writer) {
 	w.Sample(metrics.KeptInFlight, float64(n.InFlight))
 	w.Sample(metrics.KeptBytes, float64(n.Bytes))
 	w.Sample(metrics.KeptRefused, float64(n.Refused))
+	w.Sample(metrics.KeptLimited, float64(n.Limited))
 	w.Sample(metrics.KeptRepeated, float64(n.Duplicates))
 	w.Sample(metrics.KeptSent, s.loops(func(n *loopCounters) uint64 { return n.keptSent.Load() }))
 	w.Sample(metrics.Skips, s.loops(func(n *loopCounters) uint64 { return n.skips.Load() }))

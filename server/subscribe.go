@@ -247,6 +247,8 @@ func storeError(err error) error {
 		return nil
 	case errors.Is(err, inbox.ErrBusy):
 		return api.ErrOverloaded
+	case errors.Is(err, inbox.ErrTooLarge):
+		return errors.Join(api.ErrLimit, err)
 	case errors.Is(err, inbox.ErrFull):
 		return errors.Join(api.ErrStoreFull, err)
 	}

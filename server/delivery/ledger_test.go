@@ -20,9 +20,10 @@ type ledger struct {
 	messages []*message // by number, which is the payload
 	entries  []*entry   // all that were accepted, one per receiver
 	keys     map[string]keyed
+	batch    int  // of commits that the store makes
 	lying    bool // the disk may have lost what it had promised
 
-	published, removed uint64 // since the store was opened
+	published uint64 // since the store was opened
 }
 
 // message is one publication.
@@ -30,7 +31,6 @@ type message struct {
 	n       int
 	id      string
 	ttl     uint32
-	size    int
 	fate    fate
 	devices string // for whom: "", or one id
 	topic   string // of a spread
@@ -43,6 +43,7 @@ type fate uint8
 const (
 	submitted fate = iota
 	accepted
+	failed  // as refused, unless the node dies before the disk writes anything again
 	refused // nobody may ever get it
 	open    // the node died before it said anything
 )
@@ -56,9 +57,12 @@ type account struct {
 	epoch       string
 	epochs      map[string]bool // all that it ever had
 	last, acked uint64
+	held        uint64            // last when the store was opened
 	waiting     map[uint64]*entry // what is known of acked+1 to last
 	topics      map[string]bool
-	removing    bool // somebody has asked for it
+	changed     map[string]int // in which batch a topic was last subscribed to or left
+	asking      map[string]int // subscriptions that nobody has answered, or that failed
+	removing    bool           // somebody has asked for it
 }
 
 // entry is a message that was accepted for a device.
@@ -109,6 +113,10 @@ func (l *ledger) submitted(c *inbox.Commit) {
 		case *inbox.Spread:
 			m := l.of(string(op.Message.Payload))
 			m.spread, m.topic = true, op.Topic
+		case *inbox.Subscription:
+			if a := l.byRef(op.Ref); a != nil {
+				a.asking[op.Topic]++
+			}
 		case *inbox.Removal:
 			if a := l.accounts[op.Device]; a != nil {
 				a.removing = true
@@ -119,21 +127,34 @@ func (l *ledger) submitted(c *inbox.Commit) {
 
 // committed is told what the store has said.
 func (l *ledger) committed(c *inbox.Commit) {
+	if c.Err != nil {
+		l.w.note("a commit fails: %v", c.Err)
+	}
 	for _, op := range c.Ops {
 		switch op := op.(type) {
 		case *inbox.Put:
+			l.w.note("message %s to %s: verdict %d, number %d, ttl %d", op.Message.Payload, op.Device, op.Verdict, op.Seq, op.Message.TTL)
 			l.put(c.Err, op)
 		case *inbox.Spread:
 			l.spread(c.Err, op)
 		case *inbox.Subscription:
-			if a := l.byRef(op.Ref); c.Err == nil && op.Err == nil && a != nil {
-				a.topics[op.Topic] = op.On
-			}
+			l.subscribed(c.Err, op)
 		case *inbox.Removal:
 			if a := l.accounts[op.Device]; a != nil && c.Err == nil && op.Err == nil {
 				l.remove(a)
 			}
 		}
+	}
+}
+
+func (l *ledger) subscribed(err error, op *inbox.Subscription) {
+	a := l.byRef(op.Ref)
+	if a == nil || err != nil {
+		return
+	}
+	a.asking[op.Topic]--
+	if op.Err == nil {
+		a.topics[op.Topic], a.changed[op.Topic] = op.On, l.batch
 	}
 }
 
@@ -158,8 +179,8 @@ func (l *ledger) key(name string) (keyed, bool) {
 func (l *ledger) put(err error, p *inbox.Put) {
 	m := l.of(string(p.Message.Payload))
 	a := l.accounts[p.Device]
-	m.fate = refused
-	if err != nil {
+	if m.fate = refused; err != nil {
+		m.fate = failed
 		return
 	}
 	if (a == nil) != (p.Verdict == inbox.Unknown) && !(a == nil && l.w.opt.limits.KeepUnknown) {
@@ -212,6 +233,11 @@ func (l *ledger) full(a *account) bool { return a.last-a.acked >= uint64(l.w.opt
 
 // accept enters a message that was stored as a device's next one.
 func (l *ledger) accept(a *account, m *message) {
+	for _, old := range l.messages {
+		if old.fate == failed {
+			old.fate = refused // the disk writes, and has written that they are void
+		}
+	}
 	a.last++
 	e := &entry{message: m, account: a, seq: a.last, expires: l.seconds() + m.ttl}
 	a.waiting[e.seq] = e
@@ -227,132 +253,6 @@ func (l *ledger) entryOf(p *inbox.Put) *entry {
 		}
 	}
 	return nil
-}
-
-// spread finds out who has got a message to many by looking into the inboxes.
-func (l *ledger) spread(err error, s *inbox.Spread) {
-	m := l.of(string(s.Message.Payload))
-	m.fate = refused
-	if err != nil {
-		return
-	}
-	name := "topic " + s.Topic + " " + m.id
-	known, dup := l.key(name)
-	dup = dup && m.id != ""
-	if s.Verdict == inbox.Duplicate {
-		if !dup && !l.open("", m.id) && !l.lying || dup && int(known.seq) != s.Receivers {
-			l.w.fatal("message %d to topic %q: a duplicate to %d, want %+v %v", m.n, s.Topic, s.Receivers, known, dup)
-		}
-		return
-	}
-	if s.Verdict != inbox.Stored || dup {
-		l.w.fatal("message %d to topic %q: verdict %d, known: %v", m.n, s.Topic, s.Verdict, dup)
-	}
-	m.fate = accepted
-	receivers, refused := 0, 0
-	for _, d := range l.w.devices {
-		a := l.accounts[d.id]
-		if a == nil || s.Topic != "" && !a.topics[s.Topic] {
-			continue
-		}
-		info, _ := l.w.store.Lookup([]byte(d.id))
-		if info.Last > a.last && (l.lying || l.isNext(a, m)) {
-			l.accept(a, m)
-			receivers++
-		} else if refused++; !l.full(a) {
-			l.w.fatal("message %d to topic %q: %s has not got it, last %d", m.n, s.Topic, d.id, a.last)
-		}
-	}
-	if receivers != s.Receivers || refused != s.Refused {
-		l.w.fatal("message %d to topic %q: %+v, want %d receivers and %d refusals", m.n, s.Topic, s, receivers, refused)
-	}
-	if m.id != "" {
-		l.keys[name] = keyed{uint64(s.Receivers), l.seconds() + min(m.ttl, 600)}
-	}
-}
-
-// isNext reports whether the message is the device's next one.
-func (l *ledger) isNext(a *account, m *message) bool {
-	f := &inbox.Fetch{Ref: a.ref, Fence: l.fence(a), From: a.last + 1, Max: 1, Bytes: 1 << 20}
-	l.w.store.Store.Fetch(f)
-	return len(f.Items) == 1 && f.Items[0].Seq == a.last+1 && string(f.Items[0].Message.Payload) == strconv.Itoa(m.n)
-}
-
-// fence returns the fence of the device's last session; the ledger begins one if
-// there was none since the store was opened.
-func (l *ledger) fence(a *account) uint32 {
-	if a.fence == 0 {
-		o, err := l.w.store.Store.Open([]byte(a.id), inbox.Resume{})
-		if err != nil || o.Ref != a.ref {
-			l.w.fatal("open %s: %+v, %v", a.id, o, err)
-		}
-		a.fence = o.Fence
-	}
-	return a.fence
-}
-
-// sending is told what a lane sends.
-func (l *ledger) sending(c *conn, seq uint64, payload string) {
-	m := l.of(payload)
-	if m.fate == refused {
-		l.w.fatal("message %d was refused and is sent to %s", m.n, c.dev.id)
-	}
-	if e := c.acct.waiting[seq]; e != nil && e.message != m {
-		l.w.fatal("message %d is sent to %s as number %d, which is message %d", m.n, c.dev.id, seq, e.n)
-	}
-	if seq != c.sent+1 {
-		l.w.fatal("number %d is sent to %s after %d", seq, c.dev.id, c.sent)
-	}
-}
-
-// skipping is told what a lane says is done with.
-func (l *ledger) skipping(c *conn, to uint64, why string) {
-	for seq := c.sent + 1; seq <= to; seq++ {
-		e := c.acct.waiting[seq]
-		if e != nil && e.expires > l.seconds() && l.accounts[c.acct.id] == c.acct && !e.excused {
-			l.w.fatal("%s is told that %d is done with (%s), but message %d waits", c.dev.id, seq, why, e.n)
-		}
-	}
-	if why != "ttl" && !l.lying {
-		l.w.fatal("%s is told that %d is %s", c.dev.id, to, why)
-	}
-}
-
-// received is told what a device takes for its next message.
-func (l *ledger) received(d *device, f frame, n int) {
-	m := l.of(f.payload)
-	if m.fate == refused || !m.spread && m.devices != d.id {
-		l.w.fatal("%s gets message %d: %+v", d.id, n, *m)
-	}
-}
-
-// fetched is told what the store has to give.
-func (l *ledger) fetched(f *inbox.Fetch) {
-	a := l.byRef(f.Ref)
-	if a == nil || a.fence != f.Fence {
-		if !f.Gone {
-			l.w.fatal("a session that is over gets %d messages, last %d", len(f.Items), f.Last)
-		}
-		return
-	}
-	for _, it := range f.Items {
-		l.adopt(a, it.Seq, string(it.Message.Payload))
-	}
-}
-
-// adopt compares a stored message with what is known, and learns of those that
-// were under way when the node died.
-func (l *ledger) adopt(a *account, seq uint64, payload string) {
-	m := l.of(payload)
-	e := a.waiting[seq]
-	switch {
-	case e != nil && e.message == m:
-	case e == nil && m.fate == open && (m.spread || m.devices == a.id) && seq <= a.last:
-		e = &entry{message: m, account: a, seq: seq, expires: l.seconds()} // it is nobody's promise
-		a.waiting[seq] = e
-	default:
-		l.w.fatal("number %d of %s is message %d (%+v), want %+v", seq, a.id, m.n, *m, e)
-	}
 }
 
 // String says where a device is.

@@ -48,17 +48,19 @@ func (w *world) online(id string) *device {
 func TestAckOfOldSession(t *testing.T) {
 	w := calm(t, memory)
 	d := w.online("d")
-	p := w.publish("d", "", 60)
+	w.publish("d", "", 60)
 	old := d.conn // it has acknowledged number 1
 	d.conn = nil
-	p = w.publish("d", "", 60)
+	p := w.publish("d", "", 60)
 	wait := w.hub.Wait(p)
 	defer w.hub.Forget(wait)
 	if s, err := w.hub.Connect(&delivery.Hello{ID: []byte("d"), Conn: w.dial(d, delivery.Hello{}).name(), Fresh: 9}); err != nil || s.Acked != 1 {
 		t.Fatalf("%+v %v", s, err)
 	}
-	if !old.lane.Ack(old.name(), &old.peer, 2) || !old.lane.Ack(old.name(), &old.peer, 2) {
-		t.Error("the old connection would be closed as one that makes no sense")
+	for range 2 {
+		if !old.lane.Ack(old.name(), &old.peer, 2) {
+			t.Error("the old connection would be closed as one that makes no sense")
+		}
 	}
 	select {
 	case <-wait.Done():

@@ -218,7 +218,7 @@ func (c *conn) hear(f frame) {
 			c.w.fatal("an acknowledgement of %d was taken, %d was sent", f.seq, c.sent)
 		}
 	case "sub", "unsub":
-		sub := &inbox.Subscription{Ref: c.peer.Ref, Topic: f.payload, On: f.kind == "sub"}
+		sub := &inbox.Subscription{Ref: c.peer.Ref, Fence: c.peer.Fence, Topic: f.payload, On: f.kind == "sub"}
 		c.w.store.Commit(&inbox.Commit{Ops: []inbox.Op{sub}, Done: func(commit *inbox.Commit) {
 			ok := commit.Err == nil && sub.Err == nil
 			c.lane.post(fmt.Sprintf("%s on %d has %v: %v", c.dev.id, c.n, f, ok), func() { c.subscribed(f, ok) })
@@ -229,19 +229,33 @@ func (c *conn) hear(f frame) {
 // fenced reports whether the device has a later session, or was removed.
 func (c *conn) fenced() bool { return !c.w.store.Store.Current(c.peer.Ref, c.peer.Fence) }
 
-// subscribed does for the connection what the store has done for the device.
+// subscribed does for the connection what the store has done for the device; for
+// the device's current one, if this is over.
 func (c *conn) subscribed(f frame, ok bool) {
-	if c.over {
+	if !c.over {
+		c.align(f, ok)
+		c.write(frame{kind: "res", payload: fmt.Sprint(f.payload, ok)})
 		return
 	}
-	if ok {
-		c.topics = slices.DeleteFunc(c.topics, func(t string) bool { return t == f.payload })
-		if f.kind == "sub" {
-			c.topics = append(c.topics, f.payload)
+	for _, o := range c.w.conns {
+		if ok && o.dev == c.dev && o.begun && !o.over {
+			o.lane.post(fmt.Sprintf("%s on %d has %v", o.dev.id, o.n, f), func() { o.align(f, true) })
 		}
-		c.lane.Look(c.name(), &c.peer) // a message to the topic may just have missed it
 	}
-	c.write(frame{kind: "res", payload: fmt.Sprint(f.payload, ok)})
+}
+
+// align puts the connection into what the store says its device is in.
+func (c *conn) align(f frame, ok bool) {
+	if c.over || !ok {
+		return
+	}
+	c.topics = slices.DeleteFunc(c.topics, func(t string) bool { return t == f.payload })
+	c.w.store.EachTopic(c.peer.Ref, func(topic string) {
+		if topic == f.payload {
+			c.topics = append(c.topics, topic)
+		}
+	})
+	c.lane.Look(c.name(), &c.peer) // a message to the topic may just have missed it
 }
 
 // spread takes a message to the connected ones of its receivers.

@@ -2,7 +2,6 @@ package delivery_test
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -40,6 +39,7 @@ type device struct {
 // handled is one message that the application has got.
 type handled struct {
 	life    int
+	era     int
 	epoch   string
 	seq     uint64
 	payload int
@@ -148,7 +148,7 @@ func (d *device) message(f frame) {
 	if d.seq > d.done {
 		d.done = d.seq
 		if !slices.ContainsFunc(d.ids, func(k knownID) bool { return k.id == f.id && k.era != d.era }) {
-			d.handle(handled{d.life, d.epoch, f.seq, n, f.id})
+			d.handle(handled{d.life, d.era, d.epoch, f.seq, n, f.id})
 		}
 		d.got[n] = true // or its id says that it was handled: publishers are told not to use one again
 		if f.id != "" {
@@ -162,7 +162,7 @@ func (d *device) message(f frame) {
 // handle is the application.
 func (d *device) handle(h handled) {
 	for _, old := range d.handled {
-		if old.payload == h.payload && old.life == h.life && (old.epoch == h.epoch || h.id != "") {
+		if old.payload == h.payload && old.life == h.life && (old.era == h.era || h.id != "") {
 			d.w.fatal("%s handles message %d twice: %+v, then %+v", d.id, h.payload, old, h)
 		}
 	}
@@ -215,14 +215,4 @@ func (d *device) payloads() (all []int) {
 		all = append(all, h.payload)
 	}
 	return all
-}
-
-// missing returns those of the numbers that the device never handled.
-func (d *device) missing(numbers map[int]bool) (missing []int) {
-	for _, n := range slices.Sorted(maps.Keys(numbers)) {
-		if !d.got[n] {
-			missing = append(missing, n)
-		}
-	}
-	return missing
 }

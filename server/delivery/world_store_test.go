@@ -3,6 +3,7 @@ package delivery_test
 import (
 	"math/rand/v2"
 	"os"
+	"syscall"
 
 	"roost/server/inbox"
 	"roost/server/inbox/journal"
@@ -49,7 +50,7 @@ func openFile(w *world) inbox.Store {
 		w.fatal("open the store: %v", err)
 	}
 	if recovery.Lost > 0 && !w.disk.lied {
-		w.fatal("%d places were lost on an honest disk", recovery.Lost)
+		w.fatal("%d places were lost on an honest disk: %+v", recovery.Lost, recovery)
 	}
 	return f
 }
@@ -77,6 +78,7 @@ func (s *watched) during(work func()) {
 	first := len(s.done)
 	func() {
 		defer func() {
+			s.w.ledger.batch++
 			for _, v := range s.done[first:] {
 				s.w.ledger.committed(v.c)
 			}
@@ -127,6 +129,9 @@ func (s *watched) Ack(ref inbox.Ref, fence uint32, seq uint64) bool {
 
 func (s *watched) Fetch(f *inbox.Fetch) {
 	s.Store.Fetch(f)
+	if f.Err != nil {
+		s.w.note("fetch from %d: %v", f.From, f.Err)
+	}
 	s.w.ledger.fetched(f)
 	s.w.yield()
 }
@@ -148,10 +153,14 @@ func (s *watched) Commit(c *inbox.Commit) {
 // of the machine.
 type crashDisk struct {
 	*diskfault.Disk
-	w     *world
-	left  int  // calls until the crash; 0: none
-	lied  bool // the disk has lied once
-	calls int
+	w    *world
+	left int  // calls until the crash; 0: none
+	lied bool // the disk has lied once
+
+	badReads   int  // that many reads will fail
+	peeking    bool // but not those of the ledger
+	unreadable bool // reads have failed: what the store then gives up is gone
+	calls      int
 }
 
 func newCrashDisk(w *world) *crashDisk { return &crashDisk{Disk: diskfault.New(), w: w} }
@@ -212,6 +221,14 @@ func (f *crashFile) WriteAt(p []byte, off int64) (int, error) {
 	return n, err
 }
 
+func (f *crashFile) ReadAt(p []byte, off int64) (int, error) {
+	if f.d.badReads > 0 && !f.d.peeking {
+		f.d.badReads--
+		return 0, syscall.EIO
+	}
+	return f.File.ReadAt(p, off)
+}
+
 func (f *crashFile) Datasync() error {
 	f.d.call()
 	err := f.File.Datasync()
@@ -263,7 +280,7 @@ func (w *world) crash() {
 	for _, l := range w.lanes {
 		l.dead, l.tasks = true, nil
 	}
-	w.disk.left = 0
+	w.disk.heal() // a node does not start on a full disk
 	w.disk.Disk.Crash(rand.New(rand.NewPCG(w.rng.Uint64(), 2)))
 	w.disk.Lie(false)
 	for !w.restarted() {
@@ -271,6 +288,7 @@ func (w *world) crash() {
 		w.disk.left = 0
 		w.disk.Disk.Crash(rand.New(rand.NewPCG(w.rng.Uint64(), 2)))
 	}
+	w.waits = nil
 	w.ledger.restarted()
 }
 

@@ -65,6 +65,7 @@ var (
 	KeptInFlight = Desc{"roost_kept_in_flight", Gauge, "Kept messages not yet acknowledged: published + recovered - all ends."}
 	KeptBytes    = Desc{"roost_kept_bytes", Gauge, "Bytes of kept messages."}
 	KeptRefused  = Desc{"roost_kept_refused_total", Counter, "Kept messages refused by a bound."}
+	KeptLimited  = Desc{"roost_kept_limited_total", Counter, "Of those, refused because as many idempotency keys are remembered as may be."}
 	KeptRepeated = Desc{"roost_kept_duplicates_total", Counter, "Kept messages published again with the same id."}
 	KeptSent     = Desc{"roost_kept_sends_total", Counter, "Kept messages given to sockets, repeats included."}
 	Skips        = Desc{"roost_skips_total", Counter, "Holes that devices were told about."}
