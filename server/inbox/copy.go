@@ -59,8 +59,8 @@ func (c *cleaner) record(pos journal.Pos, rec []byte) error {
 	case recDevice:
 		// Its topics, its era, and what was acknowledged since, go with it: so their
 		// own records need not be copied.
-		ref := Ref(f.uvarint())
-		if d := x.get(ref); d != nil {
+		ref, life := f.name()
+		if d := x.living(ref, life); d != nil {
 			if at := d.segment &^ (dirtyBit | eraBit); at == 0 || at == pos.Segment()&segmentMask {
 				c.w.device(ref, d)
 			}
@@ -75,7 +75,9 @@ func (c *cleaner) record(pos journal.Pos, rec []byte) error {
 			c.moved = append(c.moved, move{latest: name, from: uint64(pos), to: uint64(c.copy(rec))})
 		}
 	case recKey:
-		if ref, expires, seq := Ref(f.uvarint()), uint32(f.uvarint()), f.uvarint(); expires > x.seconds() && c.isKey(ref, seq, string(f.bytes()), f.b) {
+		ref, life := f.name()
+		expires, seq := uint32(f.uvarint()), f.uvarint()
+		if topic := string(f.bytes()); expires > x.seconds() && (ref == 0 || x.living(ref, life) != nil) && c.isKey(ref, seq, topic, f.b) {
 			c.copy(rec)
 		}
 	}
@@ -89,7 +91,11 @@ func (c *cleaner) copy(rec []byte) int {
 }
 
 func (c *cleaner) message(pos journal.Pos, rec []byte, f *fields) {
-	ref, seq, stored := Ref(f.uvarint()), f.uvarint(), uint32(f.uvarint())
+	ref, life := f.name()
+	seq, stored := f.uvarint(), uint32(f.uvarint())
+	if c.f.x.living(ref, life) == nil {
+		return
+	}
 	if body := c.f.x.waiting(ref, seq, uint64(pos)); body != 0 {
 		c.w.know(ref)
 		c.moved = append(c.moved, move{body: body, from: uint64(pos), to: uint64(c.copy(rec))})
@@ -120,7 +126,7 @@ func (c *cleaner) key(ref Ref, topic string, content []byte, stored uint32) {
 		return
 	}
 	c.w.begin(recKey)
-	c.w.uvarint(uint64(ref))
+	c.w.name(ref)
 	c.w.uvarint(uint64(v.expires))
 	c.w.uvarint(v.seq)
 	c.w.bytes(topic)
@@ -149,7 +155,11 @@ func (c *cleaner) receivers(f *fields) {
 		if i%slice == 0 {
 			x.pause()
 		}
-		ref, seq := Ref(f.uvarint()), f.uvarint()
+		ref, life := f.name()
+		seq := f.uvarint()
+		if x.living(ref, life) == nil {
+			continue
+		}
 		item := x.waiting(ref, seq, uint64(c.body))
 		if item == 0 {
 			c.gone = append(c.gone, ref)
@@ -166,7 +176,7 @@ func (c *cleaner) receivers(f *fields) {
 			c.w.uvarint(tag)
 			open = true
 		}
-		c.w.uvarint(uint64(ref))
+		c.w.name(ref)
 		c.w.uvarint(seq)
 	}
 	if open {

@@ -9,12 +9,13 @@ import (
 type found struct {
 	ref  Ref
 	body uint32
+	life uint32 // see logWriter.name
 	seq  uint64
 }
 
-func (r *replay) add(ref Ref, seq uint64, body uint32) {
-	r.x.bodies.at(body).refs++
-	r.items = append(r.items, found{ref, body, seq})
+func (r *replay) add(it found) {
+	r.x.bodies.at(it.body).refs++
+	r.items = append(r.items, it)
 	if len(r.items) > r.check {
 		r.prune(false)
 		r.check = 2*len(r.items) + 1<<20
@@ -40,21 +41,20 @@ func (r *replay) drop(body uint32) {
 // what is nobody's.
 func (r *replay) prune(final bool) {
 	kept := r.items[:0]
-	for i, it := range r.items {
-		d := r.x.get(it.ref)
-		if i < r.removed[it.ref] {
-			r.drop(it.body) // of a device that had the number before
-		} else if d == nil && final || d != nil && it.seq <= d.acked {
-			if d == nil {
-				r.orphans++
-			}
+	for _, it := range r.items {
+		switch d := r.x.living(it.ref, it.life); {
+		case it.life < r.x.lives[it.ref].n:
+			r.drop(it.body) // of a device that was removed
+		case d == nil && final:
+			r.orphans++
 			r.drop(it.body)
-		} else {
+		case d != nil && it.seq <= d.acked:
+			r.drop(it.body)
+		default:
 			kept = append(kept, it)
 		}
 	}
 	r.items = kept
-	clear(r.removed)
 }
 
 // finish puts what was found into the inboxes. After a loss every stream begins

@@ -126,6 +126,14 @@ func (x *index) get(ref Ref) *device {
 	return x.devices.at(uint32(ref))
 }
 
+// living returns the device named by ref if that many had the number before it.
+func (x *index) living(ref Ref, life uint32) *device {
+	if d := x.get(ref); d != nil && x.lives[ref].n == life {
+		return d
+	}
+	return nil
+}
+
 // current returns the device if fence is that of its last session. A connection
 // that was overtaken, or whose device was removed, gets nothing any more, also when
 // another device has got the number since.

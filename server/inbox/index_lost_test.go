@@ -95,3 +95,60 @@ func TestCleanReceiversWithoutBody(t *testing.T) {
 		}
 	}
 }
+
+// TestNumberOfTheRemoved: a device is removed and another one gets its number. When
+// damage takes the records that say so, neither gets what was for the other.
+func TestNumberOfTheRemoved(t *testing.T) {
+	for name, row := range map[string]struct {
+		damaged []string
+		a, b    int // messages that each gets
+	}{
+		"nothing":               {nil, 0, 2},
+		"the first device":      {[]string{"device-a"}, 0, 2},
+		"the second device":     {[]string{"device-b"}, 0, 0},
+		"the removal, and both": {[]string{"device-a", "removal", "device-b"}, 0, 0},
+		"the first and removal": {[]string{"device-a", "removal"}, 0, 2},
+		"the removal":           {[]string{"removal"}, 0, 2},
+		"removal and second":    {[]string{"removal", "device-b"}, 2, 0},
+	} {
+		m := newManual(t, diskfault.New(), newClock())
+		m.open("device-a")
+		m.put("device-a", "", 10)
+		m.put("device-a", "", 10)
+		m.do(&Removal{Device: "device-a"})
+		m.open("device-b")
+		m.Tick()
+		m.Step()
+		m.put("device-b", "", 20)
+		m.put("device-b", "", 20)
+		for _, text := range row.damaged {
+			if text == "removal" {
+				text = string([]byte{recRemove, 1 << 1, 0, 0, 0, 0, 0, 0}) // padded
+			}
+			damage(t, m.disk, text)
+		}
+		f, _, err := OpenFile(FileOptions{FS: m.disk, Manual: true, Now: m.clock.now})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for id, want := range map[string]int{"device-a": row.a, "device-b": row.b} {
+			o, err := f.Open([]byte(id), Resume{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			q := &Fetch{Ref: o.Ref, Fence: o.Fence, From: 1, Max: 10, Bytes: 1 << 20}
+			f.Fetch(q)
+			for _, it := range q.Items {
+				if foreign := len(it.Message.Payload) != map[string]int{"device-a": 10, "device-b": 20}[id]; foreign {
+					t.Errorf("%s damaged: %s gets a message of %d bytes", name, id, len(it.Message.Payload))
+				}
+			}
+			if len(q.Items) != want {
+				t.Errorf("%s damaged: %s gets %d messages, want %d", name, id, len(q.Items), want)
+			}
+		}
+		if p := f.Check(); len(p) > 0 {
+			t.Errorf("%s damaged: %v", name, p)
+		}
+	}
+}

@@ -116,7 +116,12 @@ func (k *keys) remove(of key) {
 
 // keyOf returns the key of a device's message.
 func (x *index) keyOf(ref Ref, id []byte) key {
-	return key{hash: maphash.Bytes(x.seed, id), ref: ref, life: x.lives[ref].n}
+	return x.keyIn(ref, x.lives[ref].n, id)
+}
+
+// keyIn is keyOf for one of the devices that have had the number.
+func (x *index) keyIn(ref Ref, life uint32, id []byte) key {
+	return key{hash: maphash.Bytes(x.seed, id), ref: ref, life: life}
 }
 
 // spreadKey returns the key of a message to a topic, "" for all. No topic and no

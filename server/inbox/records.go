@@ -10,6 +10,10 @@ import (
 // Kinds of records: the first byte. Integers are uvarints, bytes have their
 // length before them, the last field takes the rest.
 //
+// A number of a device is given shifted by one; the lowest bit says that another
+// number follows, how many devices had it before and were removed. When damage takes
+// some of the records, the others are so not taken for those of another device.
+//
 // Replayed in the order of the log they make the index. A device record is all
 // that there is to say about a device but its messages, as of what was committed:
 // so it stands in front of whatever its batch says about the device. Records of
@@ -112,6 +116,25 @@ func (w *logWriter) bytes(b string) {
 	w.batch.Buf = append(w.batch.Buf, b...)
 }
 
+// name writes the number of a device, 0 for none.
+func (w *logWriter) name(ref Ref) {
+	if n := w.x.lives[ref].n; n > 0 && ref != 0 {
+		w.uvarint(uint64(ref)<<1 | 1)
+		w.uvarint(uint64(n))
+		return
+	}
+	w.uvarint(uint64(ref) << 1)
+}
+
+// name is the inverse of logWriter.name.
+func (r *fields) name() (ref Ref, life uint32) {
+	v := r.uvarint()
+	if v&1 != 0 {
+		life = uint32(r.uvarint())
+	}
+	return Ref(v >> 1), life
+}
+
 func (w *logWriter) end() int {
 	i, err := w.batch.End()
 	if err != nil && w.err == nil {
@@ -136,7 +159,7 @@ func (w *logWriter) know(ref Ref) {
 		d.segment &^= eraBit
 		w.eras = append(w.eras, ref)
 		w.begin(recEpoch)
-		w.uvarint(uint64(ref))
+		w.name(ref)
 		w.uvarint(uint64(d.era))
 		w.end()
 	}
@@ -147,7 +170,7 @@ func (w *logWriter) device(ref Ref, d *device) {
 	w.logged = append(w.logged, loggedDevice{ref, d.segment &^ dirtyBit})
 	d.segment = d.segment&dirtyBit | segmentPending
 	w.begin(recDevice)
-	w.uvarint(uint64(ref))
+	w.name(ref)
 	w.uvarint(uint64(d.era))
 	w.uvarint(d.acked)
 	w.uvarint(w.x.committed(d) - d.acked)
@@ -166,7 +189,7 @@ func (w *logWriter) keep(uint32, []byte) {}
 func (w *logWriter) put(ref Ref, seq uint64, now uint32, content []byte) int {
 	w.know(ref)
 	w.begin(recMessage)
-	w.uvarint(uint64(ref))
+	w.name(ref)
 	w.uvarint(seq)
 	w.uvarint(uint64(now))
 	w.batch.Buf = append(w.batch.Buf, content...)
@@ -226,7 +249,7 @@ func (w *logWriter) receivers(tag uint64, n int, of func(i int) (Ref, uint64)) {
 			w.uvarint(tag)
 		}
 		ref, seq := of(i)
-		w.uvarint(uint64(ref))
+		w.name(ref)
 		w.uvarint(seq)
 	}
 	if n > 0 {
@@ -251,14 +274,14 @@ func (w *logWriter) clear(topic string) {
 func (w *logWriter) subscription(ref Ref, topic string, on bool) {
 	w.know(ref)
 	w.begin(map[bool]byte{true: recSubscribe, false: recLeave}[on])
-	w.uvarint(uint64(ref))
+	w.name(ref)
 	w.batch.Buf = append(w.batch.Buf, topic...)
 	w.end()
 }
 
 func (w *logWriter) remove(ref Ref) {
 	w.begin(recRemove)
-	w.uvarint(uint64(ref))
+	w.name(ref)
 	w.end()
 	w.era(w.x.era + 1) // which whoever comes under its id will have
 }
@@ -301,7 +324,7 @@ func (w *logWriter) lazily(atMost int) {
 		if d := x.get(ref); d != nil && d.segment&dirtyBit != 0 {
 			d.segment &^= dirtyBit
 			w.acks = append(w.acks, ref)
-			w.uvarint(uint64(ref))
+			w.name(ref)
 			w.uvarint(d.acked)
 		}
 	}

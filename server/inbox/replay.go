@@ -20,8 +20,6 @@ type replay struct {
 	now   uint32
 	items []found // messages, in the order of the log
 	check int     // len(items) at which it is worth to look for dead ones
-	// removed says how many of the items came before a device was removed.
-	removed map[Ref]int
 	// orphans are messages of devices that are not in the log.
 	orphans int
 	topics  int    // the bound: what comes and goes in the log was never there all at once
@@ -38,7 +36,6 @@ type replay struct {
 
 // begin gets the index ready.
 func (r *replay) begin() {
-	r.removed = map[Ref]int{}
 	r.topics, r.x.limits.Topics = r.x.limits.Topics, math.MaxInt
 }
 
@@ -59,13 +56,13 @@ func (r *replay) record(pos journal.Pos, rec []byte) error {
 		r.receivers(&f)
 	case recAcks:
 		for len(f.b) > 0 {
-			ref, acked := Ref(f.uvarint()), f.uvarint()
-			if d := r.x.get(ref); d != nil {
+			ref, life := f.name()
+			if acked, d := f.uvarint(), r.x.living(ref, life); d != nil {
 				d.advance(acked)
 			}
 		}
 	case recRemove:
-		r.remove(Ref(f.uvarint()))
+		r.remove(f.name())
 	case recSubscribe, recLeave:
 		r.subscription(rec[0], &f)
 	case recLatest, recClear:
@@ -75,8 +72,9 @@ func (r *replay) record(pos journal.Pos, rec []byte) error {
 	case recEra:
 		r.x.era = max(r.x.era, uint32(f.uvarint()))
 	case recEpoch:
-		ref, era := Ref(f.uvarint()), uint32(f.uvarint())
-		if d := r.x.get(ref); d != nil {
+		ref, life := f.name()
+		era := uint32(f.uvarint())
+		if d := r.x.living(ref, life); d != nil {
 			d.era = era
 		}
 		r.x.era = max(r.x.era, era)
@@ -102,7 +100,8 @@ func (d *device) reach(seq uint64) {
 }
 
 func (r *replay) device(pos journal.Pos, f *fields) {
-	ref, era := Ref(f.uvarint()), uint32(f.uvarint())
+	ref, life := f.name()
+	era := uint32(f.uvarint())
 	acked, lag := f.uvarint(), f.uvarint()
 	id := f.bytes()
 	n := f.uvarint()
@@ -111,15 +110,22 @@ func (r *replay) device(pos journal.Pos, f *fields) {
 		return
 	}
 	x := r.x
-	d := x.get(ref)
+	if life < x.lives[ref].n {
+		return // it was removed
+	}
+	d := x.living(ref, life)
 	if d != nil && string(x.ids.ID(uint32(ref)-1)) != string(id) {
-		r.remove(ref) // the record of its removal was lost
-		d = nil
+		f.short = true
+		return
 	}
 	if d == nil {
-		if old, other := x.find(id); other != nil {
-			r.remove(old) // likewise
+		if x.get(ref) != nil {
+			r.remove(ref, x.lives[ref].n) // the record of its removal was lost
 		}
+		if old, other := x.find(id); other != nil {
+			r.remove(old, x.lives[old].n) // likewise
+		}
+		r.live(ref, life)
 		if !x.ids.Place(idmap.Hash(x.seed, id), id, uint32(ref)-1) {
 			f.short = true
 			return
@@ -142,38 +148,41 @@ func (r *replay) device(pos journal.Pos, f *fields) {
 	}
 }
 
-// remove forgets a device, and what was found for it when the list is gone through
-// the next time.
-func (r *replay) remove(ref Ref) {
-	if len(r.items) > 0 {
-		r.removed[ref] = len(r.items)
-	}
-	if r.x.get(ref) != nil {
+// remove forgets a device; what was found for it is dropped by prune.
+func (r *replay) remove(ref Ref, life uint32) {
+	if r.x.living(ref, life) != nil {
 		r.x.remove(ref)
-	} else {
-		// Its record has gone with a segment, its messages and their keys have not.
-		r.x.lives[ref] = life{n: r.x.lives[ref].n + 1}
+		return
+	}
+	r.live(ref, life+1) // its record has gone with a segment, or was lost
+}
+
+// live notes that a number belongs to this life now, if not to a later one.
+func (r *replay) live(ref Ref, n uint32) {
+	if l := r.x.lives[ref]; n > l.n {
+		r.x.lives[ref] = life{n, l.fence}
 	}
 }
 
 func (r *replay) message(pos journal.Pos, f *fields) {
-	ref, seq, stored := Ref(f.uvarint()), f.uvarint(), uint32(f.uvarint())
+	ref, life := f.name()
+	seq, stored := f.uvarint(), uint32(f.uvarint())
 	if f.short || ref == 0 {
 		return
 	}
-	if body := r.content(pos, f.b, stored, ref, "", seq); !r.wants(ref, seq) {
+	if body := r.content(pos, f.b, stored, ref, life, "", seq); !r.wants(ref, life, seq) {
 		r.forget(body)
 	} else if body != 0 {
-		r.add(ref, seq, body)
+		r.add(found{ref, body, life, seq})
 	}
 }
 
 // wants notes that a number was given and reports whether the message may still
 // be waited for.
-func (r *replay) wants(ref Ref, seq uint64) bool {
-	d := r.x.get(ref)
+func (r *replay) wants(ref Ref, life uint32, seq uint64) bool {
+	d := r.x.living(ref, life)
 	if d == nil {
-		return true // its record may come
+		return life >= r.x.lives[ref].n // its record may come
 	}
 	d.reach(seq)
 	return seq > d.acked
@@ -181,7 +190,7 @@ func (r *replay) wants(ref Ref, seq uint64) bool {
 
 // content makes the body of a message that has not expired and remembers its
 // idempotency key.
-func (r *replay) content(pos journal.Pos, content []byte, stored uint32, ref Ref, topic string, seq uint64) uint32 {
+func (r *replay) content(pos journal.Pos, content []byte, stored uint32, ref Ref, life uint32, topic string, seq uint64) uint32 {
 	var m Message
 	if m.parseContent(content) != nil {
 		return 0
@@ -190,7 +199,7 @@ func (r *replay) content(pos journal.Pos, content []byte, stored uint32, ref Ref
 	if expires := keyExpires(stored, m.TTL); len(m.ID) > 0 && expires > r.now {
 		r.last.first = first{seq: seq, expires: expires, size: uint16(len(topic) + len(m.ID))}
 		if r.last.key = r.x.spreadKey(topic, m.ID); ref != 0 {
-			r.last.key = r.x.keyOf(ref, m.ID)
+			r.last.key = r.x.keyIn(ref, life, m.ID)
 		}
 		r.x.keys.set(r.last.key, r.last.first)
 	}
@@ -230,7 +239,7 @@ func (r *replay) spread(pos journal.Pos, rec []byte) {
 	if r.last.counted = rec[0] == recCopy; rec[0] == recShared {
 		r.body = r.shared(pos, b.content, b.stored)
 	} else {
-		r.body = r.content(pos, b.content, b.stored, 0, b.topic, b.receivers)
+		r.body = r.content(pos, b.content, b.stored, 0, 0, b.topic, b.receivers)
 	}
 }
 
@@ -238,20 +247,21 @@ func (r *replay) receivers(f *fields) {
 	n := uint64(0)
 	theirs := f.uvarint() == r.tag
 	for len(f.b) > 0 {
-		ref, seq := Ref(f.uvarint()), f.uvarint()
+		ref, life := f.name()
+		seq := f.uvarint()
 		if f.short || ref == 0 {
 			return
 		}
 		if !theirs {
-			r.wants(ref, seq) // the body is lost, the number was given
+			r.wants(ref, life, seq) // the body is lost, the number was given
 			continue
 		}
 		n++
 		if len(r.last.id) > 0 {
-			r.x.keys.set(r.x.keyOf(ref, r.last.id), first{seq: seq, expires: r.last.expires, size: uint16(len(r.last.id))})
+			r.x.keys.set(r.x.keyIn(ref, life, r.last.id), first{seq: seq, expires: r.last.expires, size: uint16(len(r.last.id))})
 		}
-		if r.wants(ref, seq) && r.body != 0 {
-			r.add(ref, seq, r.body)
+		if r.wants(ref, life, seq) && r.body != 0 {
+			r.add(found{ref, r.body, life, seq})
 		}
 	}
 	if theirs && r.last.key.hash != 0 && !r.last.counted {
@@ -261,8 +271,8 @@ func (r *replay) receivers(f *fields) {
 }
 
 func (r *replay) subscription(kind byte, f *fields) {
-	ref := Ref(f.uvarint())
-	d := r.x.get(ref)
+	ref, life := f.name()
+	d := r.x.living(ref, life)
 	switch {
 	case d == nil:
 	case kind == recSubscribe:
@@ -295,14 +305,15 @@ func (r *replay) clear(topic string) {
 }
 
 func (r *replay) key(f *fields) {
-	ref, expires, seq := Ref(f.uvarint()), uint32(f.uvarint()), f.uvarint()
+	ref, life := f.name()
+	expires, seq := uint32(f.uvarint()), f.uvarint()
 	topic, id := string(f.bytes()), f.b
 	if f.short || expires <= r.now {
 		return
 	}
 	k := r.x.spreadKey(topic, id)
 	if ref != 0 {
-		k = r.x.keyOf(ref, id)
+		k = r.x.keyIn(ref, life, id)
 	}
 	r.x.keys.set(k, first{seq: seq, expires: expires, size: uint16(len(topic) + len(id))})
 }
@@ -338,7 +349,7 @@ func contentOf(rec []byte) ([]byte, error) {
 	switch rec[0] {
 	case recMessage:
 		f := fields{b: rec[1:]}
-		f.uvarint()
+		f.name()
 		f.uvarint()
 		f.uvarint()
 		if f.short {
