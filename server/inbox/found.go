@@ -47,6 +47,7 @@ func (r *replay) prune(final bool) {
 			r.drop(it.body) // of a device that was removed
 		case d == nil && final:
 			r.orphans++
+			r.live(it.ref, it.life+1) // whoever gets the number next must not find them in the log
 			r.drop(it.body)
 		case d != nil && it.seq <= d.acked:
 			r.drop(it.body)

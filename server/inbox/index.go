@@ -67,7 +67,7 @@ type device struct {
 	acked uint64
 	lag   uint32 // last number given - acked
 	era   uint32 // of its epoch
-	fence uint32 // number of its last session
+	fence uint32 // number of its last session; before the first since the store was opened, see awayBit
 	box   uint32 // 0: nothing waits
 	subs  uint32 // first subscription, 0 for none
 	// segment is the number of the segment that holds its newest record of
@@ -75,6 +75,10 @@ type device struct {
 	// era is newer than the log's.
 	segment uint32
 }
+
+// awayBit in device.fence says that the device was known when the store was opened
+// and has not had a session since; the rest is how many messages it was given since.
+const awayBit = 1 << 31
 
 // Parts of device.segment: numbers of segments wrap around in 29 bits, and 0 is
 // left for a device that is in no record.

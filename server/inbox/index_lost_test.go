@@ -2,6 +2,7 @@ package inbox
 
 import (
 	"bytes"
+	"math/rand/v2"
 	"testing"
 
 	"roost/server/inbox/journal/diskfault"
@@ -149,6 +150,75 @@ func TestNumberOfTheRemoved(t *testing.T) {
 		}
 		if p := f.Check(); len(p) > 0 {
 			t.Errorf("%s damaged: %v", name, p)
+		}
+	}
+}
+
+// TestNumberOfTheLost: messages whose device is lost stay in the log; the device that
+// gets its number does not get them after the next restart.
+func TestNumberOfTheLost(t *testing.T) {
+	m := newManual(t, diskfault.New(), newClock())
+	m.open("device-a")
+	m.put("device-a", "key", 10)
+	m.put("device-a", "", 10)
+	damage(t, m.disk, "device-a")
+	for restart := range 2 {
+		f, _, err := OpenFile(FileOptions{FS: m.disk, Manual: true, Now: m.clock.now})
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.File = f
+		m.open("device-b")
+		if p := m.put("device-b", "key", 20); restart == 0 && p.Verdict != Stored {
+			t.Errorf("the other's key counts: %+v", p)
+		}
+		if i, _ := f.Lookup([]byte("device-b")); i.Messages != 1 || i.Last != 1 {
+			t.Errorf("restart %d: %+v", restart, i)
+		}
+	}
+}
+
+// TestLyingDisk: a disk loses what it had called durable. The device that has got it
+// must hear a new epoch, and gets all that is accepted after the restart, although
+// that has the numbers which it knows already. So must a device that is lost itself.
+func TestLyingDisk(t *testing.T) {
+	for _, kept := range []int{3, 0} { // messages that the disk keeps; 0: not even the device
+		m := newManual(t, diskfault.New(), newClock())
+		m.open("other")
+		m.Tick()
+		m.Step()
+		var o Opened
+		for i := range 10 {
+			if i == kept {
+				m.disk.Lie(true)
+			}
+			if i == 0 {
+				o = m.open("d")
+			}
+			m.put("d", "", 10)
+		}
+		m.disk.Crash(rand.New(rand.NewPCG(4, 0))) // which keeps nothing of that
+		m.disk.Lie(false)
+		m = m.again()
+		if i, known := m.Lookup([]byte("d")); known != (kept > 0) || int(i.Last) != kept {
+			t.Fatalf("%d kept: %+v", kept, i)
+		}
+		for range 12 {
+			m.put("d", "", 20)
+		}
+		again, err := m.Open([]byte("d"), Resume{Given: true, Epoch: o.Epoch.Append(nil), Seq: 10})
+		if err != nil || again.Epoch == o.Epoch || again.Resumed || again.Acked != 0 {
+			t.Errorf("%d kept: %+v, %v", kept, again, err)
+		}
+		if i, _ := m.Lookup([]byte("d")); kept > 0 && i.Messages != kept+12 {
+			t.Errorf("%d kept: %+v", kept, i)
+		}
+		next, err := m.Open([]byte("d"), Resume{Given: true, Epoch: again.Epoch.Append(nil), Seq: again.Last})
+		if err != nil || next.Epoch != again.Epoch || !next.Resumed || next.Acked != again.Last {
+			t.Errorf("%d kept, and then: %+v, %v", kept, next, err)
+		}
+		if p := m.Check(); len(p) > 0 {
+			t.Error(p)
 		}
 	}
 }

@@ -183,6 +183,9 @@ func (x *index) remove(ref Ref) {
 	x.unsubscribeAll(d)
 	// Sessions of the next device with this number are told from those of this
 	// one by going on with the fence.
+	if d.fence&awayBit != 0 {
+		d.fence = 0
+	}
 	*d = device{fence: d.fence + 1}
 	x.lives[ref] = life{x.lives[ref].n + 1, d.fence} // the keys of this one mean nothing to the next
 	x.idBytes -= int64(len(x.ids.ID(uint32(ref) - 1)))

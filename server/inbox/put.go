@@ -100,6 +100,9 @@ func (x *index) judgeBox(d *device, size int, now uint32) Verdict {
 func (x *index) give(d *device, body uint32) (seq uint64) {
 	x.push(x.boxOf(d), body)
 	d.lag++
+	if d.fence&awayBit != 0 {
+		d.fence++
+	}
 	if x.atOnce {
 		x.n.Published++
 		x.n.InFlight++
@@ -112,6 +115,9 @@ func (x *index) takeBack(d *device) {
 	b := x.boxes.at(d.box)
 	item := x.popLast(b)
 	d.lag--
+	if d.fence&awayBit != 0 {
+		d.fence--
+	}
 	x.unref(item)
 	if b.n == 0 {
 		x.tidy(d)

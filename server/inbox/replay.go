@@ -135,6 +135,7 @@ func (r *replay) device(pos journal.Pos, f *fields) {
 			x.devices.alloc()
 		}
 		d = x.devices.at(uint32(ref))
+		d.fence = awayBit
 	}
 	d.era, d.segment = era, pos.Segment()&segmentMask
 	x.era = max(x.era, era)

@@ -12,13 +12,25 @@ func (x *index) open(id []byte, r Resume) (o Opened, err error) {
 		x.fresh = append(x.fresh, ref)
 	}
 	last := x.committed(d)
+	// A device that the disk has lost, or that comes for the first time since the
+	// store was opened, may know more than the disk did: its numbers were given to
+	// other messages since.
+	held := last
+	if d.fence&awayBit != 0 {
+		held = d.last() - uint64(d.fence&^awayBit)
+		d.fence = 0
+	}
 	d.fence++
 	switch {
 	case !known:
+		if r.Given && x.epoch(d).Is(r.Epoch) {
+			x.era++
+			d.era = x.era
+		}
 	case !r.Given:
 		o.Resumed = true
 	case !x.epoch(d).Is(r.Epoch):
-	case r.Seq > last:
+	case r.Seq > min(last, held):
 		// The device has what we have lost: from here on the numbers mean
 		// something else.
 		x.era++
