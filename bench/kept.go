@@ -212,17 +212,24 @@ var counted = []string{`roost_kept_messages_total{from="published"}`, `roost_sto
 // syncsMetric counts how often the store has synced, where the node says so.
 const syncsMetric = "roost_store_syncs_total"
 
-// load puts one load on a fresh node, again if it was disturbed, and keeps the
-// cell. Every try has a node of its own: what one leaves must not weigh on the
-// next.
+// load puts one load on a fresh node and keeps the cell.
 func (x *keptRun) load(ctx context.Context, round int, name, store string, args []string) (*keptCell, error) {
+	cell, err := x.undisturbed(ctx, round, name, store, args)
+	if err == nil {
+		x.cells = append(x.cells, cell)
+	}
+	return cell, err
+}
+
+// undisturbed puts a load on a node, again if it was disturbed. Every try has a
+// node of its own: what one leaves must not weigh on the next.
+func (x *keptRun) undisturbed(ctx context.Context, round int, name, store string, args []string) (*keptCell, error) {
 	for try := 1; ; try++ {
 		cell, err := x.try(ctx, round, try, name, store, args)
 		if err != nil {
 			return nil, err
 		}
 		if len(cell.Invalid) == 0 || try == attempts || x.opt.Quick {
-			x.cells = append(x.cells, cell)
 			return cell, nil
 		}
 		select { // what disturbed it may be over by then

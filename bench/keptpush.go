@@ -75,8 +75,13 @@ func (x *keptRun) push(ctx context.Context) error {
 	}
 	profiles := make([]*pushProfile, len(rows))
 	for i, row := range rows {
-		if profiles[i], err = x.profilePush(ctx, row); err != nil {
-			return err
+		for try := 1; try == 1 || try <= attempts && len(profiles[i].Invalid) > 0 && !x.opt.Quick; try++ {
+			if profiles[i], err = x.profilePush(ctx, row); err != nil {
+				return err
+			}
+		}
+		for _, why := range profiles[i].Invalid { // shares stand more than times do
+			x.notes = append(x.notes, fmt.Sprintf("profile of %s: %s", row.name(), why))
 		}
 	}
 	if err := x.writeJSON("profiles", profiles); err != nil {
@@ -96,9 +101,12 @@ func (x *keptRun) pushRows(ctx context.Context) ([]pushRow, error) {
 		if rates[i] = []float64{x.opt.SingleRate, x.opt.BatchRate}[i]; rates[i] > 0 {
 			continue
 		}
-		cell, err := x.try(ctx, -1, 1, row.name(), row.store, row.args(x, min(ceilingHold, x.opt.Hold)))
+		cell, err := x.undisturbed(ctx, -1, row.name(), row.store, row.args(x, min(ceilingHold, x.opt.Hold)))
 		if err != nil {
 			return nil, err
+		}
+		if len(cell.Invalid) > 0 {
+			x.notes = append(x.notes, fmt.Sprintf("the ceiling of %s, which its rate is half of: %s", row.name(), strings.Join(cell.Invalid, "; ")))
 		}
 		rates[i] = halfOf(cell.Result.Kept.PerSecond)
 	}
@@ -130,6 +138,7 @@ type pushProfile struct {
 	Profile   *profile `json:"profile"`
 	Syncs     float64  `json:"fdatasyncs_per_message"` // negative: unknown
 	PerSecond float64  `json:"messages_per_second"`
+	Invalid   []string `json:"invalid,omitempty"`
 }
 
 // profilePush repeats a row's load with a CPU profile, and with the count of
@@ -161,9 +170,7 @@ func (x *keptRun) profilePush(ctx context.Context, row pushRow) (p *pushProfile,
 	if e.err != nil {
 		return nil, e.err
 	}
-	for _, why := range e.cell.Invalid { // shares stand more than times do
-		x.notes = append(x.notes, fmt.Sprintf("profile of %s: %s", row.name(), why))
-	}
+	p.Invalid = e.cell.Invalid
 	if k := e.cell.Result.Kept; k.PerSecond > 0 {
 		p.PerSecond = k.PerSecond
 		if p.Syncs >= 0 {
