@@ -6,6 +6,25 @@ import (
 	"time"
 )
 
+// TestTimesDivideTheCPU: user and system together are what the CPU clock says,
+// but for the steps of both.
+func TestTimesDivideTheCPU(t *testing.T) {
+	user, system, err := Process(0).Times()
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, err := Process(0).CPU()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if sum := user + system; sum > own+2*tick || user < 0 || system < 0 {
+		t.Errorf("%v user and %v system are more than %v", user, system, own)
+	}
+	if _, _, err := Process(1 << 30).Times(); err == nil {
+		t.Error("a process that does not exist has times")
+	}
+}
+
 func TestProcessCPUIsThatOfTheProcess(t *testing.T) {
 	own, err := Process(0).CPU()
 	if err != nil {
