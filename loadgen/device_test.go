@@ -201,7 +201,8 @@ func TestDeviceComesBackBehindAHole(t *testing.T) {
 		return []string{greet("00000000000000a1", 5, 55000), `{"t":"msg","seq":6,"p":1}`, `{"t":"msg","seq":7,"p":1}`}
 	})
 	sw := swarmOn(t, s)
-	soon(t, "an acknowledgement of 7", func() bool { return strings.Contains(s.said(1), `{"t":"ack","seq":7}`) })
+	// It may ride on the first heartbeat, whose time is random.
+	soon(t, "an acknowledgement of 7", func() bool { return strings.Contains(s.said(1), `"seq":7}`) })
 	if !strings.Contains(s.said(0), "close 4000") {
 		t.Errorf("the first connection: %q, want it closed with 4000", s.said(0))
 	}
