@@ -47,7 +47,7 @@ func TestRunKeptEndToEnd(t *testing.T) {
 	t.Parallel()
 	x, out := tinyKept(t)
 	ctx := context.Background()
-	rows := []pushRow{{store: "file", batch: 5, publishers: 2, rate: 200, target: 2}}
+	rows := []pushRow{{store: "file", batch: 5, publishers: 2, rate: 5000, target: 2}} // enough for a profile to have samples
 	if _, err := x.load(ctx, 0, rows[0].name(), "file", rows[0].args(x, x.opt.Hold)); err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +75,7 @@ func TestRunKeptEndToEnd(t *testing.T) {
 		}
 	}
 	text := out.String()
-	for _, want := range []string{"| file | 200/s, 5 a request | ", "| live | json | ", "| kept | bin | ", "\n| **", "fdatasync there: median", "\n6 runs, "} {
+	for _, want := range []string{"| file | 5000/s, 5 a request | ", "| live | json | ", "| kept | bin | ", "\n| **", "fdatasync there: median", "\n6 runs, "} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is missing:\n%s", want, text)
 		}
