@@ -19,12 +19,12 @@ func (l *ledger) opened(a *account, id string, r inbox.Resume, o inbox.Opened, e
 		return
 	}
 	if a == nil {
-		l.lives++
-		a = &account{id: id, life: l.lives, ref: o.Ref, epochs: map[string]bool{}, waiting: map[uint64]*entry{}, topics: map[string]bool{}, changed: map[string]int{}, asking: map[string]int{}}
+		a = l.account(id)
+		a.ref = o.Ref
 		if other := l.refs[o.Ref]; other != nil {
 			l.w.fatal("%s gets ref %d of %v", id, o.Ref, other)
 		}
-		l.accounts[id], l.refs[o.Ref] = a, a
+		l.refs[o.Ref] = a
 		if o.Resumed || o.Last != 0 || o.Acked != 0 || o.From != 0 {
 			l.w.fatal("open new device %s: %+v", id, o)
 		}
@@ -58,6 +58,17 @@ func (l *ledger) opened(a *account, id string, r inbox.Resume, o inbox.Opened, e
 	}
 	a.advance(want.acked)
 	a.begin(o)
+}
+
+// account begins a life of a device.
+func (l *ledger) account(id string) *account {
+	l.lives++
+	a := &account{
+		id: id, life: l.lives, epochs: map[string]bool{}, waiting: map[uint64]*entry{},
+		topics: map[string]bool{}, changed: map[string]int{}, asking: map[string]int{},
+	}
+	l.accounts[id] = a
+	return a
 }
 
 func (a *account) begin(o inbox.Opened) {
@@ -130,21 +141,27 @@ func (l *ledger) check() {
 func (l *ledger) restarted() {
 	l.published = 0
 	l.refs = map[inbox.Ref]*account{}
-	l.lying = l.lying || l.w.disk.lied
+	lies := l.w.disk.lies
+	l.lying = l.lying || lies
+	l.w.disk.lies = false
 	for _, m := range l.messages {
-		if m.fate == submitted || m.fate == failed || l.lying {
+		if m.fate == submitted || m.fate == failed || lies {
 			m.fate = open
 		}
 	}
-	if l.lying {
+	if lies {
 		l.keys = map[string]keyed{}
 		for _, e := range l.entries {
 			e.excused = true
 		}
 	}
 	for _, d := range l.w.devices {
-		if a := l.accounts[d.id]; a != nil {
-			l.reopened(a)
+		a := l.accounts[d.id]
+		if _, known := l.w.store.Lookup([]byte(d.id)); a == nil && known && lies {
+			a = l.account(d.id) // its removal is lost
+		}
+		if a != nil {
+			l.reopened(a, lies)
 		}
 	}
 	if p := l.w.store.Check(); len(p) > 0 {
@@ -152,12 +169,12 @@ func (l *ledger) restarted() {
 	}
 }
 
-func (l *ledger) reopened(a *account) {
+func (l *ledger) reopened(a *account, lies bool) {
 	info, known := l.w.store.Lookup([]byte(a.id))
 	had := *a
 	a.fence = 0
 	if !known {
-		if !l.lying && !a.removing && (a.last > 0 || a.subscribed()) {
+		if !lies && !a.removing && (a.last > 0 || a.subscribed()) {
 			l.w.fatal("after the restart nobody knows %v", &had)
 		}
 		l.remove(a)
@@ -165,24 +182,25 @@ func (l *ledger) reopened(a *account) {
 	}
 	l.refs[info.Ref] = a
 	a.ref = info.Ref
-	if (info.Last < a.last || !a.epochs[info.Epoch.String()]) && !l.lying {
+	// Damage is found again at every start as long as it is in the log.
+	if info.Last < a.last && !lies || !a.epochs[info.Epoch.String()] && !l.lying {
 		l.w.fatal("after the restart %+v; was %v", info, &had)
 	}
 	if info.Acked > max(a.acked, info.Last) {
 		l.w.fatal("after the restart acknowledged %+v; was %v", info, &had)
 	}
-	if l.lying {
+	if lies {
 		a.waiting = map[uint64]*entry{}
 	}
 	for _, e := range l.entries { // acknowledgements may be lost
-		if e.account == a && e.seq > info.Acked && e.seq <= info.Last && !l.lying {
+		if e.account == a && e.seq > info.Acked && e.seq <= info.Last && !e.excused {
 			a.waiting[e.seq] = e
 		}
 	}
 	a.epoch, a.last, a.acked, a.held = info.Epoch.String(), info.Last, info.Acked, info.Last
 	a.epochs[a.epoch] = true
 	for t, on := range a.topics { // each is judged by itself: the order does not matter
-		if has := slices.Contains(info.Topics, t); has != on && !l.lying && a.asking[t] == 0 {
+		if has := slices.Contains(info.Topics, t); has != on && !lies && a.asking[t] == 0 {
 			l.w.fatal("after the restart %s has topics %v, want %v", a.id, info.Topics, a.topics)
 		}
 	}

@@ -66,7 +66,7 @@ func newSim(t testing.TB, kind *storeKind, seed uint64) *sim {
 	if s.crashes && w.rng.IntN(4) == 0 {
 		s.note("the disk lies until the first crash")
 		w.disk.Lie(true)
-		w.disk.lied = true
+		w.disk.lies, w.disk.lied = true, true
 	}
 	for i := range 1 + w.rng.IntN(5) {
 		w.device(fmt.Sprint("d", i)).lazy = w.rng.IntN(3) == 0

@@ -153,9 +153,9 @@ func (s *watched) Commit(c *inbox.Commit) {
 // of the machine.
 type crashDisk struct {
 	*diskfault.Disk
-	w    *world
-	left int  // calls until the crash; 0: none
-	lied bool // the disk has lied once
+	w          *world
+	left       int  // calls until the crash; 0: none
+	lies, lied bool // until the last crash, ever
 
 	badReads   int  // that many reads will fail
 	peeking    bool // but not those of the ledger
