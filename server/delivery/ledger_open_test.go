@@ -172,7 +172,7 @@ func (l *ledger) restarted() {
 func (l *ledger) reopened(a *account, lies bool) {
 	info, known := l.w.store.Lookup([]byte(a.id))
 	had := *a
-	a.fence = 0
+	a.fence, a.ref = 0, 0
 	if !known {
 		if !lies && !a.removing && (a.last > 0 || a.subscribed()) {
 			l.w.fatal("after the restart nobody knows %v", &had)

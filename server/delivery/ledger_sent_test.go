@@ -127,6 +127,17 @@ func (l *ledger) fetched(f *inbox.Fetch) {
 	}
 }
 
+// gone returns the message that the store could not read and was excused for, and
+// that may be back after a restart.
+func (l *ledger) gone(a *account, seq uint64) *message {
+	for _, e := range l.entries {
+		if e.account == a && e.seq == seq && e.excused {
+			return e.message
+		}
+	}
+	return nil
+}
+
 // adopt compares a stored message with what is known, and learns of those that
 // were under way when the node died.
 func (l *ledger) adopt(a *account, seq uint64, payload string) {
@@ -134,7 +145,7 @@ func (l *ledger) adopt(a *account, seq uint64, payload string) {
 	e := a.waiting[seq]
 	switch {
 	case e != nil && e.message == m:
-	case e == nil && m.fate == open && (m.spread || m.devices == a.id) && seq <= a.last:
+	case e == nil && (m.fate == open || l.gone(a, seq) == m) && (m.spread || m.devices == a.id) && seq <= a.last:
 		e = &entry{message: m, account: a, seq: seq, expires: l.seconds()} // it is nobody's promise
 		a.waiting[seq] = e
 	default:

@@ -8,7 +8,10 @@ import (
 
 // harm makes something go wrong with the disk.
 func (d *crashDisk) harm(s *sim) {
-	if s.crashes && s.rng.IntN(3) == 0 {
+	// After a lie one crash only: a device that was not there between two would have
+	// to be known by what it says, and the store remembers no further back than the
+	// last.
+	if s.crashes && s.rng.IntN(3) == 0 && (d.lies || !d.lied) {
 		d.left = 1 + s.rng.IntN(30) // at whatever step that is
 		s.note("the machine will crash in %d calls", d.left)
 		return

@@ -171,7 +171,11 @@ func (s *sim) come(d *device) {
 	case 1:
 		r.Seq = 1<<40 + uint64(s.rng.IntN(3))
 	case 2:
-		r.Epoch = []byte("nobody.7")
+		// What a lying disk has lost is seen by the epoch that the device knows.
+		if r.Epoch = []byte("nobody.7"); s.disk.lied {
+			d.connect()
+			return
+		}
 	case 3:
 		r.Seq /= 2
 	default:

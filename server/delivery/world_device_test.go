@@ -140,7 +140,7 @@ func (d *device) message(f frame) {
 	}
 	place := fmt.Sprint(d.epoch, " ", f.seq)
 	if d.w.ledger.lying {
-		place = fmt.Sprint(d.era, " ", f.seq) // a name may come again, but not next
+		place = fmt.Sprint(d.life, " ", d.era, " ", f.seq) // a name may come again, but not next
 	}
 	if old, ok := d.seen[place]; ok && old != n {
 		d.w.fatal("%s: number %d of %s is message %d, it was %d", d.id, f.seq, d.epoch, n, old)
