@@ -29,6 +29,8 @@ test: need-go need-gcc ## all tests: format, vet, staticcheck, race, allocation 
 	$(GO) test -race -shuffle=on -timeout 10m $(PKGS)
 	@# Allocation gates are built without the race detector, which allocates.
 	$(GO) test -shuffle=on -timeout 10m -run 'Alloc' $(PKGS)
+	@# The simulation again without the race detector: thousands of seeds for each store.
+	ROOST_SIM_SEEDS=2000 $(GO) test -run Simulation -timeout 10m ./server/delivery
 	@$(MAKE) --no-print-directory fuzz
 	@$(MAKE) --no-print-directory bench-once
 	@# The servers that roostd is compared with do the same job, each checked.

@@ -29,7 +29,7 @@ func TestSimulation(t *testing.T) {
 
 // simulate plays seeds until there are enough of them or it takes too long.
 func simulate(t *testing.T, play func(t testing.TB, seed uint64)) {
-	first, seeds, until := uint64(1), uint64(1<<40), time.Now().Add(5*time.Second)
+	first, seeds, until := uint64(1), uint64(3000), time.Now().Add(5*time.Second)
 	if testing.Short() {
 		seeds = 200
 	}
