@@ -222,3 +222,21 @@ func TestLyingDisk(t *testing.T) {
 		}
 	}
 }
+
+// TestKeyOfNobody: the id of a message to a topic that had no subscribers is known
+// after its record was cleaned away, and after a restart.
+func TestKeyOfNobody(t *testing.T) {
+	m := newManual(t, diskfault.New(), newClock())
+	spread := func() *Spread {
+		return &Spread{Topic: "t", Message: &Message{TTL: 3600, ID: []byte("key"), Payload: []byte("x")}}
+	}
+	first := spread()
+	m.do(first)
+	m.fill("a", m.open("a"))
+	m.cleanOldest()
+	m = m.again()
+	again := spread()
+	if m.do(again); first.Verdict != Stored || again.Verdict != Duplicate {
+		t.Errorf("first %+v, again %+v", first, again)
+	}
+}

@@ -240,7 +240,7 @@ func bodyTag(content []byte) uint64 { return uint64(crc32.Checksum(content, cast
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 func (w *logWriter) receivers(tag uint64, n int, of func(i int) (Ref, uint64)) {
-	for i := range n {
+	for i := 0; i < max(n, 1); i++ { // one record at least: the cleaner keeps the key when it meets it
 		if i%receiversPerRecord == 0 {
 			if i > 0 {
 				w.end()
@@ -248,13 +248,13 @@ func (w *logWriter) receivers(tag uint64, n int, of func(i int) (Ref, uint64)) {
 			w.begin(recReceivers)
 			w.uvarint(tag)
 		}
-		ref, seq := of(i)
-		w.name(ref)
-		w.uvarint(seq)
+		if i < n {
+			ref, seq := of(i)
+			w.name(ref)
+			w.uvarint(seq)
+		}
 	}
-	if n > 0 {
-		w.end()
-	}
+	w.end()
 }
 
 func (w *logWriter) latest(topic string, expires uint32, m *Message) int {
