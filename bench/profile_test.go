@@ -27,14 +27,14 @@ Locations
              net/http.readRequest /usr/local/go/src/net/http/request.go:1133:0 s=1079
      3: 0x40b38e M=1 internal/runtime/syscall/linux.Syscall6 /usr/local/go/src/internal/runtime/syscall/linux/asm_linux_amd64.s:36:0 s=27
      4: 0x4a6f6c M=1 syscall.RawSyscall6 /usr/local/go/src/syscall/syscall_linux.go:65:0 s=63
-     5: 0x4a6f6d M=1 roost/poller.sysSend /work/main/poller/sys.go:1:0 s=1
-             roost/server/api.(*handler).serve /work/main/server/api/handler.go:1:0 s=1
+     5: 0x4a6f6d M=1 roost/poller.sysSend /src/roost/poller/sys.go:1:0 s=1
+             roost/server/api.(*handler).serve /src/roost/server/api/handler.go:1:0 s=1
      6: 0x4a6f6e M=1 runtime.findRunnable /usr/local/go/src/runtime/proc.go:1:0 s=1
      7: 0x4a6f6f M=1 runtime.mallocgc /usr/local/go/src/runtime/malloc.go:1:0 s=1
-             roost/server/inbox.(*slab[go.shape.struct { a int; b int }]).at /work/main/server/inbox/slab.go:1:0 s=1
+             roost/server/inbox.(*slab[go.shape.struct { a int; b int }]).at /src/roost/server/inbox/slab.go:1:0 s=1
      8: 0x4a6f70 M=1 encoding/json.Marshal /usr/local/go/src/encoding/json/encode.go:1:0 s=1
      9: 0x4a6f71 M=1 encoding/json.Unmarshal /usr/local/go/src/encoding/json/decode.go:1:0 s=1
-    10: 0x4a6f72 M=1 roost/server/api.(*work).send /work/main/server/api/publish.go:1:0 s=1
+    10: 0x4a6f72 M=1 roost/server/api.(*work).send /src/roost/server/api/publish.go:1:0 s=1
 Mappings
 1: 0x400000/0x7db000/0x0 /tmp/roostd d308736c4c7f3937a1ad48da8556d4da3337901b [FN]
 `
