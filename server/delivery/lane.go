@@ -296,7 +296,7 @@ func (l *Lane) skip(f *flow, to uint64, why string) bool {
 		return false
 	}
 	if p := l.out.Peer(f.conn); p != nil {
-		l.hub.skipped(p.Ref, f.sent, to)
+		l.hub.skipped(p, f.sent, to)
 	}
 	if f.sent == f.base {
 		f.base = to // holes take no room in the window

@@ -2,7 +2,9 @@ package delivery_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
+	"time"
 
 	"roost/server/delivery"
 	"roost/server/inbox"
@@ -190,5 +192,41 @@ func TestOfferOfTheRemoved(t *testing.T) {
 		if got := e.payloads(); len(got) != 2 || got[0] == 0 || got[1] == 0 {
 			t.Errorf("%s has got %v", next, got)
 		}
+	}
+}
+
+// TestSkipOfTheRemoved: what a connection hears late of the messages of a device that
+// was removed is nothing to those who wait for the next one under its number.
+func TestSkipOfTheRemoved(t *testing.T) {
+	w := calm(t, memory)
+	d := w.online("d")
+	d.drop()
+	w.settle()
+	p := w.publish("d", "", 1)
+	w.pass(2 * time.Second)
+	d.connect()
+	for fetched := false; !fetched; { // until the store has said that number 1 has expired
+		name := w.queue[0].name
+		fetched = strings.HasPrefix(name, "fetch")
+		w.step(w.now)
+	}
+	done := func(*inbox.Commit) {}
+	w.store.Commit(&inbox.Commit{Ops: []inbox.Op{&inbox.Removal{Device: "d"}}, Done: done})
+	w.device("other")
+	if _, err := w.store.Open([]byte("other"), inbox.Resume{}); err != nil {
+		t.Fatal(err)
+	}
+	next := &inbox.Put{Device: "other", Message: w.ledger.message("", 60, "")}
+	w.store.Commit(&inbox.Commit{Ops: []inbox.Op{next}, Done: done})
+	if next.Ref != p.Ref || next.Seq != p.Seq {
+		t.Fatalf("%+v is not in the place of %+v", next, p)
+	}
+	wait := w.hub.Wait(next)
+	defer w.hub.Forget(wait)
+	w.settle()
+	select {
+	case <-wait.Done():
+		t.Error("the publisher hears that nobody will acknowledge it")
+	default:
 	}
 }

@@ -79,14 +79,15 @@ func (h *Hub) acked(ref inbox.Ref, seq uint64) {
 }
 
 // skipped tells those who wait for one of the numbers behind sent, up to to, that
-// nobody will acknowledge it.
-func (h *Hub) skipped(ref inbox.Ref, sent, to uint64) {
-	if h.waiters.n.Load() == 0 {
+// nobody will acknowledge it. A connection that is over may have been told of
+// another device's numbers.
+func (h *Hub) skipped(p *Peer, sent, to uint64) {
+	if h.waiters.n.Load() == 0 || !h.store.Current(p.Ref, p.Fence) {
 		return
 	}
 	h.waiters.mu.Lock()
 	defer h.waiters.mu.Unlock()
-	h.waiters.filter(ref, func(w *Waiter) bool {
+	h.waiters.filter(p.Ref, func(w *Waiter) bool {
 		gone := w.put.Seq > sent && w.put.Seq <= to
 		if gone {
 			close(w.done)

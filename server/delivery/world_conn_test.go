@@ -209,7 +209,8 @@ func (c *conn) hear(f frame) {
 	switch f.kind {
 	case "ack":
 		old := c.fenced()
-		if !c.lane.Ack(c.name(), &c.peer, f.seq) {
+		ok := c.lane.Ack(c.name(), &c.peer, f.seq)
+		if old = old || c.fenced(); !ok {
 			if f.seq <= c.sent && !old {
 				c.w.fatal("an acknowledgement of %d was refused, %d was sent", f.seq, c.sent)
 			}
