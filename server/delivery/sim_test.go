@@ -196,6 +196,7 @@ func (s *sim) come(d *device) {
 	if !r.Given || r.Seq < d.seq {
 		d.life++ // it may see again what it has handled
 		d.seq, d.done, d.ids = r.Seq, r.Seq, nil
+		d.save()
 	}
 	d.dial(r)
 	d.sid = sid
