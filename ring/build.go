@@ -1,0 +1,87 @@
+package ring
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Options of Build. The zero value is the default.
+type Options struct {
+	// PointsPerUnit is how many points a weight of 1 stands for; 160 if 0. More
+	// spread better and follow small changes of weight more finely, and cost 10
+	// bytes each.
+	PointsPerUnit int
+	// TableBits is the logarithm of the number of slots, MinTableBits to
+	// MaxTableBits; 0 chooses one or two slots a point, from 2^14 to 2^18 (32 to
+	// 512 KiB). It stays for all versions that follow by Apply: another table would
+	// move keys between nodes that have not changed.
+	TableBits int
+	// Raw leaves every node with the points that its weight stands for. Otherwise
+	// they are calibrated: each node gets points or loses some until its share of
+	// the table is what its weight asks for.
+	Raw bool
+}
+
+const (
+	defaultPerUnit = 160
+	leastBits      = 14 // what is smaller is no faster
+	mostBits       = 18 // what is larger leaves the second-level cache
+	maxPerUnit     = 65536
+)
+
+func (o *Options) setDefaults() error {
+	if o.PointsPerUnit == 0 {
+		o.PointsPerUnit = defaultPerUnit
+	}
+	if o.PointsPerUnit < 1 || o.PointsPerUnit > maxPerUnit {
+		return fmt.Errorf("%w: PointsPerUnit is %d, must be 1 to %d", ErrOptions, o.PointsPerUnit, maxPerUnit)
+	}
+	if o.TableBits != 0 && (o.TableBits < MinTableBits || o.TableBits > MaxTableBits) {
+		return fmt.Errorf("%w: TableBits is %d, must be %d to %d, or 0", ErrOptions, o.TableBits, MinTableBits, MaxTableBits)
+	}
+	return nil
+}
+
+// Build makes a ring of nodes, in any order. Two calls with the same arguments
+// give the same ring. Errors are ErrNode, ErrOptions or ErrTooBig.
+//
+// Build calibrates all nodes together, so a ring that is built anew with one
+// node more moves keys between the others: use Apply to change a ring.
+func Build(version uint64, nodes []Node, o Options) (*Ring, error) {
+	if err := o.setDefaults(); err != nil {
+		return nil, err
+	}
+	d := Definition{Version: version, PointsPerUnit: o.PointsPerUnit, TableBits: o.TableBits}
+	points := 0
+	for _, n := range nodes {
+		if err := n.check(); err != nil {
+			return nil, err
+		}
+		count, err := nominalPoints(&n, o.PointsPerUnit)
+		if err != nil {
+			return nil, err
+		}
+		points += int(count)
+		d.Nodes = append(d.Nodes, Member{Node: n, Points: int(count)})
+	}
+	slices.SortFunc(d.Nodes, func(a, b Member) int { return strings.Compare(a.ID, b.ID) })
+	if d.TableBits == 0 {
+		d.TableBits = min(max(ceilLog2(points), leastBits), mostBits)
+	}
+	r, err := d.Ring()
+	if err != nil || o.Raw {
+		return r, err
+	}
+	r.calibrate()
+	return r, nil
+}
+
+// ceilLog2 returns the smallest k with 2^k >= n.
+func ceilLog2(n int) int {
+	k := 0
+	for 1<<k < n {
+		k++
+	}
+	return k
+}

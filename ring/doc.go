@@ -1,0 +1,2 @@
+// Package ring x.
+package ring

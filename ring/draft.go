@@ -1,0 +1,134 @@
+package ring
+
+import (
+	"math"
+	"slices"
+)
+
+// draft is a ring under construction: it starts as a copy of another, shares
+// its chunks and copies those that it changes. The table and the slots of each
+// node are right after every single step.
+type draft struct {
+	*Ring
+	own     []bool  // by chunk: it is a copy and may be changed
+	weights float64 // sum of all weights
+}
+
+// add gives a node its next point and returns after how many slots it owns.
+func (d *draft) add(v Index) {
+	h := pointHash(d.seeds[v], d.counts[v])
+	d.counts[v]++
+	d.points++
+	c := d.chunkForWrite(h)
+	at := d.place(c, h, v)
+	c.hash = slices.Insert(c.hash, at, h)
+	c.node = slices.Insert(c.node, at, v)
+	d.repaint(h)
+}
+
+// drop takes a node's last point away.
+func (d *draft) drop(v Index) {
+	d.counts[v]--
+	d.points--
+	h := pointHash(d.seeds[v], d.counts[v])
+	c := d.chunkForWrite(h)
+	at := d.place(c, h, v)
+	c.hash = slices.Delete(c.hash, at, at+1)
+	c.node = slices.Delete(c.node, at, at+1)
+	d.repaint(h)
+}
+
+// place returns where in c the point of v at h is or belongs.
+func (d *draft) place(c *chunk, h uint64, v Index) int {
+	at := c.search(h)
+	for at < len(c.hash) && c.hash[at] == h && d.nodes[c.node[at]].ID < d.nodes[v].ID {
+		at++
+	}
+	return at
+}
+
+// chunkForWrite returns the chunk of h, copied with room for a few more points
+// if it is still shared.
+func (d *draft) chunkForWrite(h uint64) *chunk {
+	at := d.chunkOf(h)
+	c := d.chunks[at]
+	if !d.own[at] {
+		d.own[at] = true
+		room := len(c.hash) + 4
+		c = &chunk{append(make([]uint64, 0, room), c.hash...), append(make([]Index, 0, room), c.node...)}
+		d.chunks[at] = c
+	}
+	return c
+}
+
+// repaint makes the table right around h, where a point has come or gone.
+func (d *draft) repaint(h uint64) {
+	if d.points == 0 {
+		d.paint(0, len(d.table), None)
+		return
+	}
+	before, after := d.before(h), d.after(h)
+	if mid, ok := d.at(h); ok {
+		d.arc(before, mid)
+		d.arc(mid, after)
+		return
+	}
+	d.arc(before, after)
+}
+
+// arc paints the slots whose middles lie in [p, q), between two neighbours.
+// Where they are one point, it is the only one and owns all.
+func (d *draft) arc(p, q point) {
+	if p.hash == q.hash {
+		d.paint(0, len(d.table), p.node)
+		return
+	}
+	first, n := d.slotFrom(p.hash), d.slotsIn(p.hash, q.hash-p.hash)
+	left := n
+	if p.node != q.node {
+		left = d.slotsIn(p.hash, d.border(p, q)-p.hash)
+	}
+	d.paint(first, left, p.node)
+	d.paint(first+left, n-left, q.node)
+}
+
+// paint gives n slots from first on, round the circle, to a node.
+func (d *draft) paint(first, n int, v Index) {
+	for ; n > 0; n-- {
+		s := first & (len(d.table) - 1)
+		first++
+		old := d.table[s]
+		if old == v {
+			continue
+		}
+		d.table[s] = v
+		if old != None {
+			d.slots[old]--
+		}
+		if v != None {
+			d.slots[v]++
+		}
+	}
+}
+
+// target returns how many slots v should own.
+func (d *draft) target(v Index) float64 {
+	if d.weights == 0 {
+		return 0
+	}
+	return d.nodes[v].Weight / d.weights * float64(len(d.table))
+}
+
+// clone returns a draft of a new version of r with room for more nodes.
+func (r *Ring) clone(version uint64, more int) *draft {
+	n := *r
+	n.version = version
+	n.table = slices.Clone(r.table)
+	n.nodes = append(make([]Node, 0, len(r.nodes)+more), r.nodes...)
+	n.counts = append(make([]uint32, 0, len(r.nodes)+more), r.counts...)
+	n.slots = append(make([]uint32, 0, len(r.nodes)+more), r.slots...)
+	n.seeds = append(make([]uint64, 0, len(r.nodes)+more), r.seeds...)
+	n.order = append(make([]Index, 0, len(r.order)+more), r.order...)
+	n.chunks = slices.Clone(r.chunks)
+	return &draft{Ring: &n, own: make([]bool, len(n.chunks)), weights: math.NaN()}
+}

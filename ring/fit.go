@@ -1,0 +1,77 @@
+package ring
+
+// calibrate fits every node, on a ring that nobody else has yet.
+func (r *Ring) calibrate() {
+	d := &draft{Ring: r, own: make([]bool, len(r.chunks)), weights: r.totalWeight()}
+	d.fitAll(r.order)
+}
+
+// fitRounds bounds how often fitAll goes round. Each fit is exact for its node
+// and takes from or gives to others, so one round is not enough where several
+// are fitted.
+const fitRounds = 6
+
+// fitAll fits some nodes in turn until nothing changes.
+func (d *draft) fitAll(nodes []Index) {
+	for range fitRounds {
+		changed := false
+		for _, v := range nodes {
+			if d.fit(v) {
+				changed = true
+			}
+		}
+		if !changed {
+			return
+		}
+	}
+}
+
+// fit adds or drops points of v, and of nobody else, until its slots are as
+// near to its target as points can bring them, and reports whether anything
+// changed. A share never shrinks when a point comes, so the best number of points
+// is where the share passes the target.
+func (d *draft) fit(v Index) (changed bool) {
+	nominal, _ := nominalPoints(&d.nodes[v], d.perUnit) // checked before
+	least, most := pointRange(nominal)
+	if d.counts[v] < least || d.counts[v] > most {
+		d.setPoints(v, nominal)
+		changed = true
+	}
+	target := d.target(v)
+	miss := float64(d.slots[v]) - target
+	for miss < 0 && d.counts[v] < most && d.points < MaxPoints {
+		d.add(v)
+		now := float64(d.slots[v]) - target
+		if now > -miss {
+			d.drop(v)
+			return changed
+		}
+		miss, changed = now, true
+	}
+	for miss > 0 && d.counts[v] > least {
+		d.drop(v)
+		now := float64(d.slots[v]) - target
+		if -now >= miss {
+			d.add(v)
+			return changed
+		}
+		miss, changed = now, true
+	}
+	return changed
+}
+
+// pointRange returns the bounds of calibration: half and double of what the
+// weight stands for, so that a weight keeps its meaning whatever the others do.
+func pointRange(nominal uint32) (least, most uint32) {
+	return (nominal + 1) / 2, min(2*nominal, MaxNodePoints)
+}
+
+// setPoints gives v so many points.
+func (d *draft) setPoints(v Index, want uint32) {
+	for d.counts[v] < want {
+		d.add(v)
+	}
+	for d.counts[v] > want {
+		d.drop(v)
+	}
+}

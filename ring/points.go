@@ -1,0 +1,111 @@
+package ring
+
+import (
+	"math/bits"
+	"slices"
+)
+
+// chunk holds the points whose hashes share their top bits, sorted by hash and
+// then by node id. The chunks of a published ring never change: a new ring
+// shares those in which nothing has happened, and that makes a change cheap
+// (copying all points of 1,024 nodes would be 1.6 MB).
+type chunk struct {
+	hash []uint64
+	node []Index
+}
+
+// pointsPerChunk is how many points a chunk has on average, to a factor of 2:
+// few enough that copying one is nothing (1 KB), many enough that the list of
+// chunks is short.
+const pointsPerChunk = 64
+
+// chunkBits returns the logarithm of the number of chunks for so many points.
+func chunkBits(points int) int {
+	return max(bits.Len(uint(points/pointsPerChunk)), 1)
+}
+
+// search returns the first place in c whose hash is not below h.
+func (c *chunk) search(h uint64) int {
+	i, _ := slices.BinarySearch(c.hash, h)
+	return i
+}
+
+// point is a place on the circle and who owns it: of several points with one
+// hash the node with the smallest id.
+type point struct {
+	hash uint64
+	node Index
+}
+
+func (r *Ring) chunkOf(h uint64) int { return int(h >> (r.chunkShift & 63)) }
+
+// at returns the point at exactly h.
+func (r *Ring) at(h uint64) (point, bool) {
+	c := r.chunks[r.chunkOf(h)]
+	if i := c.search(h); i < len(c.hash) && c.hash[i] == h {
+		return point{h, c.node[i]}, true
+	}
+	return point{}, false
+}
+
+// after returns the next point clockwise from h, h itself excluded until the
+// circle is round. There must be a point.
+func (r *Ring) after(h uint64) point {
+	at := r.chunkOf(h)
+	c := r.chunks[at]
+	i := c.search(h)
+	for i < len(c.hash) && c.hash[i] == h {
+		i++
+	}
+	for i == len(c.hash) {
+		at, i = (at+1)&(len(r.chunks)-1), 0
+		c = r.chunks[at]
+	}
+	return point{c.hash[i], c.node[i]}
+}
+
+// before returns the next point counter-clockwise from h, h itself excluded
+// until the circle is round. There must be a point.
+func (r *Ring) before(h uint64) point {
+	at := r.chunkOf(h)
+	c := r.chunks[at]
+	i := c.search(h)
+	for i == 0 {
+		at = (at - 1) & (len(r.chunks) - 1)
+		c = r.chunks[at]
+		i = len(c.hash)
+	}
+	i--
+	for i > 0 && c.hash[i-1] == c.hash[i] {
+		i--
+	}
+	return point{c.hash[i], c.node[i]}
+}
+
+// border returns the first hash after p, and at most at q, that is q's and not
+// p's, where q is the next point: a hash is the nearer one's, and if it is as near
+// to both the smaller id's.
+func (r *Ring) border(p, q point) uint64 {
+	gap := q.hash - p.hash
+	if gap%2 == 0 && r.nodes[q.node].ID < r.nodes[p.node].ID {
+		return p.hash + gap/2
+	}
+	return p.hash + gap/2 + 1
+}
+
+// slotFrom returns the first slot whose middle is at h or after it; the number
+// of slots stands for the first one again.
+func (r *Ring) slotFrom(h uint64) int {
+	half := uint64(1) << ((r.shift - 1) & 63)
+	return int((h + half - 1) >> (r.shift & 63))
+}
+
+// slotsIn returns how many slots have their middles in [h, h+length), 0 <
+// length < 2^64.
+func (r *Ring) slotsIn(h, length uint64) int {
+	n := (r.slotFrom(h+length) - r.slotFrom(h)) & (len(r.table) - 1)
+	if n == 0 && length>>(r.shift&63) != 0 {
+		return len(r.table) // all round
+	}
+	return n
+}
