@@ -2,8 +2,6 @@ package ring
 
 import (
 	"fmt"
-	"slices"
-	"strings"
 )
 
 // Options of Build. The zero value is the default.
@@ -65,7 +63,7 @@ func Build(version uint64, nodes []Node, o Options) (*Ring, error) {
 		points += int(count)
 		d.Nodes = append(d.Nodes, Member{Node: n, Points: int(count)})
 	}
-	slices.SortFunc(d.Nodes, func(a, b Member) int { return strings.Compare(a.ID, b.ID) })
+	d.sort()
 	if d.TableBits == 0 {
 		d.TableBits = min(max(ceilLog2(points), leastBits), mostBits)
 	}

@@ -29,7 +29,7 @@ func (r *Ring) Apply(version uint64, c Change) (*Ring, error) {
 	}
 	d := r.clone(version, len(c.Set))
 	for _, id := range c.Remove {
-		d.remove(id)
+		d.takeOut(id)
 	}
 	var fit []Index
 	for i := range c.Set {
@@ -41,7 +41,7 @@ func (r *Ring) Apply(version uint64, c Change) (*Ring, error) {
 			fit = append(fit, v)
 		}
 	}
-	d.weights = d.totalWeight()
+	d.sumWeights()
 	slices.SortFunc(fit, func(a, b Index) int { return strings.Compare(d.nodes[a].ID, d.nodes[b].ID) })
 	d.fitAll(fit)
 	return d.Ring, nil
@@ -85,8 +85,8 @@ func (r *Ring) checkChange(c *Change) error {
 	return nil
 }
 
-// remove takes a node that is there away with all its points.
-func (d *draft) remove(id string) {
+// takeOut removes a node that is there, with all its points.
+func (d *draft) takeOut(id string) {
 	at, _ := d.find(id)
 	v := d.order[at]
 	for d.counts[v] > 0 {

@@ -3,6 +3,7 @@ package ring
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Member is a node in a Definition.
@@ -11,6 +12,14 @@ type Member struct {
 	// Points is how many points the node has: what its weight stands for, after
 	// calibration. 0 exactly if the weight is 0.
 	Points int
+}
+
+// CheckPoints returns ErrNode if the points do not fit the weight.
+func (m *Member) CheckPoints() error {
+	if m.Points < 0 || m.Points > MaxNodePoints || (m.Points == 0) != (m.Weight == 0) {
+		return fmt.Errorf("%w: node %q has %d points for weight %v: 1 to %d for a weight above 0, none for 0", ErrNode, m.ID, m.Points, m.Weight, MaxNodePoints)
+	}
+	return nil
 }
 
 // Definition is all that a ring is derived from: two rings with equal
@@ -56,8 +65,8 @@ func (d *Definition) Check() error {
 			}
 			return fmt.Errorf("%w: node %q comes after %q: sort them by id", ErrNode, n.ID, d.Nodes[i-1].ID)
 		}
-		if n.Points < 0 || n.Points > MaxNodePoints || (n.Points == 0) != (n.Weight == 0) {
-			return fmt.Errorf("%w: node %q has %d points for weight %v: 1 to %d for a weight above 0, none for 0", ErrNode, n.ID, n.Points, n.Weight, MaxNodePoints)
+		if err := n.CheckPoints(); err != nil {
+			return err
 		}
 		points += n.Points
 	}
@@ -84,6 +93,7 @@ func (d *Definition) Ring() (*Ring, error) {
 		r.seeds[i] = Hash(m.ID)
 		r.points += m.Points
 	}
+	r.sumWeights()
 	r.scatter()
 	r.fill()
 	return r, nil
@@ -92,4 +102,9 @@ func (d *Definition) Ring() (*Ring, error) {
 // Equal reports whether two definitions are the same, and so their rings.
 func (d *Definition) Equal(o *Definition) bool {
 	return d.Version == o.Version && d.PointsPerUnit == o.PointsPerUnit && d.TableBits == o.TableBits && slices.Equal(d.Nodes, o.Nodes)
+}
+
+// sort brings the nodes into the order of ids.
+func (d *Definition) sort() {
+	slices.SortStableFunc(d.Nodes, func(a, b Member) int { return strings.Compare(a.ID, b.ID) })
 }

@@ -1,40 +1,44 @@
 package ring
 
-import (
-	"math"
-	"slices"
-)
+import "slices"
 
 // draft is a ring under construction: it starts as a copy of another, shares
 // its chunks and copies those that it changes. The table and the slots of each
 // node are right after every single step.
 type draft struct {
 	*Ring
-	own     []bool  // by chunk: it is a copy and may be changed
-	weights float64 // sum of all weights
+	own []bool // by chunk: it is a copy and may be changed
 }
 
-// add gives a node its next point and returns after how many slots it owns.
+// add gives a node its next point.
 func (d *draft) add(v Index) {
-	h := pointHash(d.seeds[v], d.counts[v])
+	d.insert(pointHash(d.seeds[v], d.counts[v]), v)
 	d.counts[v]++
-	d.points++
-	c := d.chunkForWrite(h)
-	at := d.place(c, h, v)
-	c.hash = slices.Insert(c.hash, at, h)
-	c.node = slices.Insert(c.node, at, v)
-	d.repaint(h)
 }
 
 // drop takes a node's last point away.
 func (d *draft) drop(v Index) {
 	d.counts[v]--
-	d.points--
-	h := pointHash(d.seeds[v], d.counts[v])
+	d.remove(pointHash(d.seeds[v], d.counts[v]), v)
+}
+
+// insert puts a point of v at h.
+func (d *draft) insert(h uint64, v Index) {
+	c := d.chunkForWrite(h)
+	at := d.place(c, h, v)
+	c.hash = slices.Insert(c.hash, at, h)
+	c.node = slices.Insert(c.node, at, v)
+	d.points++
+	d.repaint(h)
+}
+
+// remove takes the point of v at h away.
+func (d *draft) remove(h uint64, v Index) {
 	c := d.chunkForWrite(h)
 	at := d.place(c, h, v)
 	c.hash = slices.Delete(c.hash, at, at+1)
 	c.node = slices.Delete(c.node, at, at+1)
+	d.points--
 	d.repaint(h)
 }
 
@@ -111,14 +115,6 @@ func (d *draft) paint(first, n int, v Index) {
 	}
 }
 
-// target returns how many slots v should own.
-func (d *draft) target(v Index) float64 {
-	if d.weights == 0 {
-		return 0
-	}
-	return d.nodes[v].Weight / d.weights * float64(len(d.table))
-}
-
 // clone returns a draft of a new version of r with room for more nodes.
 func (r *Ring) clone(version uint64, more int) *draft {
 	n := *r
@@ -130,5 +126,5 @@ func (r *Ring) clone(version uint64, more int) *draft {
 	n.seeds = append(make([]uint64, 0, len(r.nodes)+more), r.seeds...)
 	n.order = append(make([]Index, 0, len(r.order)+more), r.order...)
 	n.chunks = slices.Clone(r.chunks)
-	return &draft{Ring: &n, own: make([]bool, len(n.chunks)), weights: math.NaN()}
+	return &draft{Ring: &n, own: make([]bool, len(n.chunks))}
 }

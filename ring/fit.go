@@ -2,7 +2,7 @@ package ring
 
 // calibrate fits every node, on a ring that nobody else has yet.
 func (r *Ring) calibrate() {
-	d := &draft{Ring: r, own: make([]bool, len(r.chunks)), weights: r.totalWeight()}
+	d := &draft{Ring: r, own: make([]bool, len(r.chunks))}
 	d.fitAll(r.order)
 }
 
@@ -37,7 +37,7 @@ func (d *draft) fit(v Index) (changed bool) {
 		d.setPoints(v, nominal)
 		changed = true
 	}
-	target := d.target(v)
+	target := d.Target(v)
 	miss := float64(d.slots[v]) - target
 	for miss < 0 && d.counts[v] < most && d.points < MaxPoints {
 		d.add(v)

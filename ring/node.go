@@ -46,6 +46,14 @@ type Node struct {
 
 // check says what is wrong with a node, or nil.
 func (n *Node) check() error {
+	if err := n.CheckTexts(); err != nil {
+		return err
+	}
+	return n.CheckAmounts()
+}
+
+// CheckTexts returns ErrNode if the id, address or zone is not allowed.
+func (n *Node) CheckTexts() error {
 	if n.ID == "" {
 		return fmt.Errorf("%w: it has no id (addr %q): give it one", ErrNode, n.Addr)
 	}
@@ -54,6 +62,11 @@ func (n *Node) check() error {
 			return fmt.Errorf("%w: node %q: %s %w", ErrNode, n.ID, f.name, err)
 		}
 	}
+	return nil
+}
+
+// CheckAmounts returns ErrNode if the weight or capacity is not allowed.
+func (n *Node) CheckAmounts() error {
 	if err := checkAmount(n.Weight); err != nil {
 		return fmt.Errorf("%w: node %q: weight %v %w", ErrNode, n.ID, n.Weight, err)
 	}

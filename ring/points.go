@@ -48,38 +48,20 @@ func (r *Ring) at(h uint64) (point, bool) {
 	return point{}, false
 }
 
-// after returns the next point clockwise from h, h itself excluded until the
-// circle is round. There must be a point.
+// after returns the next point clockwise from h, one at h itself only if there
+// is no other. There must be a point.
 func (r *Ring) after(h uint64) point {
-	at := r.chunkOf(h)
-	c := r.chunks[at]
-	i := c.search(h)
-	for i < len(c.hash) && c.hash[i] == h {
-		i++
-	}
-	for i == len(c.hash) {
-		at, i = (at+1)&(len(r.chunks)-1), 0
-		c = r.chunks[at]
-	}
-	return point{c.hash[i], c.node[i]}
+	c := r.cursor(h + 1)
+	return point{c.hash(), c.node()}
 }
 
-// before returns the next point counter-clockwise from h, h itself excluded
-// until the circle is round. There must be a point.
+// before returns the next point counter-clockwise from h, one at h itself only
+// if there is no other. There must be a point.
 func (r *Ring) before(h uint64) point {
-	at := r.chunkOf(h)
-	c := r.chunks[at]
-	i := c.search(h)
-	for i == 0 {
-		at = (at - 1) & (len(r.chunks) - 1)
-		c = r.chunks[at]
-		i = len(c.hash)
-	}
-	i--
-	for i > 0 && c.hash[i-1] == c.hash[i] {
-		i--
-	}
-	return point{c.hash[i], c.node[i]}
+	c := r.cursor(h)
+	c.back()
+	p, _ := r.at(c.hash()) // the smallest id, if several are there
+	return p
 }
 
 // border returns the first hash after p, and at most at q, that is q's and not

@@ -33,7 +33,8 @@ type Ring struct {
 	slots      []uint32 // by Index: slots of the table owned
 	chunks     []*chunk // a power of two of them
 	chunkShift uint8
-	points     int // of all nodes
+	points     int     // of all nodes
+	weights    float64 // sum, in the order of ids, so that it does not depend on history
 }
 
 // Lookup returns the owner of a key, or None. It does not allocate.
@@ -128,19 +129,18 @@ func (r *Ring) Slots(i Index) int { return int(r.slots[i]) }
 
 // Target returns how many slots a node should own: the table divided by weight.
 func (r *Ring) Target(i Index) float64 {
-	if r.nodes[i].Weight == 0 {
+	if r.weights == 0 {
 		return 0
 	}
-	return r.nodes[i].Weight / r.totalWeight() * float64(len(r.table))
+	return r.nodes[i].Weight / r.weights * float64(len(r.table))
 }
 
-// totalWeight is summed in the order of ids, so that it does not depend on
-// history.
-func (r *Ring) totalWeight() (sum float64) {
+// sumWeights sets weights.
+func (r *Ring) sumWeights() {
+	r.weights = 0
 	for _, i := range r.order {
-		sum += r.nodes[i].Weight
+		r.weights += r.nodes[i].Weight
 	}
-	return sum
 }
 
 // String describes the ring in a line.
