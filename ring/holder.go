@@ -47,10 +47,20 @@ var nobody = func() *Ring {
 
 // Lookup returns the owner of a key and the ring that says so, in which the
 // Index is valid. It does not allocate.
-func (rs *Routes) Lookup(key string) (*Ring, Index) { return rs.Owner(Hash(key)) }
+func (rs *Routes) Lookup(key string) (*Ring, Index) {
+	if n := len(key); n >= 9 && n <= 16 {
+		return rs.Owner(hash16([]byte(key)))
+	}
+	return rs.Owner(Hash(key))
+}
 
 // LookupBytes is Lookup for bytes.
-func (rs *Routes) LookupBytes(key []byte) (*Ring, Index) { return rs.Owner(HashBytes(key)) }
+func (rs *Routes) LookupBytes(key []byte) (*Ring, Index) {
+	if n := len(key); n >= 9 && n <= 16 {
+		return rs.Owner(hash16(key))
+	}
+	return rs.Owner(HashBytes(key))
+}
 
 // Owner is Lookup for who has the key's Hash already.
 func (rs *Routes) Owner(hash uint64) (*Ring, Index) {
@@ -113,6 +123,3 @@ func (h *Holder) CompareAndSwap(old, rs *Routes) bool {
 	}
 	return h.p.CompareAndSwap(old, rs)
 }
-
-// Lookup is Load and Routes.Lookup.
-func (h *Holder) Lookup(key string) (*Ring, Index) { return h.Load().Lookup(key) }

@@ -63,31 +63,3 @@ func (r *Ring) before(h uint64) point {
 	p, _ := r.at(c.hash()) // the smallest id, if several are there
 	return p
 }
-
-// border returns the first hash after p, and at most at q, that is q's and not
-// p's, where q is the next point: a hash is the nearer one's, and if it is as near
-// to both the smaller id's.
-func (r *Ring) border(p, q point) uint64 {
-	gap := q.hash - p.hash
-	if gap%2 == 0 && r.nodes[q.node].ID < r.nodes[p.node].ID {
-		return p.hash + gap/2
-	}
-	return p.hash + gap/2 + 1
-}
-
-// slotFrom returns the first slot whose middle is at h or after it; the number
-// of slots stands for the first one again.
-func (r *Ring) slotFrom(h uint64) int {
-	half := uint64(1) << ((r.shift - 1) & 63)
-	return int((h + half - 1) >> (r.shift & 63))
-}
-
-// slotsIn returns how many slots have their middles in [h, h+length), 0 <
-// length < 2^64.
-func (r *Ring) slotsIn(h, length uint64) int {
-	n := (r.slotFrom(h+length) - r.slotFrom(h)) & (len(r.table) - 1)
-	if n == 0 && length>>(r.shift&63) != 0 {
-		return len(r.table) // all round
-	}
-	return n
-}

@@ -7,7 +7,7 @@ package ring
 func (r *Ring) scatter() {
 	bits := chunkBits(r.points)
 	r.chunkShift = uint8(64 - bits)
-	const fine = 4 // bits: buckets of about pointsPerChunk/16 points
+	const fine = 5 // bits: buckets of one or two points
 	shift := r.chunkShift - fine
 	ends := make([]uint32, 1<<(bits+fine))
 	for v, seed := range r.seeds {
@@ -52,45 +52,4 @@ func sortChunk(c *chunk) {
 		}
 		c.hash[j], c.node[j] = h, v
 	}
-}
-
-// fill makes the table and the slots of each node in one walk round the circle,
-// from border to border between what two neighbours own.
-func (r *Ring) fill() {
-	if r.points == 0 {
-		for i := range r.table {
-			r.table[i] = None
-		}
-		return
-	}
-	p := r.before(0)
-	q := r.after(p.hash)
-	if p.hash == q.hash {
-		for i := range r.table {
-			r.table[i] = p.node
-		}
-		r.slots[p.node] = uint32(len(r.table))
-		return
-	}
-	border := r.border(p, q)
-	at, mask := r.slotFrom(border), len(r.table)-1
-	p = q
-	paint := func(q point) {
-		end := r.border(p, q)
-		n := r.slotsIn(border, end-border)
-		for range n {
-			r.table[at&mask] = p.node
-			at++
-		}
-		r.slots[p.node] += uint32(n)
-		p, border = q, end
-	}
-	for _, c := range r.chunks {
-		for i, h := range c.hash {
-			if h != p.hash { // of points at one place the smallest id comes first
-				paint(point{h, c.node[i]})
-			}
-		}
-	}
-	paint(q)
 }

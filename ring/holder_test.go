@@ -1,0 +1,94 @@
+package ring
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+)
+
+func TestRoutesWithoutRing(t *testing.T) {
+	var h Holder
+	if r, v := h.Load().Lookup("x"); v != None || r == nil || r.Node(v) != nil {
+		t.Errorf("an empty holder answers %v, %d", r, v)
+	}
+	h.Store(nil)
+	if _, v := h.Load().Lookup("x"); v != None {
+		t.Error("nil is not an empty ring")
+	}
+	r := mustBuild(t, equalNodes(1), Options{TableBits: 8})
+	if old := h.Load(); !h.CompareAndSwap(old, NewRoutes(r, nil, 0)) || h.CompareAndSwap(old, nil) {
+		t.Error("CompareAndSwap does not compare")
+	}
+}
+
+// TestCanary: the share is right, its keys stay as it grows, and each node
+// gives and gets its part.
+func TestCanary(t *testing.T) {
+	stable := mustBuild(t, equalNodes(8), Options{})
+	canary, err := stable.Apply(2, Change{Set: []Node{{ID: "node-0003", Weight: 2}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const keys = 200_000
+	on := make([]bool, keys)
+	for _, share := range []int{-5, 0, 1, 500, 5000, 9999, 10_000, 20_000} {
+		rs := NewRoutes(stable, canary, share)
+		n, others := 0, 0
+		for i := range keys {
+			h := Hash(fmt.Sprintf("device-%09d", i))
+			r, v := rs.Owner(h)
+			if r != stable && r != canary || r.Owner(h) != v {
+				t.Fatal("neither ring says so")
+			}
+			if r == canary {
+				n++
+			}
+			if on[i] && r == stable {
+				t.Fatalf("share %d: a key has left the canary", share)
+			}
+			on[i] = r == canary
+			other, w, ok := rs.Other(h)
+			if ok {
+				others++
+			}
+			if a, b := stable.Owner(h), canary.Owner(h); ok != (a != b) || ok && (other == r || other.Owner(h) != w) {
+				t.Fatalf("key %d: other is %v, %d, %v; the rings say %d and %d", i, other, w, ok, a, b)
+			}
+		}
+		want := float64(min(max(share, 0), ShareUnit)) / ShareUnit * keys
+		if d := float64(n) - want; d*d > 25*want+25 { // 5 sigma
+			t.Errorf("share %d: %d of %d keys are the canary's, want about %.0f", share, n, keys, want)
+		}
+		if moved := stable.Compare(canary); float64(others)/keys > 1.2*moved.Share(moved.Moved) {
+			t.Errorf("share %d: %d keys have another owner, the tables say %.3f", share, others, moved.Share(moved.Moved))
+		}
+	}
+	if r, _, ok := NewRoutes(stable, nil, 500).Other(1); r != nil || ok {
+		t.Error("there is another ring where there is one")
+	}
+}
+
+// TestSwapWhileReading: readers see one ring or the other, whole.
+func TestSwapWhileReading(t *testing.T) {
+	a := mustBuild(t, equalNodes(4), Options{TableBits: 8})
+	b := mustBuild(t, equalNodes(9), Options{TableBits: 12})
+	var h Holder
+	h.Store(NewRoutes(a, nil, 0))
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for i := range 20_000 {
+				key := fmt.Sprint(i)
+				if r, v := h.Load().Lookup(key); r.Lookup(key) != v || r.Node(v) == nil {
+					t.Error("an Index of another ring")
+					return
+				}
+			}
+		})
+	}
+	for range 2000 {
+		h.Store(NewRoutes(b, a, 100))
+		h.Store(NewRoutes(a, b, 5000))
+	}
+	wg.Wait()
+}
