@@ -329,13 +329,12 @@ static int32_t read_header(struct reader *r, size_t len) {
     return ROOST_RING_OK;
 }
 
-/* All of it. *points is their number, *nodes_end where the sections begin. */
+/* All of it. *points, 0 before, becomes their number, *nodes_end where the sections begin. */
 static int32_t read_snapshot(struct reader *r, size_t len, uint32_t *points, size_t *nodes_end) {
     int32_t code = read_header(r, len);
     if (code) return code;
     uint32_t nodes = read32(r->bytes + 32);
     size_t previous = 0;
-    *points = 0;
     for (r->item = 0; r->item < nodes; r->item++)
         if ((code = read_node(r, &previous, points))) return code;
     *nodes_end = r->at;
@@ -497,13 +496,13 @@ static size_t run_length(const struct ring *r, size_t i, bool back) {
 
 static void walk_from(struct walk *w, uint64_t middle) {
     const struct ring *r = w->ring;
-    size_t n = r->points, low = 0, high = n;
-    while (low < high) { /* the first point at or after the middle */
-        size_t half = low + (high - low) / 2;
-        if (r->place[half] < middle) low = half + 1;
-        else high = half;
+    size_t n = r->points, low = 0;
+    for (size_t rest = n; rest > 0;) { /* the first point at or after the middle; without a branch to be guessed */
+        size_t half = (rest + 1) / 2;
+        low += r->place[low + half - 1] < middle ? half : 0;
+        rest -= half;
     }
-    size_t after = low % n, before = (low + n - 1) % n;
+    size_t after = low < n ? low : 0, before = low > 0 ? low - 1 : n - 1;
     for (size_t left = n; left > 0 && w->n < w->cap;) {
         uint64_t ahead = r->place[after] - middle, behind = middle - r->place[before];
         /* Runs of points at one place: the one ahead, the one behind, or both if they are as far. If both are the
@@ -515,8 +514,8 @@ static void walk_from(struct walk *w, uint64_t middle) {
             if (j == b || (i < a && x[i] <= y[j])) meet(w, x[i++]);
             else meet(w, y[j++]);
         }
-        after = (after + a) % n;
-        before = (before + n - b) % n;
+        after = after + a < n ? after + a : after + a - n;
+        before = before >= b ? before - b : before + n - b;
         left = left > a + b ? left - a - b : 0;
     }
 }
@@ -665,8 +664,8 @@ const char *roost_ring_error_text(int32_t code) {
 int32_t roost_ring_load(const void *bytes, size_t len, roost_ring *handle, roost_ring_error *error) {
     roost_ring_error ignored;
     struct reader r = {.bytes = bytes, .item = NO_ITEM, .error = error != NULL ? error : &ignored};
-    uint32_t points;
-    size_t nodes_end;
+    uint32_t points = 0;
+    size_t nodes_end = 0;
     if (handle != NULL) *handle = 0;
     if (handle == NULL || (bytes == NULL && len > 0))
         return refuse(&r, ROOST_RING_ARGUMENT, 0, roost_ring_error_text(ROOST_RING_ARGUMENT));

@@ -152,6 +152,7 @@ int main(int argc, char **argv) {
         cases++;
     }
     fclose(f);
+    roost_ring_free(ring_of("v1/empty.ring", 0));
     CHECK(cases > 100, "only %d cases", cases);
     printf("vectors: %d cases agree\n", cases);
     return 0;
