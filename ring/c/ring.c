@@ -177,7 +177,7 @@ INLINE uint64_t mix(uint64_t z) {
     return z ^ z >> 31;
 }
 
-/* ---- Reading a snapshot. In the order of the table in docs/RING.md, and field by field; nothing is allocated. ---- */
+/* ---- Reading a snapshot. In the order of the table in docs/RING.md; nothing is allocated. ---- */
 
 enum {
     HEADER = 36,
@@ -244,8 +244,7 @@ static int32_t read_text(struct reader *r, size_t *start, const char *ends, cons
 }
 
 /* A weight or a capacity, as its bits: finite, not negative, not -0 (which would be a second spelling of 0). */
-static int32_t read_amount(struct reader *r, uint64_t *bits, const char *ends, const char *wrong) {
-    if (r->end - r->at < 8) return refuse(r, ROOST_RING_NODE, r->at, ends);
+static int32_t read_amount(struct reader *r, uint64_t *bits, const char *wrong) {
     *bits = read64(r->bytes + r->at);
     if (*bits >= 0x7ff0000000000000u) return refuse(r, ROOST_RING_WEIGHT, r->at, wrong);
     r->at += 8;
@@ -268,14 +267,12 @@ static int32_t read_node(struct reader *r, size_t *previous, uint32_t *points) {
     if ((code = read_text(r, &other, "the nodes end in an address", "an address with a byte that is not allowed")))
         return code;
     if ((code = read_text(r, &other, "the nodes end in a zone", "a zone with a byte that is not allowed"))) return code;
+    if (r->end - r->at < 20) return refuse(r, ROOST_RING_NODE, r->at, "the nodes end before the points");
     if (*previous != 0 && !id_below(r->bytes + *previous, r->bytes + id))
         return refuse(r, ROOST_RING_NODE, id, "an id that is not above the one before it");
     *previous = id;
-    if ((code = read_amount(r, &weight, "the nodes end in a weight", "a weight that is negative or not finite")))
-        return code;
-    if ((code = read_amount(r, &capacity, "the nodes end in a capacity", "a capacity that is negative or not finite")))
-        return code;
-    if (r->end - r->at < 4) return refuse(r, ROOST_RING_NODE, r->at, "the nodes end in the points");
+    if ((code = read_amount(r, &weight, "a weight that is negative or not finite"))) return code;
+    if ((code = read_amount(r, &capacity, "a capacity that is negative or not finite"))) return code;
     uint32_t n = read32(r->bytes + r->at);
     if ((n == 0) != (weight == 0) || n > MAX_POINTS_OF_NODE)
         return refuse(r, ROOST_RING_POINTS, r->at, "points that do not fit the weight, or more than 1048576");
@@ -292,9 +289,9 @@ static int32_t read_sections(struct reader *r) {
         size_t start = r->at;
         if (r->end - start < 6) return refuse(r, ROOST_RING_NODE, start, "the sections end in a tag or length");
         uint32_t tag = read16(r->bytes + start), len = read32(r->bytes + start + 2);
+        if (len > r->end - start - 6) return refuse(r, ROOST_RING_NODE, start + 2, "a section longer than what is there");
         if (tag <= previous) return refuse(r, ROOST_RING_SECTION, start, "a tag that is not above the one before it");
         if (tag & CRITICAL) return refuse(r, ROOST_RING_SECTION, start, "a section that must be understood and is not");
-        if (len > r->end - start - 6) return refuse(r, ROOST_RING_NODE, start + 2, "a section longer than what is there");
         previous = tag;
         r->at = start + 6 + len;
     }

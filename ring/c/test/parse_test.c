@@ -138,6 +138,8 @@ static void node_codes(void) {
     node.weight = -1, with_node("weight before points", 0, node, ROOST_RING_WEIGHT);
     node.id_len = 0, with_node("id before weight", 0, node, ROOST_RING_NODE);
     node = named("0"), node.weight = -1, with_node("order before weight", 2, node, ROOST_RING_NODE);
+    node = named("d"), node.weight = -1, with_node("the last weight", 2, node, ROOST_RING_WEIGHT);
+    b.len -= 1, seal(&b, false), expect("its end before its weight", ROOST_RING_NODE);
 }
 
 static void points_in_all(void) {
@@ -176,6 +178,8 @@ static void section_codes(void) {
     SECTIONS("must be understood", ROOST_RING_SECTION, {3, 1, 1}, {0x8001, 0, 0});
     SECTIONS("longer than what is there", ROOST_RING_NODE, {3, 5, 4});
     SECTIONS("much longer", ROOST_RING_NODE, {3, UINT32_MAX, 4});
+    SECTIONS("its end before its order", ROOST_RING_NODE, {3, 1, 1}, {2, 2, 1});
+    SECTIONS("its end before its meaning", ROOST_RING_NODE, {0x8001, 1, 0});
     for (size_t n = 1; n < 6; n++) {
         again();
         b.len -= 8;
