@@ -72,6 +72,7 @@ var scenarios = []scenario{
 	{name: "by compare-and-swap", before: 5, actors: []actor{adds(1, maxQuick), adds(2, 2*maxQuick), adds(3, 4*maxQuick)}},
 	{name: "quick and slow", before: 5, actors: []actor{adds(1, 7), adds(1, maxQuick), adds(2, 3), adds(2, 2*maxQuick)}},
 	{name: "full", before: MaxCount - 2, actors: []actor{adds(1, 3), adds(1, 1), adds(1, maxQuick)}},
+	{name: "full, and a late one", before: MaxCount, actors: []actor{adds(0, 3), adds(1, 5), adds(1, maxQuick)}},
 	{name: "four inc", before: 5, actors: []actor{incs(1), incs(2), incs(3), incs(2)}, big: true},
 }
 

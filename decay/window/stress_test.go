@@ -14,7 +14,7 @@ import (
 const perTurn = 22
 
 // stressRecords is 24 million, the full test, without the race detector and with
-// ROOST_STRESS=1; a twelfth of it with the race detector, a hundredth in short
+// ROOST_STRESS=1; a million with the race detector, a hundredth of it in short
 // tests.
 func stressRecords() int {
 	const full = 24_000_000
@@ -24,7 +24,7 @@ func stressRecords() int {
 	case testing.Short():
 		return full / 100
 	case raceDetector:
-		return full / 12
+		return full / 24
 	}
 	return full
 }
