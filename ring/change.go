@@ -14,6 +14,13 @@ type Change struct {
 	Set []Node
 	// Remove takes nodes away by id.
 	Remove []string
+	// Refit, if above 0, also fits every node whose share is more than this part of
+	// its target off: 0.05 is 5 %. This is what moves keys between nodes that have not changed, so it is
+	// asked for, and planned: points stay where they are when others come and go, and
+	// once all nodes have been replaced, shares are as uneven as without calibration
+	// (20 % off at worst among 256 nodes). A node that leaves and comes back with its id
+	// leaves nothing behind.
+	Refit float64
 }
 
 // Apply returns the ring of the next version: r is unchanged. Errors are those
@@ -21,8 +28,8 @@ type Change struct {
 // named twice.
 //
 // Keys move only from or to nodes whose weight the change changes (a new one's
-// from 0, a removed one's to 0). The points of such a node are fitted to its
-// share of the table alone; the points of all others stay.
+// from 0, a removed one's to 0), and those that Refit names. The points of such a
+// node are fitted to its share of the table alone; the points of all others stay.
 func (r *Ring) Apply(version uint64, c Change) (*Ring, error) {
 	if err := r.checkChange(&c); err != nil {
 		return nil, err
@@ -44,11 +51,17 @@ func (r *Ring) Apply(version uint64, c Change) (*Ring, error) {
 	d.sumWeights()
 	slices.SortFunc(fit, func(a, b Index) int { return strings.Compare(d.nodes[a].ID, d.nodes[b].ID) })
 	d.fitAll(fit)
+	if c.Refit > 0 {
+		d.refit(c.Refit)
+	}
 	return d.Ring, nil
 }
 
 // checkChange says what is wrong with a change of r, or nil.
 func (r *Ring) checkChange(c *Change) error {
+	if !(c.Refit >= 0) {
+		return fmt.Errorf("%w: Refit is %v, must be 0 or above", ErrOptions, c.Refit)
+	}
 	named := make(map[string]bool, len(c.Set)+len(c.Remove))
 	points := r.points
 	for i := range c.Set {

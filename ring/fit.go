@@ -26,6 +26,23 @@ func (d *draft) fitAll(nodes []Index) {
 	}
 }
 
+// refit fits the nodes that are more than a part of their target off, until
+// there are none, or for fitRounds rounds.
+func (d *draft) refit(tolerance float64) {
+	for range fitRounds {
+		changed := false
+		for _, v := range d.order {
+			target := d.Target(v)
+			if miss := float64(d.slots[v]) - target; max(miss, -miss) > tolerance*target && d.fit(v) {
+				changed = true
+			}
+		}
+		if !changed {
+			return
+		}
+	}
+}
+
 // fit adds or drops points of v, and of nobody else, until its slots are as
 // near to its target as points can bring them, and reports whether anything
 // changed. A share never shrinks when a point comes, so the best number of points

@@ -3,6 +3,7 @@ package ring
 import (
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -197,4 +198,71 @@ func TestMovedShare(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestRefit: after all nodes have been replaced one by one, shares are uneven
+// again; a refit mends it and moves few keys.
+func TestRefit(t *testing.T) {
+	nodes := equalNodes(128)
+	r := mustBuild(t, nodes, Options{})
+	for i, n := range nodes {
+		next, err := r.Apply(uint64(i+2), Change{Set: []Node{{ID: "new-" + n.ID, Weight: 1}}, Remove: []string{n.ID}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r = next
+	}
+	if before := worst(r); before < 0.1 {
+		t.Errorf("the worst node is %.3f off: the test tests nothing", before)
+	}
+	for _, tolerance := range []float64{0.05, 0.02} {
+		p, next, err := r.Plan(1000, Change{Refit: tolerance}, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := next.CheckInvariants(); err != nil {
+			t.Error(err)
+		}
+		t.Logf("the worst node was %.3f off, is %.3f off after a refit to %v that moves %.3f of the keys", worst(r), worst(next), tolerance, p.Share(p.Moved))
+		if after := worst(next); after > tolerance || p.Share(p.Moved) > 0.05 {
+			t.Errorf("refit to %v: the worst node is %.3f off, %.3f of the keys move", tolerance, after, p.Share(p.Moved))
+		}
+		quiet, err := next.Apply(1001, Change{Refit: tolerance})
+		if err != nil || next.Compare(quiet).Moved != 0 {
+			t.Errorf("a second refit moves keys, %v", err)
+		}
+	}
+	for _, bad := range []float64{-1, math.NaN()} {
+		if _, err := r.Apply(1, Change{Refit: bad}); !errors.Is(err, ErrOptions) {
+			t.Errorf("Refit %v: error %v", bad, err)
+		}
+	}
+}
+
+// TestComeBack: a node that leaves and comes back as it was leaves nothing
+// behind.
+func TestComeBack(t *testing.T) {
+	r := mustBuild(t, equalNodes(64), Options{})
+	for i := range 64 {
+		n := *r.Node(Index(i))
+		away, err := r.Apply(2, Change{Remove: []string{n.ID}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		back, err := away.Apply(3, Change{Set: []Node{n}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := r.Compare(back); d.Share(d.Moved) > 0.001 {
+			t.Errorf("%s came back: %.5f of the keys are elsewhere", n.ID, d.Share(d.Moved))
+		}
+	}
+}
+
+// worst returns how far the worst node is off its target, as a part of it.
+func worst(r *Ring) (off float64) {
+	for i := range r.Nodes() {
+		off = max(off, math.Abs(float64(r.Slots(i))/r.Target(i)-1))
+	}
+	return off
 }
