@@ -12,7 +12,8 @@ type Options struct {
 	PointsPerUnit int
 	// TableBits is the logarithm of the number of slots, MinTableBits to
 	// MaxTableBits; 0 chooses one or two slots a point, from 2^14 to 2^18 (32 to
-	// 512 KiB). It stays for all versions that follow by Apply: another table would
+	// 512 KiB), and at least 64 a node up to 2^20, which only matters above 4,096
+	// nodes. It stays for all versions that follow by Apply: another table would
 	// move keys between nodes that have not changed.
 	TableBits int
 	// Raw leaves every node with the points that its weight stands for. Otherwise
@@ -25,6 +26,7 @@ const (
 	defaultPerUnit = 160
 	leastBits      = 14 // what is smaller is no faster
 	mostBits       = 18 // what is larger leaves the second-level cache
+	slotsPerNode   = 64 // fewer could not follow weights
 	maxPerUnit     = 65536
 )
 
@@ -66,6 +68,7 @@ func Build(version uint64, nodes []Node, o Options) (*Ring, error) {
 	d.sort()
 	if d.TableBits == 0 {
 		d.TableBits = min(max(ceilLog2(points), leastBits), mostBits)
+		d.TableBits = max(d.TableBits, min(ceilLog2(slotsPerNode*len(nodes)), MaxTableBits))
 	}
 	r, err := d.Ring()
 	if err != nil || o.Raw {
