@@ -22,6 +22,8 @@ var mayImport = map[string]struct {
 	"poller":          {nil, "the reactor knows bytes, no protocol: it is usable as a library"},
 	"ring":            {nil, "pure: usable as a library"},
 	"decay":           {nil, "pure: usable as a library"},
+	"ring/snapshot":   {[]string{"ring"}, "writes rings down; the ring itself knows no format"},
+	"ring/slots":      {nil, "arithmetic on counts, of any division with owners"},
 	"decay/window":    {nil, "pure: usable as a library"},
 	"decay/dawn":      {nil, "pure: usable as a library"},
 	"decay/plant":     {[]string{"decay", "decay/window"}, "pure: a cluster to try decay on"},
