@@ -27,11 +27,12 @@ func main() {
 	}
 }
 
-const usage = `usage: bench peers|node|kept [flags]
+const usage = `usage: bench peers|node|kept|decay [flags]
 
 peers   compare roostd with other WebSocket servers, side by side
 node    measure roostd by itself: memory per device and after load, publish latency under load
 kept    measure kept messages: CPU per push and per broadcast delivery, recovery after a crash, memory
+decay   compare models of decay in a limiter, in virtual time: memory, spread of P95, bursts seen
 `
 
 // run is the life of the process.
@@ -59,12 +60,19 @@ func run(ctx context.Context, args []string, out, errout io.Writer) error {
 		}
 		o.Command = command
 		return bench.RunKept(ctx, o, out)
+	case len(args) > 0 && args[0] == "decay":
+		o, err := parseDecay(args[1:], errout)
+		if err != nil {
+			return err
+		}
+		o.Command = command
+		return bench.RunDecayModels(ctx, o, out)
 	}
 	fmt.Fprint(errout, usage)
 	if len(args) > 0 && (args[0] == "-h" || args[0] == "--help" || args[0] == "help") {
 		return nil
 	}
-	return errors.New("say what to do: peers, node or kept")
+	return errors.New("say what to do: peers, node, kept or decay")
 }
 
 // parseNode reads the command line of bench node.
