@@ -20,7 +20,7 @@ type Batch struct {
 
 // cacheLines is two lines of 64 bytes, which processors fetch in pairs: a batch
 // fills them, so that batches of two loops never lie in one (measured on two
-// cores: 3.7 ns a record against 2.1).
+// cores: 3.7 ns a record against 1.9).
 const cacheLines = 128
 
 // NewBatch returns a batch of up to size records (1 to MaxBatch; 0 is

@@ -22,8 +22,8 @@ func epochs(n int, f func(e Epoch, n int)) {
 }
 
 // BenchmarkRecord is one record, the changes of epoch included; the clock is not
-// read. floor is the cheapest atomic addition to one word: a goal of 1.3 times the
-// floor is what 3 ns were on a machine with a floor of 2.1.
+// read. floor is an atomic addition alone, below which no shared count goes: compare
+// the others with it, not with numbers of another machine.
 func BenchmarkRecord(b *testing.B) { benchmarkRecord(b, 1) }
 
 // BenchmarkRecordTwo is one record on each of two threads at once: ns/op is what

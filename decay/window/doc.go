@@ -33,6 +33,11 @@
 // Decay are those of records spread evenly over their epoch; [NewDecay] has the
 // weights.
 //
+// A burst shows late in the rate of a whole window: from r to f r, it passes a bound
+// T after n d (T/r-1)/(f-1), 267 ms for a burst of twice the rate and a bound of
+// 1.27 r. A Span of 2 epochs reads the newest part of the same Counter and sees that
+// burst after 41 ms (median of 80 in bench decay); compare the two.
+//
 // # Which form
 //
 //	Counter    one ring of counts, any number of goroutines; 256 bytes
@@ -43,10 +48,13 @@
 //	Span       the shape of a window: times to epochs, sums to rates
 //	Clock      a Span that reads the monotonic clock
 //
-// A shared word costs a cache line that moves between cores at each record
-// (13-26 ns measured on two cores against 2.7 on one), so give each event loop
-// its own Counter out of Counters. Reading the clock costs 26 ns, ten times the
-// record: read it once a turn of the loop and pass the epoch on.
+// A record costs one atomic addition and next to nothing else: 8.7 ns where the
+// addition alone is 8.6 (measured on two shared cores of a Xeon, where locked
+// instructions are slow; 2.1 is usual elsewhere). A word shared by two cores costs
+// twice that, because its cache line moves, so give each event loop its own Counter
+// out of Counters. In a Batch a record costs 1.9 ns. Reading the clock costs 26 to
+// 42 ns: read it once a turn of the loop and pass the epoch on. A sum over two
+// shards costs 30 ns.
 //
 // # Guarantees
 //
