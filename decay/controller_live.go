@@ -1,0 +1,130 @@
+package decay
+
+import (
+	"math"
+	"time"
+)
+
+// leastMean is the mean level, as a share of a full node, below which
+// deviations are taken relative to it and not to the mean: a cluster at 1 % of
+// its load is not moved about because one node is at 2 %.
+const leastMean = 0.05
+
+// live makes the weights whose change moves connections.
+type live struct {
+	set    LiveSettings
+	at     time.Duration // of the last step
+	budget float64       // share of all connections that may be moved now
+	want   []float64     // scratch: factor of each node's weight
+}
+
+// deviation is how far node i's load lies above the mean of all, as a share of
+// it: the mean of its signals' deviations by weight. ok is false if its load is
+// not known.
+func (p *Pipeline) deviation(i int) (d float64, ok bool) {
+	if p.status[i] != Measured {
+		return 0, false
+	}
+	total := 0.0
+	for s := range p.stats {
+		level, st := p.level[s][i], &p.stats[s]
+		if st.n == 0 || level != level {
+			continue
+		}
+		d += p.blend[s] * (level - st.mean) / max(st.mean, leastMean)
+		total += p.blend[s]
+	}
+	if total == 0 {
+		return 0, false
+	}
+	return d / total, true
+}
+
+// update makes a step if one is due. In a storm nothing is moved.
+func (l *live) update(c *Controller, now time.Duration) (changed int, moved float64) {
+	dt := now - l.at
+	if !l.set.On || dt < l.set.Update {
+		return 0, 0
+	}
+	l.at = now
+	// A clock that leapt ahead earns no more than three updates.
+	earned := l.set.Budget * min(dt, 3*l.set.Update).Minutes()
+	l.budget = min(l.budget+earned, l.set.Burst)
+	if c.state == Storm {
+		return 0, 0
+	}
+	l.aim(c)
+	share := 1.0 // of the way
+	for range 8 {
+		moved = l.moves(c, share)
+		if moved <= l.budget {
+			break
+		}
+		share *= 0.99 * l.budget / moved
+	}
+	if moved > l.budget || moved == 0 {
+		return 0, 0
+	}
+	l.budget -= moved
+	for i := range c.nodes {
+		n := &c.nodes[i]
+		if w := l.stepped(c, i, share); w != n.live {
+			n.live = w
+			changed++
+		}
+	}
+	return changed, moved
+}
+
+// aim sets the factor that each node's weight should be multiplied by.
+func (l *live) aim(c *Controller) {
+	for len(l.want) < len(c.nodes) {
+		l.want = append(l.want, 0)
+	}
+	most := l.set.Step
+	if most < 0 {
+		most = 1
+	}
+	for i := range c.nodes {
+		l.want[i] = 1
+		if c.nodes[i].generation == 0 {
+			continue
+		}
+		if d, ok := c.p.deviation(i); ok && math.Abs(d) > l.set.Band {
+			l.want[i] = 1 - min(max(l.set.Gain*d, -most), most)
+		}
+	}
+}
+
+// stepped is the weight of node i, a share of the way to what it should be.
+func (l *live) stepped(c *Controller, i int, share float64) float64 {
+	w, capacity := c.nodes[i].live, c.nodes[i].capacity
+	if l.want[i] == 1 || c.nodes[i].generation == 0 {
+		return w
+	}
+	w *= 1 + share*(l.want[i]-1)
+	return min(max(w, c.p.set.Min*capacity), c.p.set.Max*capacity)
+}
+
+// moves is the share of connections that change their node if the weights go a
+// share of the way: what the nodes that grow gain.
+func (l *live) moves(c *Controller, share float64) (moved float64) {
+	before, after := 0.0, 0.0
+	for i := range c.nodes {
+		before += c.nodes[i].live
+		after += l.stepped(c, i, share)
+	}
+	if before == 0 || after == 0 {
+		return 0
+	}
+	for i := range c.nodes {
+		if gain := l.stepped(c, i, share)/after - c.nodes[i].live/before; gain > 0 {
+			moved += gain
+		}
+	}
+	// Below this are rounding errors, not moves.
+	if moved < 1e-12 {
+		return 0
+	}
+	return moved
+}
