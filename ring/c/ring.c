@@ -500,10 +500,10 @@ static void walk_from(struct walk *w, uint64_t middle) {
         rest -= half;
     }
     size_t after = low < n ? low : 0, before = low > 0 ? low - 1 : n - 1;
-    for (size_t left = n; left > 0 && w->n < w->cap;) {
+    while (w->n < w->cap) { /* there are that many nodes with points */
         uint64_t ahead = r->place[after] - middle, behind = middle - r->place[before];
-        /* Runs of points at one place: the one ahead, the one behind, or both if they are as far. If both are the
-         * same run (the last one, half a circle away) it is met twice, which does no harm, and counted as all. */
+        /* Runs of points at one place: the one ahead, the one behind, or both if they are as far. Both may be the same
+         * run, the last one, half a circle away: it is met twice, which does no harm. */
         size_t a = ahead <= behind ? run_length(r, after, false) : 0;
         size_t b = behind <= ahead ? run_length(r, before, true) : 0;
         const uint16_t *x = r->owner + after, *y = r->owner + (before + 1 - b);
@@ -513,7 +513,6 @@ static void walk_from(struct walk *w, uint64_t middle) {
         }
         after = after + a < n ? after + a : after + a - n;
         before = before >= b ? before - b : before + n - b;
-        left = left > a + b ? left - a - b : 0;
     }
 }
 

@@ -208,6 +208,16 @@ static void cuts_and_bits(void) {
         CHECK(right, "bit %zu flipped: code %d", bit, code);
         whole.at[bit / 8] ^= (uint8_t)(1 << bit % 8);
     }
+    /* Cut, and its length and hash made right: the nodes end in the middle. */
+    for (size_t n = whole.len - 1; n >= 44; n--) {
+        put_snapshot(&b, 7, 8, three, 3);
+        b.len = n, seal(&b, false), expect("cut and sealed", ROOST_RING_NODE);
+        for (size_t more = 1; n > 44 && more < 4; more++) { /* the same where a text is said to go on */
+            put_snapshot(&b, 7, 8, three, 3);
+            b.len = n, b.at[n - 9] = (uint8_t)more, seal(&b, false);
+            CHECK(load(b.at, b.len, &ring, &e) != 0, "cut to %zu bytes and sealed: accepted", n);
+        }
+    }
     put_number(&whole, 0, 1);
     CHECK(load(whole.at, whole.len, &ring, &e) == ROOST_RING_LENGTH, "a byte more: %d", e.code);
     free(whole.at);

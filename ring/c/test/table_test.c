@@ -46,7 +46,7 @@ static uint64_t inverse(uint64_t odd) {
     return x;
 }
 
-/* The id of 8 bytes with this H, if it has only printable ASCII. */
+/* The id of 8 bytes with this H, if it has only printable ASCII and letters of two bytes: one of 900 or so. */
 static bool id_of_hash(uint64_t h, struct test_node *node) {
     static uint64_t flip, back;
     const uint64_t want = h;
@@ -66,7 +66,9 @@ static bool id_of_hash(uint64_t h, struct test_node *node) {
     *node = (struct test_node){.id_len = 8, .weight = 1, .points = 1};
     for (size_t i = 0; i < 8; i++) {
         uint8_t byte = (uint8_t)(i < 4 ? h >> (32 + 8 * i) : h >> 8 * (i - 4));
-        if (byte < 0x20 || byte > 0x7e) return false;
+        bool follows = i > 0 && (uint8_t)node->id[i - 1] >= 0xc2 && (uint8_t)node->id[i - 1] <= 0xdf;
+        bool begins = (byte >= 0x20 && byte <= 0x7e) || (byte >= 0xc2 && byte <= 0xdf && i < 7);
+        if (follows ? (byte & 0xc0) != 0x80 : !begins) return false;
         node->id[i] = (char)byte;
     }
     CHECK(roost_ring_hash(node->id, 8) == want, "the id %s has another hash", node->id);
@@ -116,8 +118,23 @@ static void ties(void) {
         one("points as far", 8, nodes, 2, 1);
         found++;
     }
+    /* Two points at one place before the middle, or behind it, and one as far on the other side. */
+    for (uint64_t x = 1; found < 10; x++) {
+        uint64_t one_side = found % 2 ? middle + x : middle - x, other_side = 2 * middle - one_side;
+        if (!id_of_point(one_side, &nodes[0]) || !id_of_point(other_side, &nodes[1])) continue;
+        uint64_t h = roost_ring_hash(nodes[0].id, 8);
+        for (uint64_t d = 1; d < 200; d++) {
+            struct test_node three[] = {nodes[0], nodes[1], {.points = 0}};
+            if (!id_of_hash(h - d * 0x9e3779b97f4a7c15u, &three[2])) continue;
+            three[2].points = (uint32_t)d + 1;
+            qsort(three, 3, sizeof *three, by_id);
+            one("three points as far", 8, three, 3, 1);
+            found++;
+            break;
+        }
+    }
     /* A point on the very middle, and on the opposite of one: as far on both sides. */
-    for (uint64_t slot = 0; found < 6; slot++) {
+    for (uint64_t slot = 0; found < 14; slot++) {
         uint64_t at = slot << 45 | (uint64_t)1 << 44;
         if (!id_of_point(at, &nodes[0])) continue;
         roost_ring ring = load_nodes(1, 19, nodes, 1);

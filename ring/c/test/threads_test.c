@@ -4,6 +4,7 @@
  *   threads_test [rounds a thread]
  */
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -93,6 +94,81 @@ static void *run(void *number) {
     return NULL;
 }
 
+/* ---- Duels: threads that do the same at the same moment, while another takes every place that becomes free. ---- */
+
+enum { DUELISTS = 3 };
+#ifdef __SANITIZE_THREAD__
+static const long duels = 300;
+#else
+static const long duels = 1200;
+#endif
+static atomic_long arrived;
+static atomic_int winners, over;
+static roost_ring prize;
+static roost_ring_view held[DUELISTS], copies[DUELISTS];
+
+/* Waits for all duelists and the referee; there is no other way to make them meet. */
+static void meet(long round) {
+    atomic_fetch_add(&arrived, 1);
+    while (atomic_load(&arrived) < round * (DUELISTS + 1)) sched_yield();
+}
+
+static void *duel(void *number) {
+    size_t me = (uintptr_t)number;
+    for (long i = 0; i < duels; i++) {
+        meet(3 * i + 1);
+        /* Round about: all free it; all give a view back, the last of which frees the memory; all give the same back. */
+        int32_t code = i % 3 == 0 ? roost_ring_free(prize) : roost_ring_unpin(i % 3 == 1 ? &held[me] : &copies[me]);
+        CHECK(code == 0 || (code == ROOST_RING_HANDLE && i % 3 != 1), "duel %ld: code %d", i, code);
+        if (code == 0) atomic_fetch_add(&winners, 1);
+        meet(3 * i + 2);
+        meet(3 * i + 3);
+    }
+    return NULL;
+}
+
+static void *take_places(void *unused) {
+    while (!atomic_load(&over)) {
+        roost_ring ring;
+        uint32_t key = 1, node;
+        CHECK(roost_ring_load(snapshots[0].at, snapshots[0].len, &ring, NULL) == 0, "load");
+        CHECK(roost_ring_lookup(ring, &key, sizeof key, &node) == 0 && node == owners[0][1], "a ring that is not freed");
+        CHECK(roost_ring_free(ring) == 0, "free");
+    }
+    return unused;
+}
+
+static void all_duels(void) {
+    pthread_t threads[DUELISTS + 1];
+    CHECK(pthread_create(&threads[DUELISTS], NULL, take_places, NULL) == 0, "no thread");
+    for (uintptr_t i = 0; i < DUELISTS; i++) CHECK(pthread_create(&threads[i], NULL, duel, (void *)i) == 0, "no thread");
+    for (long i = 0; i < duels; i++) {
+        CHECK(roost_ring_load(snapshots[1].at, snapshots[1].len, &prize, NULL) == 0, "load");
+        for (size_t d = 0; d < DUELISTS; d++) {
+            if (i % 3 == 1 || (i % 3 == 2 && d == 0)) CHECK(roost_ring_pin(prize, &held[d]) == 0, "pin");
+            copies[d] = held[0];
+        }
+        if (i % 3 != 0) CHECK(roost_ring_free(prize) == 0, "free");
+        atomic_store(&winners, 0);
+        meet(3 * i + 1);
+        meet(3 * i + 2);
+        int won = atomic_load(&winners);
+        CHECK(won == (i % 3 == 1 ? DUELISTS : 1), "duel %ld: %d threads succeeded", i, won);
+        meet(3 * i + 3);
+    }
+    for (size_t i = 0; i < DUELISTS; i++) CHECK(pthread_join(threads[i], NULL) == 0, "no join");
+    atomic_store(&over, 1);
+    CHECK(pthread_join(threads[DUELISTS], NULL) == 0, "no join");
+}
+
+/* No place is lost: as many rings as there may be can be loaded, and freed. */
+static void all_places(void) {
+    static roost_ring all[ROOST_RING_MAX_HANDLES];
+    for (size_t i = 0; i < ROOST_RING_MAX_HANDLES; i++)
+        CHECK(roost_ring_load(snapshots[0].at, snapshots[0].len, &all[i], NULL) == 0, "only %zu places are left", i);
+    for (size_t i = 0; i < ROOST_RING_MAX_HANDLES; i++) CHECK(roost_ring_free(all[i]) == 0, "free");
+}
+
 int main(int argc, char **argv) {
     pthread_t threads[THREADS];
     if (argc > 1) rounds = atol(argv[1]);
@@ -102,6 +178,9 @@ int main(int argc, char **argv) {
     for (size_t i = 0; i < THREADS; i++) CHECK(pthread_join(threads[i], NULL) == 0, "no join");
     for (size_t i = 0; i < SHARED; i++)
         if (roost_ring_free(atomic_load(&shared[i])) == 0) freed++;
+    all_places();
+    all_duels();
+    all_places();
     for (size_t i = 0; i < RINGS; i++) free(snapshots[i].at);
     CHECK(atomic_load(&freed) == atomic_load(&loaded), "%ld loaded, %ld freed", loaded, freed);
     CHECK(dead > 0, "no thread met a dead handle: the test tests nothing");

@@ -1,0 +1,3 @@
+module roost-ring-c
+
+go 1.21

@@ -1,0 +1,2 @@
+/* cgo compiles the C files beside the Go files. */
+#include "../../ring.c"
