@@ -83,14 +83,17 @@ type Settings struct {
 	JoinTime time.Duration
 }
 
-// Preset returns settings by name: "default"; "given", the original report's
-// (top 1 % cut, per-metric forms on raw values); "scaled", the same forms by
-// capacity; "window", a z-score over the last second without a floor, which is
-// what not to do.
+// Preset returns settings by name: "default"; "nocapacity", where capacities are
+// guesses: connections per capacity would be compared with a guess, so they are
+// left out; "given", the original report's (top 1 % cut, per-metric forms on raw
+// values); "scaled", the same forms by capacity; "window", a z-score over the
+// last sample without a floor, which is what not to do.
 func Preset(name string) (Settings, error) {
 	var s Settings
 	switch name {
 	case "default":
+	case "nocapacity":
+		s.Signals[CPU].Weight, s.Signals[Latency].Weight, s.Signals[LoopLag].Weight = 0.7, 0.15, 0.15
 	case "given", "scaled":
 		s.Form = map[string]Form{"given": Given, "scaled": Scaled}[name]
 		s.CutLow, s.CutHigh, s.CutOwn = Off, 0.01, true
@@ -99,7 +102,7 @@ func Preset(name string) (Settings, error) {
 		s.Tau, s.CutLow, s.CutHigh, s.SigmaFloor, s.ScaleFloor = Off, Off, Off, Off, Off
 		s.Min, s.Max, s.JoinCap = 0.04, 25, Off
 	default:
-		return s, fmt.Errorf("no preset %q: there are default, given, scaled and window", name)
+		return s, fmt.Errorf("no preset %q: there are default, nocapacity, given, scaled and window", name)
 	}
 	return s.WithDefaults(), nil
 }

@@ -337,7 +337,7 @@ func TestRefusals(t *testing.T) {
 }
 
 func TestSettingsSayWhatIsWrong(t *testing.T) {
-	for _, name := range []string{"default", "given", "scaled", "window"} {
+	for _, name := range []string{"default", "nocapacity", "given", "scaled", "window"} {
 		if s, err := Preset(name); err != nil || s.Validate() != nil {
 			t.Errorf("preset %s: %v, %v", name, err, s.Validate())
 		}

@@ -26,7 +26,7 @@ var mayImport = map[string]struct {
 	"ring/slots":      {nil, "arithmetic on counts, of any division with owners"},
 	"decay/window":    {nil, "pure: usable as a library"},
 	"decay/dawn":      {nil, "pure: usable as a library"},
-	"decay/plant":     {[]string{"decay", "decay/window"}, "pure: a cluster to try decay on"},
+	"decay/plant":     {[]string{"decay"}, "pure: a cluster to try decay on"},
 	"server/ws":       {nil, "RFC 6455 without I/O: usable as a library"},
 	"server/jsonscan": {nil, "JSON text without allocating; for wire and api"},
 	"server/wire":     {[]string{"server/jsonscan"}, "the protocol without I/O"},
