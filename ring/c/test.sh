@@ -126,6 +126,16 @@ example() {
 	echo "$1: ran: $said"
 }
 
+c_example() { # the owner of the first device of the vectors, as text
+	local line name key owner
+	line=$(grep -m 1 "^lookup	v1/cluster.ring	" "$data/vectors.tsv")
+	IFS=$'\t' read -r _ name key _ owner <<<"$line"
+	key=$(printf '%b' "$(sed 's/../\\x&/g' <<<"$key")")
+	"$CC" "${strict[@]}" "${fast[@]}" examples/c/owner.c ring.c -o "$build/owner" &&
+		[ "$("$build/owner" "$data/snapshots/$name" "$key" 2>"$build/trace")" = "$key ${owner%%,*}" ] &&
+		grep -q "trace 4bf9000.*code 0" "$build/trace" && echo "the first vector agrees"
+}
+
 rust() { rustc --edition 2021 -O -L "$build" examples/rust/vectors.rs -o "$build/rust" && "$build/rust" "$data"; }
 
 go_example() { (cd examples/go && GOFLAGS=-mod=mod GOWORK=off CGO_ENABLED=1 CC=$CC go run . "$data"); }
@@ -158,6 +168,7 @@ if wants examples; then
 	ar rcs "$build/libroost_ring.a" "$build/ring.o"
 	there() { command -v "$1" >/dev/null || { echo "$1: not there, skipped"; return 1; }; }
 
+	example c c_example
 	! there python3 || example python3 python3 examples/python/vectors.py "$build/libroost_ring.so" "$data"
 	! there rustc || example rustc rust
 	! there go || example go go_example
