@@ -20,12 +20,12 @@ const chainBytes = 16 << 10
 // all bytes are begun at.
 const chainStep = KeyLen + 1
 
-// Keys are random keys, one after the other in memory.
+// Keys are random keys, one after the other in memory. Four words at most: a
+// larger struct is copied for each call that is inlined (2 ns).
 type Keys struct {
 	text   string
-	bytes  []byte // the same memory
-	hashes []uint64
-	mask   int // of a key's first byte
+	mask   int       // of a key's first byte
+	hashes *[]uint64 // of each key, by roost's hash
 }
 
 // NewKeys makes a power of two of keys, at least 1024. The same seed gives the
@@ -35,19 +35,20 @@ func NewKeys(n int, seed uint64) Keys {
 		panic("BUG: the number of keys must be a power of two, at least 1024")
 	}
 	random := rand.New(rand.NewPCG(seed, 0))
-	k := Keys{bytes: make([]byte, (n+1)*KeyLen), hashes: make([]uint64, n), mask: n*KeyLen - 1}
-	for i := range k.bytes {
-		k.bytes[i] = byte(random.Uint32())
+	text := make([]byte, (n+1)*KeyLen)
+	for i := range text {
+		text[i] = byte(random.Uint32())
 	}
-	k.text = unsafe.String(&k.bytes[0], len(k.bytes)) // nobody writes to it any more
-	for i := range k.hashes {
-		k.hashes[i] = ring.Hash(k.At(i))
+	hashes := make([]uint64, n)
+	k := Keys{string(text), n*KeyLen - 1, &hashes}
+	for i := range hashes {
+		hashes[i] = ring.Hash(k.At(i))
 	}
 	return k
 }
 
 // Len returns the number of keys.
-func (k Keys) Len() int { return len(k.hashes) }
+func (k Keys) Len() int { return len(*k.hashes) }
 
 // At returns key i, counted round and round.
 func (k Keys) At(i int) string {
@@ -55,14 +56,17 @@ func (k Keys) At(i int) string {
 	return k.text[at : at+KeyLen]
 }
 
-// bytesAt is At as bytes.
+// bytesAt is At as bytes, which must not be changed.
 func (k Keys) bytesAt(i int) []byte {
 	at := i * KeyLen & k.mask
-	return k.bytes[at : at+KeyLen]
+	return unsafe.Slice(unsafe.StringData(k.text), len(k.text))[at : at+KeyLen]
 }
 
 // hashAt returns the hash of key i.
-func (k Keys) hashAt(i int) uint64 { return k.hashes[i&(len(k.hashes)-1)] }
+func (k Keys) hashAt(i int) uint64 {
+	all := *k.hashes
+	return all[i&(len(all)-1)]
+}
 
 // after returns key i of a chain, which depends on the last answer.
 func (k Keys) after(i, answer int) string {
@@ -70,13 +74,13 @@ func (k Keys) after(i, answer int) string {
 	return k.text[at : at+KeyLen]
 }
 
-// bytesAfter is after as bytes.
+// bytesAfter is after as bytes, which must not be changed.
 func (k Keys) bytesAfter(i, answer int) []byte {
 	at := (i*chainStep + answer) & (chainBytes - 1)
-	return k.bytes[at : at+KeyLen]
+	return unsafe.Slice(unsafe.StringData(k.text), len(k.text))[at : at+KeyLen]
 }
 
 // hashAfter returns a hash of a chain, which depends on the last answer.
 func (k Keys) hashAfter(i, answer int) uint64 {
-	return k.hashes[(i+answer)&(chainBytes/KeyLen-1)]
+	return (*k.hashes)[(i+answer)&(chainBytes/KeyLen-1)]
 }

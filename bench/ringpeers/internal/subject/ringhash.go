@@ -61,22 +61,22 @@ type ringhashEntry struct {
 	idx     int
 	hash    uint64
 	hashKey string
-	weight  uint32
+	_       uint32
 }
 
 // ringhashEndpoint has that of ringhash.endpointState.
 type ringhashEndpoint struct {
-	hashKey  string
-	weight   uint32
-	exitIdle func()
-	state    balancer.State
+	hashKey string
+	weight  uint32
+	_       func()
+	_       balancer.State
 }
 
 // ringhashLog has that of internal/grpclog.PrefixLogger. Without one newRing
 // would write a line about all weights.
 type ringhashLog struct {
 	logger grpclog.DepthLoggerV2
-	prefix string
+	_      string
 }
 
 var quiet = &ringhashLog{logger: grpclog.Component("ringhash")}
