@@ -7,7 +7,7 @@ static const struct {
     size_t len;
     uint64_t hash;
 } values[] = {
-#include "hash_values.h"
+#include "testdata/hash_values.h"
 };
 
 int main(void) {

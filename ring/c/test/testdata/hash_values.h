@@ -1,5 +1,5 @@
 /* XXH3-64, seed 0, of the first bytes of a text with the byte (i + 1) * 2654435761 mod 2^32 >> 24 at i.
- * Made with github.com/zeebo/xxh3: go run ring/c/test/hash_values.go > ring/c/test/hash_values.h */
+ * Made with github.com/zeebo/xxh3: go run ring/c/test/testdata/hash_values.go > ring/c/test/testdata/hash_values.h */
 {0, 0x2d06800538d394c2},
 {1, 0xdd02fbe6d2c66464},
 {2, 0x64dd7b7921809f37},

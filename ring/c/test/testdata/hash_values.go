@@ -1,8 +1,6 @@
-//go:build ignore
-
 // Writes hash_values.h: what another implementation of XXH3-64 says for every class of lengths.
 //
-//	go run ring/c/test/hash_values.go > ring/c/test/hash_values.h
+//	go run ring/c/test/testdata/hash_values.go > ring/c/test/testdata/hash_values.h
 package main
 
 import (
@@ -21,7 +19,7 @@ func main() {
 		text[i] = byte(uint32(i+1) * 2_654_435_761 >> 24)
 	}
 	fmt.Println("/* XXH3-64, seed 0, of the first bytes of a text with the byte (i + 1) * 2654435761 mod 2^32 >> 24 at i.")
-	fmt.Println(" * Made with github.com/zeebo/xxh3: go run ring/c/test/hash_values.go > ring/c/test/hash_values.h */")
+	fmt.Println(" * Made with github.com/zeebo/xxh3: go run ring/c/test/testdata/hash_values.go > ring/c/test/testdata/hash_values.h */")
 	for _, n := range lengths {
 		fmt.Printf("{%d, 0x%016x},\n", n, xxh3.Hash(text[:n]))
 	}
