@@ -16,11 +16,11 @@ run: build ## build and start a node on loopback; prints where to go
 	@exec bin/roostd $(RUN_FLAGS) --guide
 
 .PHONY: build
-build: bin/roostd bin/loadgen bin/bench ## build bin/roostd, bin/loadgen and bin/bench
+build: bin/roostd bin/loadgen bin/bench bin/roostctl ## build bin/roostd, bin/loadgen, bin/bench and bin/roostctl
 
 # The Go tool knows best what is out of date.
-.PHONY: bin/roostd bin/loadgen bin/bench
-bin/roostd bin/loadgen bin/bench: bin/%: need-go
+.PHONY: bin/roostd bin/loadgen bin/bench bin/roostctl
+bin/roostd bin/loadgen bin/bench bin/roostctl: bin/%: need-go
 	@$(GO) build -trimpath -o $@ ./cmd/$*
 
 .PHONY: test
@@ -53,7 +53,7 @@ lint: need-go
 
 .PHONY: fuzz
 fuzz: need-go ## each fuzz target for FUZZTIME (5s)
-	@set -e; for pkg in $$(grep -rl --include='*_test.go' '^func Fuzz' poller ring decay server loadgen bench 2>/dev/null | xargs -n1 dirname | sort -u); do \
+	@set -e; for pkg in $$(grep -rl --include='*_test.go' '^func Fuzz' poller ring decay server loadgen bench cmd 2>/dev/null | xargs -n1 dirname | sort -u); do \
 	  for f in $$(grep -ho '^func Fuzz[A-Za-z0-9_]*' $$pkg/*_test.go | cut -c6-); do \
 	    echo "fuzz ./$$pkg $$f"; \
 	    $(GO) test ./$$pkg -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) >/tmp/fuzz.$$$$ 2>&1 || { cat /tmp/fuzz.$$$$; rm -f /tmp/fuzz.$$$$; exit 1; }; \

@@ -24,6 +24,7 @@ var mayImport = map[string]struct {
 	"decay":           {nil, "pure: usable as a library"},
 	"ring/snapshot":   {[]string{"ring"}, "writes rings down; the ring itself knows no format"},
 	"ring/slots":      {nil, "arithmetic on counts, of any division with owners"},
+	"ring/verify":     {[]string{"ring"}, "statistics on ids that somebody else reads; asks a ring where they lead"},
 	"decay/window":    {nil, "pure: usable as a library"},
 	"decay/dawn":      {nil, "pure: usable as a library"},
 	"decay/plant":     {[]string{"decay"}, "pure: a cluster to try decay on"},
@@ -46,6 +47,7 @@ var mayImport = map[string]struct {
 	"cmd/roostd":      {[]string{"server", "server/inbox", "server/inbox/journal", "poller"}, "wires"},
 	"cmd/loadgen":     {[]string{"loadgen"}, "wires"},
 	"cmd/bench":       {[]string{"bench"}, "wires"},
+	"cmd/roostctl":    {[]string{"ring", "ring/snapshot", "ring/slots", "ring/verify", "bench/chart"}, "works away from a node: must not know the server"},
 
 	"server/inbox/journal":           {nil, "bytes on disk, no meaning: tested with a file system that fails"},
 	"server/inbox/journal/diskfault": {[]string{"server/inbox/journal"}, "a disk that fails, for tests"},

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"roost/ring"
+	"roost/ring/snapshot"
+)
+
+// runPlan is roostctl ring plan.
+func runPlan(_ context.Context, args []string, t terminal) error {
+	f := newFlags("plan", "FILE [--set id:weight ...] [--remove id ...] [--devices N] [--out FILE]", `What a change of a ring will move, before it is made, and the snapshot of the
+ring after it. --set adds a node or changes one; of a node that is there, what is
+not said stays (zone, address, capacity).`)
+	var set nodeArgs
+	f.Var(&set, "set", nodeSyntax+": a node as it shall be; many times")
+	var remove []string
+	f.Func("remove", "`id` of a node that shall go; many times", func(id string) error {
+		remove = append(remove, id)
+		return nil
+	})
+	devices := f.Int("devices", 1_000_000, "`number` of devices")
+	out := f.String("out", "", "`file` for the ring after the change: JSON if its name ends in .json, else binary")
+	version := f.Uint64("version", 0, "`number` of the ring after the change (default: one more)")
+	most := f.Int("moves", 20, "`number` of moves to list, the largest first")
+	rest, err := f.parse(args, t.out)
+	if err != nil {
+		return err
+	}
+	if err := f.want(rest, 1, 1, "one FILE"); err != nil {
+		return err
+	}
+	if len(set)+len(remove) == 0 {
+		return errors.New("a plan is of a change: give --set or --remove")
+	}
+	if *devices < 0 {
+		return fmt.Errorf("devices is %d, must not be negative", *devices)
+	}
+	s, r, err := readSnapshot(rest[0])
+	if err != nil {
+		return err
+	}
+	if *version == 0 {
+		*version = r.Version() + 1
+	}
+	c := ring.Change{Remove: remove}
+	for _, n := range set {
+		c.Set = append(c.Set, n.over(r))
+	}
+	p, next, err := r.Plan(*version, c, *devices)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(t.out, "ring %d -> %d\n", r.Version(), next.Version())
+	if err := writePlan(t, p, *most); err != nil || *out == "" {
+		return err
+	}
+	return save(t, *out, &snapshot.Snapshot{Definition: next.Definition(), Sections: s.Sections}, next)
+}
+
+// over returns the node with what was not said taken from the ring.
+func (n nodeArg) over(r *ring.Ring) ring.Node {
+	if old := r.Node(r.Find(n.ID)); old != nil {
+		if !n.zone {
+			n.Zone = old.Zone
+		}
+		if !n.addr {
+			n.Addr = old.Addr
+		}
+		if !n.capacity {
+			n.Capacity = old.Capacity
+		}
+	}
+	return n.Node
+}
+
+func writePlan(t terminal, p *ring.Plan, most int) error {
+	percent := func(slots float64) string { return fmt.Sprintf("%.4f %%", 100*slots/float64(p.Slots)) }
+	fmt.Fprintf(t.out, "moved       %s of all devices, %.0f\n", percent(float64(p.Moved)), p.Devices)
+	fmt.Fprintf(t.out, "minimum     %s, for the shares that the nodes get\n", percent(float64(p.Minimum)))
+	fmt.Fprintf(t.out, "ideal       %s, for the shares that the weights ask for\n", percent(p.Ideal))
+	fmt.Fprintf(t.out, "collateral  %s, between nodes that do not change\n", percent(float64(p.Collateral)))
+	per := 0.0
+	if p.Moved > 0 {
+		per = p.Devices / float64(p.Moved)
+	}
+	rows := newTable("id", "weight>", "after>", "share %>", "after>", "target %>", "gains>", "loses>", "devices>", "load %>")
+	for _, n := range p.Nodes {
+		load := "-"
+		if n.Capacity > 0 {
+			load = fmt.Sprintf("%.1f", 100*n.Load())
+		}
+		share := func(slots float64) string { return strings.TrimSuffix(percent(slots), " %") }
+		rows.add(n.ID, plain(n.WeightBefore), plain(n.WeightAfter), share(float64(n.SlotsBefore)), share(float64(n.SlotsAfter)), share(n.Target),
+			fmt.Sprintf("%.0f", float64(n.Gains)*per), fmt.Sprintf("%.0f", float64(n.Loses)*per), fmt.Sprintf("%.0f", n.DevicesAfter), load)
+	}
+	if err := rows.write(t.out); err != nil {
+		return err
+	}
+	if err := writeMoves(t, &p.Diff, most); err != nil {
+		return err
+	}
+	for _, id := range p.Over {
+		fmt.Fprintf(t.out, "over capacity: %s\n", id)
+	}
+	return nil
+}
+
+// writeMoves lists from whom to whom.
+func writeMoves(t terminal, d *ring.Diff, most int) error {
+	rows := newTable("from", "to", "% of all>")
+	name := func(id string) string {
+		if id == "" {
+			return "(nobody)"
+		}
+		return id
+	}
+	shown := min(max(most, 0), len(d.Moves))
+	for _, m := range d.Moves[:shown] {
+		rows.add(name(m.From), name(m.To), fmt.Sprintf("%.4f", 100*d.Share(m.Slots)))
+	}
+	if err := rows.write(t.out); err != nil {
+		return err
+	}
+	if left := len(d.Moves) - shown; left > 0 {
+		fmt.Fprintf(t.out, "  and %d more: --moves %d lists all\n", left, len(d.Moves))
+	}
+	return nil
+}
