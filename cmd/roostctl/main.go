@@ -53,6 +53,7 @@ var commands = []struct {
 	{"plan", "what a change will move, before it is made", runPlan},
 	{"diff", "what moves between two snapshots", runDiff},
 	{"lookup", "where ids live", runLookup},
+	{"skew", "how unevenly slots lie on nodes and zones, and the moves that mend it", runSkew},
 	{"verify", "whether ids spread over slots and nodes", runVerify},
 	{"profile", "how much CPU a node spends on hashing", runProfile},
 }

@@ -1,0 +1,199 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"roost/ring/slots"
+)
+
+// runSkew is roostctl ring skew.
+func runSkew(_ context.Context, args []string, t terminal) error {
+	f := newFlags("skew", "NODE[@ZONE]=SLOTS ... [--targets NODE=SHARE,...] | --snapshot FILE", `How unevenly slots lie on nodes and zones, against what they should have, and the
+fewest moves that mend it: inside zones first, and only where a node is more than
+--threshold slots off. With --snapshot, the skew of a ring's own shares.`)
+	targets := f.String("targets", "", "`NODE=SHARE,...`: what each should have, relative to the others (default: all the same)")
+	threshold := f.Int("threshold", slots.Threshold, "a node that is this many `slots` off stays as it is")
+	redis := f.String("redis", "", "`host:port` of a Redis Cluster whose node ids are the nodes: print redis-cli lines too")
+	file := f.String("snapshot", "", "`file` of a ring")
+	rest, err := f.parse(args, t.out)
+	if err != nil {
+		return err
+	}
+	if *file != "" {
+		if len(rest) > 0 || *targets != "" || *redis != "" {
+			return errors.New("a snapshot has its slots and targets: give --snapshot alone")
+		}
+		return skewOfSnapshot(t, *file)
+	}
+	if err := f.want(rest, 1, -1, "NODE=SLOTS"); err != nil {
+		return err
+	}
+	if *threshold < 0 {
+		return fmt.Errorf("--threshold is %d, must not be negative", *threshold)
+	}
+	hs, err := parseHoldings(rest, *targets)
+	if err != nil {
+		return err
+	}
+	plan, err := slots.Rebalance(hs, *threshold)
+	if err != nil {
+		return err
+	}
+	var lines []string
+	if *redis != "" {
+		line, err := slots.RedisRebalance(*redis, hs, plan.Targets)
+		if err != nil {
+			return err
+		}
+		moves, err := slots.RedisReshard(*redis, hs, plan.Moves)
+		if err != nil {
+			return err
+		}
+		lines = append([]string{"# all at once, in redis-cli's order:", line, "# or move by move, inside zones first:"}, moves...)
+	}
+	return writeSkew(t, hs, plan, lines)
+}
+
+// parseHoldings reads NODE[@ZONE]=SLOTS and NODE=SHARE,...; what else is wrong
+// with them slots says.
+func parseHoldings(args []string, targets string) (hs []slots.Holding, err error) {
+	for _, arg := range args {
+		name, count, ok := cutLast(arg, "=")
+		h := slots.Holding{Weight: 1}
+		if h.Slots, err = strconv.Atoi(count); !ok || err != nil || h.Slots < 0 || h.Slots > 1<<30 {
+			return nil, fmt.Errorf("%q: write NODE=SLOTS or NODE@ZONE=SLOTS, such as a@eu-1=7210", arg)
+		}
+		h.Node, h.Zone, _ = strings.Cut(name, "@")
+		hs = append(hs, h)
+	}
+	if targets == "" {
+		return hs, nil
+	}
+	share := map[string]float64{}
+	for item := range strings.SplitSeq(targets, ",") {
+		name, text, ok := cutLast(item, "=")
+		v, err := strconv.ParseFloat(text, 64)
+		if _, twice := share[name]; !ok || err != nil || twice {
+			return nil, fmt.Errorf("--targets: %q: write each NODE=SHARE once, such as a=0.40,b=0.35", item)
+		}
+		share[name] = v
+	}
+	for i := range hs {
+		v, ok := share[hs[i].Node]
+		if !ok {
+			return nil, fmt.Errorf("--targets says nothing of node %q: 0 takes all its slots away", hs[i].Node)
+		}
+		hs[i].Weight = v
+		delete(share, hs[i].Node)
+	}
+	for name := range share {
+		return nil, fmt.Errorf("--targets has %q, which is none of the nodes", name)
+	}
+	return hs, nil
+}
+
+func cutLast(s, sep string) (before, after string, ok bool) {
+	if i := strings.LastIndex(s, sep); i >= 0 {
+		return s[:i], s[i+len(sep):], true
+	}
+	return s, "", false
+}
+
+func writeSkew(t terminal, hs []slots.Holding, p *slots.Plan, lines []string) error {
+	rows := newTable("node", "zone", "slots>", "target>", "slots/target>", "after>")
+	for i, h := range hs {
+		rows.add(h.Node, h.Zone, strconv.Itoa(h.Slots), strconv.Itoa(p.Targets[i]), ratio(h.Slots, float64(p.Targets[i])), strconv.Itoa(p.After[i]))
+	}
+	if err := rows.write(t.out); err != nil {
+		return err
+	}
+	later := make([]slots.Holding, len(hs))
+	for i, h := range hs {
+		later[i] = h
+		later[i].Slots = p.After[i]
+	}
+	if err := writeSigmas(t, hs, later); err != nil {
+		return err
+	}
+	fmt.Fprintf(t.out, "%d slots move, %d of them between zones; at least %d must\n", p.Moved, p.Across, p.Minimum)
+	for _, m := range p.Moves {
+		fmt.Fprintf(t.out, "  %d from %s to %s\n", m.Slots, m.From, m.To)
+	}
+	for _, line := range lines {
+		fmt.Fprintln(t.out, line)
+	}
+	return nil
+}
+
+func ratio(n int, target float64) string {
+	if target == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.4f", float64(n)/target)
+}
+
+// writeSigmas writes the skew over nodes and zones, and what it will be; later is
+// nil if nothing is planned.
+func writeSigmas(t terminal, hs, later []slots.Holding) error {
+	for _, of := range []struct {
+		what  string
+		group func([]slots.Holding) []slots.Holding
+	}{
+		{"nodes", func(hs []slots.Holding) []slots.Holding { return hs }},
+		{"zones", slots.Zones},
+	} {
+		if of.what == "zones" && len(of.group(hs)) < 2 {
+			continue
+		}
+		now, err := slots.Nodes(of.group(hs))
+		if err != nil {
+			return err
+		}
+		then := func(func(s slots.Skew) float64) string { return "" }
+		if later != nil {
+			after, err := slots.Nodes(of.group(later))
+			if err != nil {
+				return err
+			}
+			then = func(value func(s slots.Skew) float64) string { return fmt.Sprintf(" -> %.3f", value(after)) }
+		}
+		sigma := func(s slots.Skew) float64 { return s.Sigma }
+		deviation := func(s slots.Skew) float64 { return s.Deviation }
+		fmt.Fprintf(t.out, "sigma over %s, of slots/target: %.3f%s; largest deviation %.3f%s; sigma of the slots themselves %.3f\n",
+			of.what, now.Sigma, then(sigma), now.Deviation, then(deviation), now.Given)
+	}
+	return nil
+}
+
+// skewOfSnapshot writes the skew of the shares of a ring. To mend it is the ring's
+// own calibration, so no moves are planned.
+func skewOfSnapshot(t terminal, file string) error {
+	s, r, err := readSnapshot(file)
+	if err != nil {
+		return err
+	}
+	line, err := describe(s, r)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(t.out, line)
+	var hs []slots.Holding
+	rows := newTable("node", "zone", "slots>", "target>", "slots/target>")
+	unit := slots.Count / float64(r.TableSlots())
+	for i, n := range r.Nodes() {
+		hs = append(hs, slots.Holding{Node: n.ID, Zone: n.Zone, Slots: r.Slots(i), Weight: n.Weight})
+		rows.add(n.ID, n.Zone, fmt.Sprintf("%.1f", float64(r.Slots(i))*unit), fmt.Sprintf("%.1f", r.Target(i)*unit), ratio(r.Slots(i), r.Target(i)))
+	}
+	if len(hs) == 0 {
+		return fmt.Errorf("%s has no nodes", file)
+	}
+	fmt.Fprintf(t.out, "in slots, of which there are %d\n", slots.Count)
+	if err := rows.write(t.out); err != nil {
+		return err
+	}
+	return writeSigmas(t, hs, nil)
+}
