@@ -1,6 +1,7 @@
 package chart
 
 import (
+	"image/color"
 	"io"
 	"math"
 
@@ -81,12 +82,18 @@ func (l Lines) WriteSVG(w io.Writer) (skipped int, err error) {
 	}
 	legend = min(legend, width/3)
 	tiles := draw.Tiles{Rows: len(rows), Cols: 1, PadTop: titleHeight + margin, PadBottom: margin,
-		PadLeft: margin, PadRight: legend + 2*margin, PadY: margin}
+		PadLeft: margin + 2*labelSize, PadRight: legend + 2*margin, PadY: margin}
+	// The labels of y are drawn here: gonum's own take room for the place where
+	// they would be on a linear axis.
+	side := draw.TextStyle{Color: color.Black, Font: sans(labelSize), Rotation: math.Pi / 2,
+		XAlign: draw.XCenter, YAlign: draw.YTop, Handler: plot.DefaultTextHandler}
 	for i, row := range plot.Align(rows, tiles, dc) {
 		p, c := rows[i][0], row[0]
 		names := p.Legend
 		p.Legend = plot.NewLegend()
 		p.Draw(c)
+		data := p.DataCanvas(c)
+		dc.FillText(side, vg.Point{X: margin, Y: (data.Min.Y + data.Max.Y) / 2}, label(l.Panels[i].YLabel))
 		c.Min.X, c.Max.X = dc.Max.X-margin-legend, dc.Max.X
 		names.Draw(c)
 	}
@@ -96,7 +103,6 @@ func (l Lines) WriteSVG(w io.Writer) (skipped int, err error) {
 // plot returns a panel without its x range, which all panels share.
 func (panel Panel) plot(behind bands) (p *plot.Plot, skipped int) {
 	p = newPlot()
-	p.Y.Label.Text = label(panel.YLabel)
 	if panel.LogY {
 		p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, decadeTicks{}
 	}

@@ -128,26 +128,34 @@ func (niceTicks) Ticks(lo, hi float64) []plot.Tick {
 	return ticks
 }
 
-// decadeTicks labels powers of ten, at most about eight of them, and marks 2
-// and 5 between them where there is room; with less than a decade those too.
+// decadeTicks labels powers of ten, at most about eight of them; where they are
+// few, also 2 and 5 times them; within less than a decade it is niceTicks.
 type decadeTicks struct{}
 
 func (decadeTicks) Ticks(lo, hi float64) []plot.Tick {
+	if hi/lo < 8 {
+		return niceTicks{}.Ticks(lo, hi)
+	}
 	first, last := math.Floor(math.Log10(lo)), math.Ceil(math.Log10(hi))
 	stride := max(1, math.Ceil((last-first)/8))
 	var ticks []plot.Tick
+	// A tick beyond the axis is not drawn, but takes room.
+	add := func(v float64, label string) {
+		if v >= lo && v <= hi {
+			ticks = append(ticks, plot.Tick{Value: v, Label: label})
+		}
+	}
 	for e := first; e <= last; e += stride {
 		v := math.Pow(10, e)
-		ticks = append(ticks, plot.Tick{Value: v, Label: number(v)})
+		add(v, number(v))
 		for _, m := range []float64{2, 5} {
-			if stride > 1 {
-				break
+			switch {
+			case stride > 1:
+			case last-first <= 3:
+				add(m*v, number(m*v))
+			default:
+				add(m*v, "")
 			}
-			t := plot.Tick{Value: m * v}
-			if last-first <= 2 {
-				t.Label = number(m * v)
-			}
-			ticks = append(ticks, t)
 		}
 	}
 	return ticks

@@ -27,12 +27,14 @@ func main() {
 	}
 }
 
-const usage = `usage: bench peers|node|kept|decay [flags]
+const usage = `usage: bench peers|node|kept|decay|decay-report [flags]
 
 peers   compare roostd with other WebSocket servers, side by side
 node    measure roostd by itself: memory per device and after load, publish latency under load
 kept    measure kept messages: CPU per push and per broadcast delivery, recovery after a crash, memory
 decay   compare models of decay in a limiter, in virtual time: memory, spread of P95, bursts seen
+
+decay-report   simulate what policies of weights do to a cluster: tables and pictures
 `
 
 // run is the life of the process.
@@ -67,12 +69,19 @@ func run(ctx context.Context, args []string, out, errout io.Writer) error {
 		}
 		o.Command = command
 		return bench.RunDecayModels(ctx, o, out)
+	case len(args) > 0 && args[0] == "decay-report":
+		o, err := parseDecayReport(args[1:], errout)
+		if err != nil {
+			return err
+		}
+		o.Command = command
+		return bench.RunDecayReport(ctx, o, out)
 	}
 	fmt.Fprint(errout, usage)
 	if len(args) > 0 && (args[0] == "-h" || args[0] == "--help" || args[0] == "help") {
 		return nil
 	}
-	return errors.New("say what to do: peers, node, kept or decay")
+	return errors.New("say what to do: peers, node, kept, decay or decay-report")
 }
 
 // parseNode reads the command line of bench node.

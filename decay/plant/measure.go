@@ -29,7 +29,7 @@ type Result struct {
 	Storms   float64 // seconds in the state
 	Restored float64 // s after a drop until the deviation is below 5 %, negative if never
 
-	Trace Trace
+	Trace Trace `json:"-"` // the same seed gives it again
 }
 
 // Trace is the run at every fifth second.

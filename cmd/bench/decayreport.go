@@ -1,0 +1,26 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+
+	"roost/bench"
+)
+
+// parseDecayReport reads the command line of bench decay-report.
+func parseDecayReport(args []string, errout io.Writer) (o bench.DecayReportOptions, err error) {
+	fs := flag.NewFlagSet("bench decay-report", flag.ContinueOnError)
+	fs.SetOutput(errout)
+	fs.StringVar(&o.Out, "out", "", "`folder` for results (default bench/results/decay-report-DATE)")
+	fs.Uint64Var(&o.Seed, "seed", 0, "of the first run (default 1)")
+	fs.IntVar(&o.Seeds, "seeds", 0, "runs of each policy (default 5; quick: 1)")
+	fs.BoolVar(&o.Quick, "quick", false, "one run of a quarter of the nodes, to see that it works")
+	if err := fs.Parse(args); err != nil {
+		return o, err
+	}
+	if fs.NArg() > 0 {
+		return o, fmt.Errorf("unexpected argument %q: bench decay-report takes flags only", fs.Arg(0))
+	}
+	return o, nil
+}
