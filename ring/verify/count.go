@@ -14,7 +14,7 @@ const (
 	// Cluster. An id's slot is the top 14 bits of its hash.
 	Slots = 1 << slotBits
 	// DefaultMostIDs is Options.MostIDs if that is 0.
-	DefaultMostIDs = 1 << 21
+	DefaultMostIDs = 3 << 19
 	// MaxCount is the largest count of one line.
 	MaxCount = 1 << 40
 )
@@ -22,8 +22,8 @@ const (
 // Options of New. The zero value is the default.
 type Options struct {
 	// MostIDs is up to how many different ids are known one by one; beyond, a sample
-	// of half to all of as many is. 24 to 40 bytes each, and twice that while the
-	// table grows; DefaultMostIDs, 2,097,152, if 0.
+	// of half to all of as many is. 27 to 56 bytes each, and half as much more while
+	// the table grows; DefaultMostIDs, 1,572,864, if 0.
 	MostIDs int
 }
 

@@ -61,7 +61,14 @@ func TestRoostSpreadsAllPatterns(t *testing.T) {
 		"uuid":     func(int) string { return fmt.Sprintf("%08x-%04x-4%03x", r.Uint32(), r.IntN(1<<16), r.IntN(1<<12)) },
 		"reversed": func(i int) string { return fmt.Sprintf("%09d-device", i) },
 	} {
-		c := both(t, Options{}, nodes(16, equal))
+		ring16, err := ring.Build(1, nodes(16, equal), ring.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := New(Options{}, Roost(ring16))
+		if err != nil {
+			t.Fatal(err)
+		}
 		for i := range 20_000 {
 			add(t, c, id(i), 1)
 		}
@@ -82,7 +89,7 @@ func TestRoostSpreadsAllPatterns(t *testing.T) {
 // much; so is a ring of its points.
 func TestSeedPresetIsFound(t *testing.T) {
 	c := both(t, Options{}, nodes(16, equal))
-	for i := range 100_000 {
+	for i := range 40_000 {
 		add(t, c, fmt.Sprintf("device-%09d", i), 1)
 	}
 	p := c.Report().Placements[1]

@@ -9,7 +9,7 @@ import "math/bits"
 // Flajolet, Computing 43, 1990). So what is repeated is known exactly up to most
 // ids, and without bias beyond.
 type distinct struct {
-	most  int
+	most  int  // at least smallSet/2
 	level uint // an id in 2^level is in the sample
 	n     int
 	shift uint // 64 - log2(len(keys))
@@ -56,7 +56,7 @@ func (d *distinct) add(hash, alt uint64, load float64) (fresh float64) {
 			d.halve()
 			return d.add(hash, alt, load)
 		}
-		if d.n >= len(d.keys)/2 {
+		if d.n >= len(d.keys)/4*3 {
 			d.grow(2*len(d.keys), d.alt != nil)
 			at = d.place(hash, m)
 		}
@@ -83,18 +83,58 @@ func (d *distinct) place(hash, mixed uint64) int {
 	return at
 }
 
-// halve raises the level until there is room.
+// halve raises the level until there is room, in place. It begins after a free
+// place and goes round once: so an entry only meets such as have been seen to when
+// it is put back.
 func (d *distinct) halve() {
 	for d.n == d.most {
 		d.level++
-		d.rebuild(len(d.keys), d.alt != nil)
+		begin := 0
+		for d.keys[begin] != 0 {
+			begin++
+		}
+		d.n = 0
+		for i := range d.keys {
+			at := (begin + i) & (len(d.keys) - 1)
+			if d.keys[at] != 0 {
+				e := d.take(at)
+				if d.sampled(mix(e.hash)) {
+					d.put(e)
+				}
+			}
+		}
 	}
 }
 
-func (d *distinct) grow(size int, alt bool) { d.rebuild(size, alt) }
+// entry is an id of the set.
+type entry struct {
+	hash, alt uint64
+	load      float64
+	lines     uint32
+}
 
-// rebuild puts what is still in the sample into a new table.
-func (d *distinct) rebuild(size int, alt bool) {
+// take frees a place.
+func (d *distinct) take(at int) entry {
+	e := entry{hash: d.keys[at], load: d.load[at], lines: d.lines[at]}
+	if d.alt != nil {
+		e.alt = d.alt[at]
+	}
+	d.keys[at], d.load[at], d.lines[at] = 0, 0, 0
+	return e
+}
+
+// put adds what is not there.
+func (d *distinct) put(e entry) {
+	at := d.place(e.hash, mix(e.hash))
+	d.keys[at], d.load[at], d.lines[at] = e.hash, e.load, e.lines
+	if d.alt != nil {
+		d.alt[at] = e.alt
+	}
+	d.n++
+}
+
+// grow puts all into a larger table.
+func (d *distinct) grow(size int, alt bool) {
 	old := *d
 	d.keys, d.load, d.lines = make([]uint64, size), make([]float64, size), make([]uint32, size)
 	if alt {
@@ -102,14 +142,8 @@ func (d *distinct) rebuild(size int, alt bool) {
 	}
 	d.shift, d.n = uint(64-bits.TrailingZeros(uint(size))), 0
 	for i, hash := range old.keys {
-		if hash == 0 || !d.sampled(mix(hash)) {
-			continue
+		if hash != 0 {
+			d.put(old.take(i))
 		}
-		at := d.place(hash, mix(hash))
-		d.keys[at], d.load[at], d.lines[at] = hash, old.load[i], old.lines[i]
-		if alt {
-			d.alt[at] = old.alt[i]
-		}
-		d.n++
 	}
 }

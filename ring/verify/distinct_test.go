@@ -55,11 +55,12 @@ func TestDistinctIsExact(t *testing.T) {
 // and an id of the sample is there with all its lines.
 func TestDistinctSamples(t *testing.T) {
 	const ids, most = 100_000, 1 << 12
-	d := newDistinct(most, false)
+	d := newDistinct(most, true)
 	fresh := 0.0
 	for range 3 {
 		for i := range ids {
-			fresh += d.add(ring.Hash(fmt.Sprint("device-", i)), 0, 2)
+			hash := ring.Hash(fmt.Sprint("device-", i))
+			fresh += d.add(hash, ^hash, 2)
 		}
 	}
 	if d.n > most || len(d.keys) > 4*most {
@@ -71,8 +72,8 @@ func TestDistinctSamples(t *testing.T) {
 		t.Errorf("%d different ids are taken for %.0f, and %.0f were fresh", ids, estimate, fresh)
 	}
 	for i, hash := range d.keys {
-		if hash != 0 && (d.lines[i] != 3 || d.load[i] != 6) {
-			t.Fatalf("%x has %d lines and load %v, want 3 and 6", hash, d.lines[i], d.load[i])
+		if hash != 0 && (d.lines[i] != 3 || d.load[i] != 6 || d.alt[i] != ^hash || d.place(hash, mix(hash)) != i) {
+			t.Fatalf("%x has %d lines and load %v, want 3 and 6; found at %d, is at %d", hash, d.lines[i], d.load[i], d.place(hash, mix(hash)), i)
 		}
 	}
 }
@@ -123,13 +124,13 @@ func TestHotIDsBound(t *testing.T) {
 		h.add([]byte(id), ring.Hash(id), load)
 		want[id] += load
 	}
-	for i := range 300_000 {
+	for i := range 100_000 {
 		add(fmt.Sprint("cold-", i), 1)
 		if i%100 == 0 {
 			add(fmt.Sprint("hot-", i%1000/100), 10) // ten with about a hundredth each
 		}
 	}
-	add("late", 2000)
+	add("late", 700)
 	found := h.above(hotIDShare)
 	if len(found) != 11 {
 		t.Fatalf("%d hot ids, want 11: %v", len(found), found)
@@ -156,7 +157,7 @@ func TestPrefixesBound(t *testing.T) {
 	} {
 		p := newPrefixes(1)
 		want := map[string]float64{}
-		const n = 60_000
+		const n = 30_000
 		for i := range n {
 			s := id(i)
 			hash := [1]uint64{ring.Hash(s)}

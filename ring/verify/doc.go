@@ -37,7 +37,7 @@
 // An id may come in many lines, each with a count. Figures of ids take each id once;
 // figures of load take each line times its count. Load scatters as fewer ids do: as
 // n = (sum of loads)^2 / (sum of squares) of them, and so it is compared (Kish,
-// Survey Sampling, 1965). Beyond two million ids (Options.MostIDs) the figures of
+// Survey Sampling, 1965). Beyond a million and a half ids (Options.MostIDs) the figures of
 // ids are those of a sample, chosen by hash; the figures of load are always of all.
 //
 // Hot ids come from a count-min sketch, hot prefixes from a tree of those with many

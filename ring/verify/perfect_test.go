@@ -45,7 +45,7 @@ func TestFewIDsInManySlots(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	const k = 1024
 	for _, n := range []int{3, 12, 50, 200, 1000, 4000} {
-		const rounds = 2000
+		const rounds = 1000
 		var tails [3]int
 		levels := [3]float64{0.1, 0.01, rare}
 		for range rounds {
@@ -74,7 +74,7 @@ func TestFewIDsInManySlots(t *testing.T) {
 func TestPerfectAgainstSimulation(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	for _, tt := range []struct{ n, k, rounds int }{
-		{100, 1024, 2000}, {1000, 1024, 1000}, {5000, 1024, 200}, {40000, 1024, 50}, {1000, 8, 2000}, {300000, 16, 20},
+		{100, 1024, 1000}, {1000, 1024, 600}, {5000, 1024, 120}, {40000, 1024, 30}, {1000, 8, 1500}, {100000, 16, 20},
 	} {
 		var sigma, high, short, dev []float64
 		c := cells{effective: float64(tt.n)}
@@ -145,7 +145,7 @@ func TestNodesAgainstSimulation(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
 	share := []float64{0.31, 0.19, 0.12, 0.08, 0.3, 0}
 	target := []float64{0.3, 0.2, 0.1, 0.1, 0.3, 0}
-	const n, rounds = 3000, 300
+	const n, rounds = 3000, 120
 	var sigma, high, short, square []float64
 	var s *Spread
 	chi := 0
