@@ -47,9 +47,7 @@ func (l *live) update(c *Controller, now time.Duration) (changed int, moved floa
 		return 0, 0
 	}
 	l.at = now
-	// A clock that leapt ahead earns no more than three updates.
-	earned := l.set.Budget * min(dt, 3*l.set.Update).Minutes()
-	l.budget = min(l.budget+earned, l.set.Burst)
+	l.budget = min(l.budget+l.set.Budget*dt.Minutes(), l.set.Burst)
 	if c.state == Storm {
 		return 0, 0
 	}

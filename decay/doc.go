@@ -74,8 +74,8 @@
 //
 // # Cost
 //
-// A [Pipeline.Step] over 1,024 nodes and five signals takes 22 us and a textbook
-// z-softmax of one signal on the same core 27 us (best windows on two shared
+// A [Pipeline.Step] over 1,024 nodes and five signals takes 22 us, a textbook
+// z-softmax of one signal on the same core 26 us (best windows on two shared
 // cores of a Xeon, BenchmarkStep and BenchmarkTextbook); nothing allocates.
 //
 // # Also here

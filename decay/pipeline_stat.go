@@ -178,10 +178,9 @@ func (q *quantiles) sort(outside []float64) (over int) {
 	lowFrom, lowSize := bitsOf(q.low.from), bitsOf(q.low.to)-bitsOf(q.low.from)
 	highFrom, highTo := bitsOf(q.high.from), bitsOf(q.high.to)
 	under := 0
-	for i, x := range outside {
+	for _, x := range outside {
 		b := bitsOf(x)
-		lowIn[min(nLow, i)] = x
-		highIn[min(nHigh, i)] = x
+		lowIn[nLow], highIn[nHigh] = x, x
 		below, fits := isLess(b, lowFrom), isLess(b-lowFrom, lowSize)
 		under += below
 		nLow += fits - below
@@ -209,7 +208,7 @@ func tail(v []float64, lo, hi, zero float64) (sum, squares float64) {
 }
 
 // inBand is the number of values that a band is meant to hold.
-const inBand = 40
+const inBand = 32
 
 // aim lays the bands of the next step around m's quantiles, as wide as they must
 // be to hold about inBand values. Bands that would meet, as they do where most

@@ -6,7 +6,7 @@ import (
 )
 
 // Step makes the weights of all nodes anew, from what has been Put until now. It
-// takes no more than 20 us for 1,024 nodes and allocates nothing.
+// allocates nothing; doc.go says what it takes.
 func (p *Pipeline) Step(now time.Duration) {
 	p.now = now
 	p.steps++
