@@ -24,7 +24,7 @@ bin/roostd bin/loadgen bin/bench bin/roostctl: bin/%: need-go
 	@$(GO) build -trimpath -o $@ ./cmd/$*
 
 .PHONY: test
-test: need-go need-gcc ## all tests: format, vet, staticcheck, race, allocation gates, fuzz smoke, JavaScript
+test: need-go need-gcc ## all tests: format, vet, staticcheck, race, allocation gates, fuzz smoke, C, JavaScript
 	@$(MAKE) --no-print-directory lint
 	$(GO) test -race -shuffle=on -timeout 10m $(PKGS)
 	@# Allocation gates are built without the race detector, which allocates.
@@ -35,7 +35,13 @@ test: need-go need-gcc ## all tests: format, vet, staticcheck, race, allocation 
 	@$(MAKE) --no-print-directory bench-once
 	@# The servers that roostd is compared with do the same job, each checked.
 	cd bench/peers && $(GO) vet ./... && $(GO) test ./...
+	cd bench/ringpeers && $(GO) vet ./... && $(GO) test ./...
+	@$(MAKE) --no-print-directory test-ring-c
 	@$(MAKE) --no-print-directory test-js
+
+.PHONY: test-ring-c
+test-ring-c: need-gcc ## the ring in C, and from other languages; says which toolchains are there, installs a Java library
+	ring/c/test.sh
 
 .PHONY: test-js
 test-js: bin/roostd ## the JavaScript client: in Node and in Chromium, against a real roostd; installs what is missing
@@ -56,7 +62,7 @@ fuzz: need-go ## each fuzz target for FUZZTIME (5s)
 	@set -e; for pkg in $$(grep -rl --include='*_test.go' '^func Fuzz' poller ring decay server loadgen bench cmd 2>/dev/null | xargs -n1 dirname | sort -u); do \
 	  for f in $$(grep -ho '^func Fuzz[A-Za-z0-9_]*' $$pkg/*_test.go | cut -c6-); do \
 	    echo "fuzz ./$$pkg $$f"; \
-	    $(GO) test ./$$pkg -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) >/tmp/fuzz.$$$$ 2>&1 || { cat /tmp/fuzz.$$$$; rm -f /tmp/fuzz.$$$$; exit 1; }; \
+	    $(GO) test ./$$pkg -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x >/tmp/fuzz.$$$$ 2>&1 || { cat /tmp/fuzz.$$$$; rm -f /tmp/fuzz.$$$$; exit 1; }; \
 	    rm -f /tmp/fuzz.$$$$; \
 	  done; done
 
@@ -69,6 +75,16 @@ bench-peers: build need-gcc ## roostd beside its peers, interleaved, 3 rounds; w
 	bench/peers/build.sh
 	bin/bench peers $(BENCH_FLAGS)
 
+.PHONY: bench-ring
+bench-ring: need-go ## the ring beside other libraries, interleaved; writes bench/results (about 15 minutes)
+	cd bench/ringpeers && $(GO) build -trimpath -o ../../bin/bench-ring .
+	bin/bench-ring $(BENCH_FLAGS)
+
+.PHONY: decay-report
+decay-report: bin/bench ## simulate what weights do to a cluster, and compare models of decay; writes bench/results
+	bin/bench decay-report $(BENCH_FLAGS)
+	bin/bench decay $(BENCH_FLAGS)
+
 .PHONY: clean
 clean: ## remove what was built
 	rm -rf bin var bench/peers/bin
@@ -78,4 +94,4 @@ clean: ## remove what was built
 need-go:
 	@command -v $(GO) >/dev/null || { echo "Go 1.26 or newer is needed: https://go.dev/dl"; exit 1; }
 need-gcc:
-	@command -v gcc >/dev/null || { echo "installing gcc (for the race detector and the C peer)"; apt-get update -qq && apt-get install -y -qq gcc libc6-dev; }
+	@command -v gcc >/dev/null && command -v g++ >/dev/null || { echo "installing gcc and g++ (for the race detector, the C peer and the ring in C)"; apt-get update -qq && apt-get install -y -qq gcc g++ libc6-dev; }
