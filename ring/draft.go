@@ -29,7 +29,7 @@ func (d *draft) insert(h uint64, v Index) {
 	c.hash = slices.Insert(c.hash, at, h)
 	c.node = slices.Insert(c.node, at, v)
 	d.points++
-	d.repaint(h)
+	d.repaint(c, at, h)
 }
 
 // remove takes the point of v at h away.
@@ -39,7 +39,7 @@ func (d *draft) remove(h uint64, v Index) {
 	c.hash = slices.Delete(c.hash, at, at+1)
 	c.node = slices.Delete(c.node, at, at+1)
 	d.points--
-	d.repaint(h)
+	d.repaint(c, at, h)
 }
 
 // place returns where in c the point of v at h is or belongs.
@@ -65,19 +65,48 @@ func (d *draft) chunkForWrite(h uint64) *chunk {
 	return c
 }
 
-// repaint makes the table right around h, where a point has come or gone.
-func (d *draft) repaint(h uint64) {
+// repaint makes the table right around h, where a point has come or gone at a
+// place in c.
+func (d *draft) repaint(c *chunk, at int, h uint64) {
 	if d.points == 0 {
 		d.paint(0, len(d.table), None)
 		return
 	}
-	before, after := d.before(h), d.after(h)
-	if mid, ok := d.at(h); ok {
+	left, right := at, at
+	for left > 0 && c.hash[left-1] == h {
+		left--
+	}
+	for right < len(c.hash) && c.hash[right] == h {
+		right++
+	}
+	before, after := d.leftOf(c, left, h), d.rightOf(c, right, h)
+	if left < right {
+		mid := point{h, c.node[left]}
 		d.arc(before, mid)
 		d.arc(mid, after)
 		return
 	}
 	d.arc(before, after)
+}
+
+// leftOf is before(h), where the points at h begin at a place in c.
+func (d *draft) leftOf(c *chunk, at int, h uint64) point {
+	if at == 0 {
+		return d.before(h)
+	}
+	at--
+	for at > 0 && c.hash[at-1] == c.hash[at] {
+		at--
+	}
+	return point{c.hash[at], c.node[at]}
+}
+
+// rightOf is after(h), where the points at h end at a place in c.
+func (d *draft) rightOf(c *chunk, at int, h uint64) point {
+	if at == len(c.hash) {
+		return d.after(h)
+	}
+	return point{c.hash[at], c.node[at]}
 }
 
 // arc paints the slots whose middles lie in [p, q), between two neighbours.

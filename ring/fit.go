@@ -4,6 +4,7 @@ package ring
 func (r *Ring) calibrate() {
 	d := &draft{Ring: r, own: make([]bool, len(r.chunks))}
 	d.fitAll(r.order)
+	r.compact()
 }
 
 // fitRounds bounds how often fitAll goes round. Each fit is exact for its node

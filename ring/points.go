@@ -30,6 +30,19 @@ func (c *chunk) search(h uint64) int {
 	return i
 }
 
+// compact moves the points into two arrays without room between: chunks that were
+// written to have some, and keep what they were copied from alive.
+func (r *Ring) compact() {
+	hashes, owners := make([]uint64, 0, r.points), make([]Index, 0, r.points)
+	chunks := make([]chunk, len(r.chunks))
+	for i, c := range r.chunks {
+		from := len(hashes)
+		hashes, owners = append(hashes, c.hash...), append(owners, c.node...)
+		chunks[i] = chunk{hashes[from:len(hashes):len(hashes)], owners[from:len(owners):len(owners)]}
+		r.chunks[i] = &chunks[i]
+	}
+}
+
 // point is a place on the circle and who owns it: of several points with one
 // hash the node with the smallest id.
 type point struct {

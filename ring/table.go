@@ -35,8 +35,9 @@ func (r *Ring) slotsIn(h, length uint64) int {
 // carried forward. The part of a point that owns no slot begins where the next
 // one's does, and the next one's mark takes its place.
 func (r *Ring) fill() {
-	for i := range r.table {
-		r.table[i] = None
+	r.table[0] = None
+	for n := 1; n < len(r.table); n *= 2 {
+		copy(r.table[n:], r.table[:n])
 	}
 	if r.points == 0 {
 		return
@@ -53,8 +54,8 @@ func (r *Ring) fill() {
 // mark marks the slot where each point's part begins, and returns the first
 // one's. It walks the points from the first on; last is the one before.
 func (r *Ring) mark(last point) (begin int) {
-	shift, mask := r.shift&63, len(r.table)-1
-	p, border, walked := last, uint64(0), -1
+	mask := len(r.table) - 1
+	p, first, any := last, uint64(0), false
 	for _, c := range r.chunks {
 		for i, h := range c.hash {
 			if h == p.hash {
@@ -63,15 +64,15 @@ func (r *Ring) mark(last point) (begin int) {
 			q := point{h, c.node[i]}
 			next := r.border(p, q)
 			s := r.slotFrom(next) & mask
-			if walked < 0 {
-				begin, border = s, next
+			if !any {
+				begin, first, any = s, next, true
 			}
-			ahead := (s - begin) & mask
-			if ahead < walked || ahead == walked && (next-border)>>shift != 0 {
+			// Not by how far s is from begin: whether a point owns a slot cannot be foreseen.
+			if s == begin && next-first > 1<<63 {
 				return begin // round: the rest owns no slot
 			}
 			r.table[s] = q.node
-			p, border, walked = q, next, ahead
+			p = q
 		}
 	}
 	return begin
