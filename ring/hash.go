@@ -46,6 +46,17 @@ func hash16(b []byte) uint64 {
 	return h ^ h>>32
 }
 
+// Hash16 is Hash of exactly 16 bytes, for who has ids of that length as arrays:
+// the compiler inlines it and Owner, which leaves no call in a lookup (1 ns of 4).
+func Hash16(key *[16]byte) uint64 {
+	low := binary.LittleEndian.Uint64(key[:8]) ^ flipLow
+	high := binary.LittleEndian.Uint64(key[8:]) ^ flipHigh
+	hi, lo := bits.Mul64(low, high)
+	h := 16 + bits.ReverseBytes64(low) + high + (hi ^ lo)
+	h = (h ^ h>>37) * lastMul
+	return h ^ h>>32
+}
+
 // golden is 2^64 divided by the golden ratio, the increment of SplitMix64.
 const golden = 0x9e3779b97f4a7c15
 

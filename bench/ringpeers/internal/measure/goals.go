@@ -46,7 +46,7 @@ const copyFloor = 17
 // out.
 func (r *Result) goals() (all []Goal) {
 	for _, g := range lookupGoals {
-		for _, lane := range []string{subject.LaneHeld, subject.LaneLookup} {
+		for _, lane := range []string{subject.LaneHeld, subject.LaneLookup, subject.LaneHeld16, subject.Lane16} {
 			all = append(all, r.lookupGoal(lane, g.nodes, g.most, g.floor))
 		}
 	}

@@ -26,6 +26,8 @@ const (
 	FloorXXH   = "floor: XXH3 + load"
 	LaneLookup = "Ring.Lookup"
 	LaneHeld   = "Holder.Load().Lookup"
+	Lane16     = "Ring.Owner(Hash16)"
+	LaneHeld16 = "Holder.Load().Owner(Hash16)"
 )
 
 const (
@@ -66,6 +68,8 @@ func Lanes(nodes []Node, with func(Subject) bool) ([]Lane, error) {
 		{laneName, KindRoost, PointsPerUnit, toName{usual}},
 		{LaneHeld, KindRoost, PointsPerUnit, hold(usual, nil, 0)},
 		{laneCanary, KindRoost, PointsPerUnit, hold(usual, next, CanaryShare)},
+		{Lane16, KindRoost, PointsPerUnit, by16{usual}},
+		{LaneHeld16, KindRoost, PointsPerUnit, held16{hold(usual, nil, 0)}},
 		{LaneLookup, KindRoost, 640, RoostRing{fine}},
 		{LaneHeld, KindRoost, 640, hold(fine, nil, 0)},
 	}

@@ -94,3 +94,49 @@ func (h held) Chain(keys Keys, n int) (sum uint64) {
 	}
 	return sum
 }
+
+// by16 is Ring.Owner of Hash16, for who has ids as arrays.
+type by16 struct{ *ring.Ring }
+
+func (r by16) Lookups(keys Keys, n int) (sum uint64) {
+	for i := range n {
+		sum += uint64(r.Owner(ring.Hash16((*[KeyLen]byte)(keys.bytesAt(i)))))
+	}
+	return sum
+}
+
+func (r by16) Chain(keys Keys, n int) (sum uint64) {
+	answer := 0
+	for i := range n {
+		answer = int(r.Owner(ring.Hash16((*[KeyLen]byte)(keys.bytesAfter(i, answer)))))
+		sum += uint64(answer)
+	}
+	return sum
+}
+
+// held16 is Holder.Load and Routes.Owner of Hash16.
+type held16 struct{ held }
+
+func (h held16) Lookups(keys Keys, n int) (sum uint64) {
+	for i := range n {
+		r, v := h.Load().Owner(ring.Hash16((*[KeyLen]byte)(keys.bytesAt(i))))
+		if r == nil {
+			return 0
+		}
+		sum += uint64(v)
+	}
+	return sum
+}
+
+func (h held16) Chain(keys Keys, n int) (sum uint64) {
+	answer := 0
+	for i := range n {
+		r, v := h.Load().Owner(ring.Hash16((*[KeyLen]byte)(keys.bytesAfter(i, answer))))
+		if r == nil {
+			return 0
+		}
+		answer = int(v)
+		sum += uint64(v)
+	}
+	return sum
+}
