@@ -20,5 +20,11 @@
 // push by part, broadcasts with acknowledgements beside live ones, recovery after
 // a crash, memory. Both use cmd/loadgen and the same rule of what counts.
 //
+// # Decay
+//
+// RunDecayReport and RunDecayModels simulate: what policies of weights do to a
+// cluster (package decay/plant), and what models of decay do in a request limiter.
+// Both are in virtual time and seeded, so a busy machine changes nothing.
+//
 // stat.go, table.go and profile.go's parser are pure.
 package bench
