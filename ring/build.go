@@ -1,8 +1,6 @@
 package ring
 
-import (
-	"fmt"
-)
+import "fmt"
 
 // Options of Build. The zero value is the default.
 type Options struct {
@@ -11,10 +9,12 @@ type Options struct {
 	// bytes each.
 	PointsPerUnit int
 	// TableBits is the logarithm of the number of slots, MinTableBits to
-	// MaxTableBits; 0 chooses one or two slots a point, from 2^14 to 2^18 (32 to
+	// MaxTableBits; 0 chooses one or two slots a point, from 2^16 to 2^18 (128 to
 	// 512 KiB), and at least 64 a node up to 2^20, which only matters above 4,096
-	// nodes. It stays for all versions that follow by Apply: another table would
-	// move keys between nodes that have not changed.
+	// nodes. It stays for all versions that follow by Apply, since another table
+	// moves keys between nodes that have not changed. So a ring that starts small
+	// should have the table of the size to which it will grow: 2^16, the least that
+	// is chosen, is enough for 1,024 nodes, 2^18 for 4,096.
 	TableBits int
 	// Raw leaves every node with the points that its weight stands for. Otherwise
 	// they are calibrated: each node gets points or loses some until its share of
@@ -24,7 +24,7 @@ type Options struct {
 
 const (
 	defaultPerUnit = 160
-	leastBits      = 14 // what is smaller is no faster
+	leastBits      = 16 // 128 KiB: half a ns more than 2^12, and room for 1,024 nodes
 	mostBits       = 18 // what is larger leaves the second-level cache
 	slotsPerNode   = 64 // fewer could not follow weights
 	maxPerUnit     = 65536
@@ -37,8 +37,12 @@ func (o *Options) setDefaults() error {
 	if o.PointsPerUnit < 1 || o.PointsPerUnit > maxPerUnit {
 		return fmt.Errorf("%w: PointsPerUnit is %d, must be 1 to %d", ErrOptions, o.PointsPerUnit, maxPerUnit)
 	}
-	if o.TableBits != 0 && (o.TableBits < MinTableBits || o.TableBits > MaxTableBits) {
-		return fmt.Errorf("%w: TableBits is %d, must be %d to %d, or 0", ErrOptions, o.TableBits, MinTableBits, MaxTableBits)
+	return checkTableBits(o.TableBits)
+}
+
+func checkTableBits(bits int) error {
+	if bits != 0 && (bits < MinTableBits || bits > MaxTableBits) {
+		return fmt.Errorf("%w: TableBits is %d, must be %d to %d, or 0", ErrOptions, bits, MinTableBits, MaxTableBits)
 	}
 	return nil
 }
@@ -58,12 +62,12 @@ func Build(version uint64, nodes []Node, o Options) (*Ring, error) {
 		if err := n.check(); err != nil {
 			return nil, err
 		}
-		count, err := nominalPoints(&n, o.PointsPerUnit)
-		if err != nil {
+		if err := checkWeight(&n, o.PointsPerUnit); err != nil {
 			return nil, err
 		}
-		points += int(count)
-		d.Nodes = append(d.Nodes, Member{Node: n, Points: int(count)})
+		count := int(nominalPoints(&n, o.PointsPerUnit))
+		points = min(points+count, MaxPoints+1) // Check refuses more
+		d.Nodes = append(d.Nodes, Member{Node: n, Points: count})
 	}
 	d.sort()
 	if d.TableBits == 0 {

@@ -68,15 +68,16 @@ func (d *Definition) Check() error {
 		if err := n.CheckPoints(); err != nil {
 			return err
 		}
-		points += n.Points
-	}
-	if points > MaxPoints {
-		return fmt.Errorf("%w: %d points, at most %d are allowed: divide all weights by the same number, or have fewer points a unit", ErrTooBig, points, MaxPoints)
+		if points += n.Points; points > MaxPoints {
+			return fmt.Errorf("%w: more than %d points up to node %q: divide all weights by the same number, or have fewer points a unit", ErrTooBig, MaxPoints, n.ID)
+		}
 	}
 	return nil
 }
 
-// Ring derives the ring of d. The errors are Check's.
+// Ring derives the ring of d. The errors are Check's. A definition of a few
+// hundred bytes may ask for MaxPoints points: some seconds and 250 MiB. Who takes
+// definitions from strangers looks at the sum of Points first.
 func (d *Definition) Ring() (*Ring, error) {
 	if err := d.Check(); err != nil {
 		return nil, err
@@ -93,7 +94,7 @@ func (d *Definition) Ring() (*Ring, error) {
 		r.seeds[i] = Hash(m.ID)
 		r.points += m.Points
 	}
-	r.sumWeights()
+	r.sum()
 	r.scatter()
 	r.fill()
 	return r, nil

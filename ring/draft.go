@@ -7,7 +7,20 @@ import "slices"
 // node are right after every single step.
 type draft struct {
 	*Ring
-	own []bool // by chunk: it is a copy and may be changed
+	own  []bool // by chunk: it is a copy and may be changed
+	free int    // every place before it has a node
+}
+
+// scatter is Ring's; the new chunks are the draft's own.
+func (d *draft) scatter() {
+	d.Ring.scatter()
+	d.own = slices.Repeat([]bool{true}, len(d.chunks))
+}
+
+// resize gives the ring another table.
+func (d *draft) resize(bits int) {
+	d.shift, d.table = uint8(64-bits), make([]Index, 1<<bits)
+	d.fill()
 }
 
 // add gives a node its next point.

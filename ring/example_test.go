@@ -23,7 +23,7 @@ func Example() {
 		fmt.Println(r.Node(v).ID)
 	}
 	// Output:
-	// ring 1: 3 nodes, 389 points, 2^14 slots
+	// ring 1: 3 nodes, 395 points, 2^16 slots
 	// 10.0.0.2:443
 	// n2
 	// n1
@@ -40,9 +40,9 @@ func ExampleRing_Plan() {
 	fmt.Println("between unchanged nodes:", p.Collateral)
 	fmt.Println("then:", next)
 	// Output:
-	// 50.1 % of the keys move, 50.0 % would be ideal
+	// 49.9 % of the keys move, 50.0 % would be ideal
 	// between unchanged nodes: 0
-	// then: ring 2: 3 nodes, 607 points, 2^14 slots
+	// then: ring 2: 3 nodes, 606 points, 2^16 slots
 }
 
 func ExampleHolder() {

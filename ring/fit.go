@@ -47,14 +47,12 @@ func (d *draft) refit(tolerance float64) {
 // fit adds or drops points of v, and of nobody else, until its slots are as
 // near to its target as points can bring them, and reports whether anything
 // changed. A share never shrinks when a point comes, so the best number of points
-// is where the share passes the target.
+// is where the share passes the target. One fit at most doubles the points, so
+// that chunks keep about their size; nodes that need more get it in the next round.
 func (d *draft) fit(v Index) (changed bool) {
-	nominal, _ := nominalPoints(&d.nodes[v], d.perUnit) // checked before
-	least, most := pointRange(nominal)
-	if d.counts[v] < least || d.counts[v] > most {
-		d.setPoints(v, nominal)
-		changed = true
-	}
+	had := d.counts[v]
+	least, most := pointRange(nominalPoints(&d.nodes[v], d.perUnit))
+	least, most = min(least, had), max(min(most, 2*had+pointsPerChunk), had)
 	target := d.Target(v)
 	miss := float64(d.slots[v]) - target
 	for miss < 0 && d.counts[v] < most && d.points < MaxPoints {
@@ -62,20 +60,20 @@ func (d *draft) fit(v Index) (changed bool) {
 		now := float64(d.slots[v]) - target
 		if now > -miss {
 			d.drop(v)
-			return changed
+			break
 		}
-		miss, changed = now, true
+		miss = now
 	}
 	for miss > 0 && d.counts[v] > least {
 		d.drop(v)
 		now := float64(d.slots[v]) - target
 		if -now >= miss {
 			d.add(v)
-			return changed
+			break
 		}
-		miss, changed = now, true
+		miss = now
 	}
-	return changed
+	return d.counts[v] != had
 }
 
 // pointRange returns the bounds of calibration: half and double of what the

@@ -112,7 +112,7 @@ func checkStep(t *testing.T, r, next *Ring, c Change) {
 		}
 	}
 	for i, n := range next.Nodes() {
-		nominal, _ := nominalPoints(n, next.perUnit)
+		nominal := nominalPoints(n, next.perUnit)
 		if least, most := pointRange(nominal); next.counts[i] < least || next.counts[i] > most {
 			t.Fatalf("%v: node %q has %d points for weight %v", next, n.ID, next.counts[i], n.Weight)
 		}
@@ -239,8 +239,8 @@ func TestRefit(t *testing.T) {
 	}
 }
 
-// TestComeBack: a node that leaves and comes back as it was leaves nothing
-// behind.
+// TestComeBack: a node that leaves and comes back as it was leaves hardly
+// anything behind.
 func TestComeBack(t *testing.T) {
 	r := mustBuild(t, equalNodes(64), Options{})
 	for i := range 64 {

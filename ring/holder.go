@@ -6,7 +6,8 @@ import "sync/atomic"
 const ShareUnit = 10_000
 
 // Routes is what a reader needs to route: a ring, and while a new version is on
-// trial that one too, with its share of the keys. It never changes.
+// trial that one too, with its share of the keys. It never changes. NewRoutes
+// makes it; the zero value is none.
 type Routes struct {
 	// What a lookup touches first: stable's table.
 	table []Index
@@ -114,12 +115,17 @@ func (h *Holder) Load() *Routes {
 }
 
 // Store makes rs the current routes; nil is an empty ring.
-func (h *Holder) Store(rs *Routes) { h.p.Store(rs) }
+func (h *Holder) Store(rs *Routes) { h.p.Store(stored(rs)) }
 
 // CompareAndSwap makes rs the current routes if old still is what Load returns.
 func (h *Holder) CompareAndSwap(old, rs *Routes) bool {
-	if old == noRoutes {
-		old = nil
+	return h.p.CompareAndSwap(stored(old), stored(rs))
+}
+
+// stored returns how routes are stored: those of an empty Holder as nil.
+func stored(rs *Routes) *Routes {
+	if rs == noRoutes {
+		return nil
 	}
-	return h.p.CompareAndSwap(old, rs)
+	return rs
 }

@@ -92,3 +92,45 @@ func TestSwapWhileReading(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// TestBackToNothing: routes that an empty Holder has given are stored and
+// compared as such.
+func TestBackToNothing(t *testing.T) {
+	var h Holder
+	first := h.Load()
+	rs := NewRoutes(mustBuild(t, equalNodes(1), Options{TableBits: 8}), nil, 0)
+	for i := range 3 {
+		if !h.CompareAndSwap(h.Load(), rs) || !h.CompareAndSwap(rs, first) {
+			t.Fatalf("round %d: not swapped", i)
+		}
+		h.Store(h.Load())
+	}
+}
+
+// TestShareIsExact: the canary's hashes end where docs/RING.md says: 2^32/10000 is
+// 429,496.7.
+func TestShareIsExact(t *testing.T) {
+	r := mustBuild(t, equalNodes(1), Options{TableBits: 8})
+	rs := NewRoutes(r, r, 1)
+	if !rs.OnCanary(429_496) || rs.OnCanary(429_497) || !rs.OnCanary(7<<32) {
+		t.Error("a share of 1 of 10,000 is not the hashes below 429,496.7")
+	}
+	if rs := NewRoutes(r, r, ShareUnit); !rs.OnCanary(1<<32 - 1) {
+		t.Error("the whole is not all")
+	}
+	if c, share := NewRoutes(r, nil, 77).Canary(); c != nil || share != 0 {
+		t.Errorf("without a canary: %v, %d", c, share)
+	}
+	// Other names nobody where the other ring has nobody, and nodes by id, not by place.
+	nobody := mustBuild(t, nil, Options{TableBits: 8})
+	if _, v, ok := NewRoutes(r, nobody, 0).Other(5); ok || v != None {
+		t.Errorf("the other ring has nobody: %d, %v", v, ok)
+	}
+	if _, v, ok := NewRoutes(nobody, r, 0).Other(5); !ok || v != 0 {
+		t.Errorf("this ring has nobody: %d, %v", v, ok)
+	}
+	moved := mustBuild(t, []Node{{ID: "a"}, {ID: "node-0000", Weight: 1}}, Options{TableBits: 8})
+	if _, _, ok := NewRoutes(r, moved, 0).Other(5); ok {
+		t.Error("one node at two places is two nodes")
+	}
+}

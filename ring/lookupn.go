@@ -17,7 +17,7 @@ func (r *Ring) LookupN(dst []Index, key string, n int) []Index {
 
 // OwnersN is LookupN for who has the key's Hash already.
 func (r *Ring) OwnersN(dst []Index, hash uint64, n int) []Index {
-	if n <= 0 || r.points == 0 {
+	if n = min(n, r.owners); n <= 0 {
 		return dst
 	}
 	if n <= 16 {

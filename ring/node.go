@@ -104,15 +104,20 @@ func checkAmount(v float64) error {
 }
 
 // nominalPoints returns how many points a weight stands for before any
-// calibration: weight x perUnit, rounded, at least 1 unless the weight is 0.
-func nominalPoints(n *Node, perUnit int) (uint32, error) {
+// calibration: weight x perUnit, rounded, at least 1 unless the weight is 0, at
+// most MaxNodePoints.
+func nominalPoints(n *Node, perUnit int) uint32 {
 	if n.Weight == 0 {
-		return 0, nil
+		return 0
 	}
-	points := math.Round(n.Weight * float64(perUnit))
-	if points > MaxNodePoints {
-		return 0, fmt.Errorf("%w: node %q: weight %v is %.0f points at %d a unit, at most %d are allowed: divide all weights by the same number",
+	return uint32(min(max(math.Round(n.Weight*float64(perUnit)), 1), MaxNodePoints))
+}
+
+// checkWeight refuses a weight that stands for more points than a node may have.
+func checkWeight(n *Node, perUnit int) error {
+	if points := math.Round(n.Weight * float64(perUnit)); points > MaxNodePoints {
+		return fmt.Errorf("%w: node %q: weight %v is %.0f points at %d a unit, at most %d are allowed: divide all weights by the same number",
 			ErrTooBig, n.ID, n.Weight, points, perUnit, MaxNodePoints)
 	}
-	return max(uint32(points), 1), nil
+	return nil
 }

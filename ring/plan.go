@@ -66,6 +66,9 @@ func (r *Ring) Plan(version uint64, c Change, devices int) (*Plan, *Ring, error)
 		p.Ideal += max(n.Target-before, 0)
 		p.Nodes = append(p.Nodes, n)
 	}
+	if r.weights > 0 && next.weights == 0 {
+		p.Ideal = float64(p.Slots) // nobody shall gain all
+	}
 	return p, next, nil
 }
 

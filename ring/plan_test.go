@@ -93,3 +93,33 @@ func TestCompare(t *testing.T) {
 		t.Errorf("a ring and itself made anew: %+v", d)
 	}
 }
+
+// TestMinimum: where a node gains and loses, more moves than must.
+func TestMinimum(t *testing.T) {
+	raw, calibrated := mustBuild(t, equalNodes(4), Options{Raw: true}), mustBuild(t, equalNodes(4), Options{})
+	d := raw.Compare(calibrated)
+	gains := 0
+	for i := range raw.Nodes() {
+		gains += max(calibrated.Slots(i)-raw.Slots(i), 0)
+	}
+	if d.Minimum != gains || d.Minimum >= d.Moved {
+		t.Errorf("minimum %d, want %d, below moved, %d", d.Minimum, gains, d.Moved)
+	}
+	if !slices.IsSortedFunc(d.Moves, func(a, b Move) int { return b.Slots - a.Slots }) {
+		t.Errorf("moves %v are not sorted", d.Moves)
+	}
+}
+
+// TestFull: a node that holds just its capacity is not over it. And all that
+// leaves is ideal too.
+func TestFull(t *testing.T) {
+	r := mustBuild(t, []Node{{ID: "a", Weight: 1, Capacity: 1000}}, Options{TableBits: 8})
+	p, _, err := r.Plan(2, Change{Set: []Node{{ID: "a", Weight: 2, Capacity: 1000}}}, 1000)
+	if err != nil || len(p.Over) != 0 || p.Nodes[0].Load() != 1 {
+		t.Errorf("%+v, %v", p, err)
+	}
+	p, _, err = r.Plan(2, Change{Set: []Node{{ID: "a"}}}, 1000)
+	if err != nil || p.Ideal != 256 || p.Moved != 256 || p.Minimum != 256 || p.Devices != 1000 {
+		t.Errorf("%+v, %v", p, err)
+	}
+}

@@ -15,7 +15,8 @@ type Index uint16
 const None Index = 0xffff
 
 // Ring says which node owns a key. It never changes, so any number of
-// goroutines may use it. See the package's documentation for the rule.
+// goroutines may use it. Build, Apply and Definition.Ring make one; the zero value
+// is none. See the package's documentation for the rule.
 type Ring struct {
 	// What a lookup touches, within one cache line.
 	table []Index // the owner of each slot: 2^bits
@@ -34,6 +35,7 @@ type Ring struct {
 	chunks     []*chunk // a power of two of them
 	chunkShift uint8
 	points     int     // of all nodes
+	owners     int     // nodes with points
 	weights    float64 // sum, in the order of ids, so that it does not depend on history
 }
 
@@ -120,26 +122,41 @@ func (r *Ring) find(id string) (int, bool) {
 	})
 }
 
-// Points returns how many points a node has.
-func (r *Ring) Points(i Index) int { return int(r.counts[i]) }
+// Points returns how many points a node has; 0 for None.
+func (r *Ring) Points(i Index) int {
+	if int(i) >= len(r.counts) {
+		return 0
+	}
+	return int(r.counts[i])
+}
 
-// Slots returns how many slots of the table a node owns: its realised share is
-// Slots / TableSlots.
-func (r *Ring) Slots(i Index) int { return int(r.slots[i]) }
+// Slots returns how many slots of the table a node owns; 0 for None. Its realised
+// share is Slots / TableSlots.
+func (r *Ring) Slots(i Index) int {
+	if int(i) >= len(r.slots) {
+		return 0
+	}
+	return int(r.slots[i])
+}
 
-// Target returns how many slots a node should own: the table divided by weight.
+// Target returns how many slots a node should own: the table divided by weight;
+// 0 for None. Where weights sum to infinity, which only a snapshot made elsewhere
+// can bring about, it is 0 for all.
 func (r *Ring) Target(i Index) float64 {
-	if r.weights == 0 {
+	if r.weights == 0 || int(i) >= len(r.nodes) {
 		return 0
 	}
 	return r.nodes[i].Weight / r.weights * float64(len(r.table))
 }
 
-// sumWeights sets weights.
-func (r *Ring) sumWeights() {
-	r.weights = 0
+// sum sets what is summed over the nodes.
+func (r *Ring) sum() {
+	r.weights, r.owners = 0, 0
 	for _, i := range r.order {
 		r.weights += r.nodes[i].Weight
+		if r.counts[i] > 0 {
+			r.owners++
+		}
 	}
 }
 

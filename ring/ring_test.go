@@ -169,7 +169,11 @@ func TestBalance(t *testing.T) {
 		for i := range r.Nodes() {
 			worst = max(worst, float64(r.Slots(i))/r.Target(i))
 		}
-		t.Logf("%d nodes x %d, unequal %v, %d slots: largest share %.4f of its target", test.nodes, test.points, test.unequal, r.TableSlots(), worst)
+		raw, largest := mustBuild(t, nodes, Options{PointsPerUnit: test.points, Raw: true}), 0.0
+		for i := range raw.Nodes() {
+			largest = max(largest, float64(raw.Slots(i))/raw.Target(i))
+		}
+		t.Logf("%d nodes x %d, unequal %v, %d slots: largest share %.3f of its target, raw %.3f", test.nodes, test.points, test.unequal, r.TableSlots(), worst, largest)
 		if worst > test.most {
 			t.Errorf("%d nodes x %d, unequal %v: the largest share is %.4f of its target, want at most %v", test.nodes, test.points, test.unequal, worst, test.most)
 		}
@@ -191,6 +195,9 @@ func TestLookupN(t *testing.T) {
 				if !slices.Equal(got, want[:min(n, len(want))]) {
 					t.Fatalf("%d nodes: the first %d of %q are %v, want %v", nodes, n, key, got, want[:min(n, len(want))])
 				}
+			}
+			if got := len(r.LookupN(nil, key, math.MaxInt)); got != len(want) {
+				t.Fatalf("all nodes are %d, want %d", got, len(want))
 			}
 			if first := r.Lookup(key); idOf(r, first) != want[0] {
 				t.Fatalf("%q is of %q, the nearest is %q", key, idOf(r, first), want[0])

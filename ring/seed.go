@@ -12,9 +12,11 @@ const SeedPoints = 128
 // Seed is the ring of the original report, for comparison: FNV-1a 64, points
 // named "node#i" (i from 0), 128 a unit of weight and at least one, and a key
 // belongs to the first point at or after its hash, found by binary search. It is
-// what Ring improves on: FNV-1a spreads names that differ in their last digits
-// badly, successors make arcs twice as uneven as nearest points, and a search
-// through 164,000 points takes 80 ns instead of 4.
+// what Ring improves on: FNV-1a spreads names that differ in their last digits so
+// badly that the largest of 256 shares is 3.5 times the mean (roostctl ring verify
+// --preset seed), successors make shares half again as uneven as nearest points,
+// and a search through the 131,072 points of 1,024 nodes takes 50 times as long as
+// a table.
 type Seed struct {
 	points []seedPoint
 	nodes  []Node
@@ -32,11 +34,10 @@ func NewSeed(nodes []Node) (*Seed, error) {
 		if err := nodes[i].check(); err != nil {
 			return nil, err
 		}
-		count, err := nominalPoints(&nodes[i], SeedPoints)
-		if err != nil {
+		if err := checkWeight(&nodes[i], SeedPoints); err != nil {
 			return nil, err
 		}
-		d.Nodes = append(d.Nodes, Member{nodes[i], int(count)})
+		d.Nodes = append(d.Nodes, Member{nodes[i], int(nominalPoints(&nodes[i], SeedPoints))})
 	}
 	d.sort()
 	if err := d.Check(); err != nil {

@@ -35,6 +35,7 @@ func (r *Ring) slotsIn(h, length uint64) int {
 // carried forward. The part of a point that owns no slot begins where the next
 // one's does, and the next one's mark takes its place.
 func (r *Ring) fill() {
+	clear(r.slots)
 	r.table[0] = None
 	for n := 1; n < len(r.table); n *= 2 {
 		copy(r.table[n:], r.table[:n])

@@ -1,8 +1,11 @@
 package ring
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"testing"
 )
 
@@ -117,6 +120,7 @@ func TestTies(t *testing.T) {
 			}
 			c.check(t, when)
 			if step%10 == 0 {
+				c.checkOrders(t, when)
 				patched := append([]Index(nil), c.table...)
 				clear(c.slots)
 				clear(c.slots)
@@ -128,6 +132,50 @@ func TestTies(t *testing.T) {
 					}
 				}
 			}
+		}
+	}
+}
+
+// order is the rule for several nodes: by the distance of their nearest points,
+// then by id.
+func (c *crafted) order(m uint64) (nodes []Index) {
+	distance := map[Index]uint64{}
+	for h, at := range c.at {
+		for v := range at {
+			if d, met := distance[v]; !met || min(h-m, m-h) < d {
+				distance[v] = min(h-m, m-h)
+			}
+		}
+	}
+	for v := range distance {
+		nodes = append(nodes, v)
+	}
+	slices.SortFunc(nodes, func(a, b Index) int {
+		return cmp.Or(cmp.Compare(distance[a], distance[b]), strings.Compare(c.nodes[a].ID, c.nodes[b].ID))
+	})
+	return nodes
+}
+
+// checkOrders compares the nodes for a few slots, all of them and the first two,
+// appended to what is there.
+func (c *crafted) checkOrders(t *testing.T, when string) {
+	t.Helper()
+	clear(c.counts)
+	for _, at := range c.at {
+		for v := range at {
+			c.counts[v]++
+		}
+	}
+	c.sum()
+	for s := 0; s < len(c.table); s += 37 {
+		m := uint64(s)<<c.shift + 1<<(c.shift-1)
+		want := c.order(m)
+		before := []Index{0, 1, 2}
+		if got := c.OwnersN(before, m, 100)[3:]; !slices.Equal(got, want) {
+			t.Fatalf("%s: the nodes for slot %d are %v, by the rule %v; points %v", when, s, got, want, c.at)
+		}
+		if got := c.OwnersN(before, m, 2)[3:]; !slices.Equal(got, want[:min(2, len(want))]) {
+			t.Fatalf("%s: the first nodes for slot %d are %v, by the rule %v", when, s, got, want)
 		}
 	}
 }

@@ -54,7 +54,7 @@ func goldenRings(t *testing.T) map[string]*Snapshot {
 	for i := range 100 {
 		cluster = append(cluster, ring.Node{ID: fmt.Sprintf("node-%02d", i), Addr: fmt.Sprintf("10.1.0.%d:443", i), Zone: string(rune('a' + i%3)), Weight: []float64{1, 0.7, 1.3, 0.05}[i%4], Capacity: 20000})
 	}
-	base := build(41, cluster, ring.Options{})
+	base := build(41, cluster, ring.Options{TableBits: 14})
 	changed, err := base.Apply(42, ring.Change{Set: []ring.Node{{ID: "node-50", Weight: 2}, {ID: "zürich-1", Weight: 1}}, Remove: []string{"node-03", "node-77"}})
 	if err != nil {
 		t.Fatal(err)
@@ -64,7 +64,7 @@ func goldenRings(t *testing.T) map[string]*Snapshot {
 		most[i] = ring.Member{Node: ring.Node{ID: fmt.Sprintf("%05d", i), Weight: 1}, Points: 1}
 	}
 	golden := map[string]*Snapshot{
-		"empty":       Of(build(1, nil, ring.Options{})),
+		"empty":       Of(build(1, nil, ring.Options{TableBits: 14})),
 		"weightless":  Of(build(2, []ring.Node{{ID: "a"}, {ID: "b"}}, ring.Options{TableBits: 8})),
 		"one":         Of(build(3, []ring.Node{{ID: "only", Weight: 1}}, ring.Options{TableBits: 8})),
 		"one-point":   {Definition: ring.Definition{Version: 4, PointsPerUnit: 160, TableBits: 8, Nodes: []ring.Member{node("only", 5e-324, 1)}}},
