@@ -174,8 +174,11 @@ func TestMovedShare(t *testing.T) {
 		nodes := equalNodes(256)
 		r := mustBuild(t, nodes, Options{PointsPerUnit: test.points})
 		for _, weight := range []float64{1.1, 0.9} {
-			sum, worst := 0.0, 0.0
+			sum, worst, tried := 0.0, 0.0, 0.0
 			for i := range nodes {
+				if race && i%8 != 0 {
+					continue
+				}
 				n := nodes[i]
 				n.Weight = weight
 				p, next, err := r.Plan(2, Change{Set: []Node{n}}, 1000)
@@ -189,9 +192,10 @@ func TestMovedShare(t *testing.T) {
 				ideal := (next.Target(v) - r.Target(v)) / float64(p.Slots)
 				got := p.Share(p.Moved) / max(ideal, -ideal)
 				sum += got
+				tried++
 				worst = max(worst, got-1, 1-got)
 			}
-			mean := sum / float64(len(nodes))
+			mean := sum / tried
 			t.Logf("%d points, weight %v: mean %.3f of the ideal, worst node %.2f off", test.points, weight, mean, worst)
 			if mean < 0.95 || mean > 1.05 || worst > test.worst {
 				t.Errorf("%d points, weight %v: mean %.3f of the ideal, worst node %.2f off", test.points, weight, mean, worst)

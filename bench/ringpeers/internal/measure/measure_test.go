@@ -120,7 +120,8 @@ func TestReweightAll(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		ideal := 16384 * math.Abs(factor/(7+factor)-1.0/8)
+		slots := float64(t1.(subject.RoostRing).Ring.TableSlots())
+		ideal := slots * math.Abs(factor/(7+factor)-1.0/8)
 		if len(row.Moved) != 8 || row.Collateral != 0 || row.Unlike != 0 || math.Abs(row.Ideal-ideal) > 1e-6 || row.WorstOff() < math.Abs(row.MeanOff()) {
 			t.Errorf("times %v: %+v, ideal %v", factor, row, ideal)
 		}
