@@ -68,10 +68,10 @@ func (n *Node) CheckTexts() error {
 // CheckAmounts returns ErrNode if the weight or capacity is not allowed.
 func (n *Node) CheckAmounts() error {
 	if err := checkAmount(n.Weight); err != nil {
-		return fmt.Errorf("%w: node %q: weight %v %w", ErrNode, n.ID, n.Weight, err)
+		return fmt.Errorf("%w: node %q: weight %v %w: 0 is for a node that shall own nothing", ErrNode, n.ID, n.Weight, err)
 	}
 	if err := checkAmount(n.Capacity); err != nil {
-		return fmt.Errorf("%w: node %q: capacity %v %w", ErrNode, n.ID, n.Capacity, err)
+		return fmt.Errorf("%w: node %q: capacity %v %w: 0 is for one that is not known", ErrNode, n.ID, n.Capacity, err)
 	}
 	return nil
 }
@@ -96,9 +96,9 @@ func checkName(s string) error {
 func checkAmount(v float64) error {
 	switch {
 	case math.IsNaN(v) || math.IsInf(v, 0):
-		return errors.New("is not a number: use a finite one")
+		return errors.New("is not finite")
 	case v < 0 || math.Signbit(v):
-		return errors.New("is negative: use 0 for a node that shall own nothing")
+		return errors.New("is negative")
 	}
 	return nil
 }
@@ -116,7 +116,7 @@ func nominalPoints(n *Node, perUnit int) uint32 {
 // checkWeight refuses a weight that stands for more points than a node may have.
 func checkWeight(n *Node, perUnit int) error {
 	if points := math.Round(n.Weight * float64(perUnit)); points > MaxNodePoints {
-		return fmt.Errorf("%w: node %q: weight %v is %.0f points at %d a unit, at most %d are allowed: divide all weights by the same number",
+		return fmt.Errorf("%w: node %q: weight %v is %.4g points at %d a unit, at most %d are allowed: divide all weights by the same number",
 			ErrTooBig, n.ID, n.Weight, points, perUnit, MaxNodePoints)
 	}
 	return nil

@@ -100,7 +100,7 @@ func TestRefused(t *testing.T) {
 		{"negative", []Node{{ID: "a", Weight: -1}}, Options{}, ErrNode, "is negative"},
 		{"negative zero", []Node{{ID: "a", Weight: math.Copysign(0, -1)}}, Options{}, ErrNode, "is negative"},
 		{"capacity", []Node{{ID: "a", Capacity: math.NaN()}}, Options{}, ErrNode, "capacity NaN"},
-		{"1e9", []Node{{ID: "a", Weight: 1e9}}, Options{}, ErrTooBig, "160000000000 points"},
+		{"1e9", []Node{{ID: "a", Weight: 1e9}}, Options{}, ErrTooBig, "1.6e+11 points"},
 		{"too many points", slices.Repeat([]Node{{ID: "a", Weight: 6000}}, 18), Options{}, ErrTooBig, ""},
 		{"points per unit", nil, Options{PointsPerUnit: -1}, ErrOptions, "must be 1 to"},
 		{"table", nil, Options{TableBits: 21}, ErrOptions, "must be 8 to 20"},

@@ -557,6 +557,10 @@ static size_t first_nodes(const struct ring *r, uint64_t hash, uint32_t *out, si
 enum { PLACES = ROOST_RING_MAX_HANDLES, PINS = ROOST_RING_MAX_PINS, ROWS = 64, INDEX_BITS = 16 };
 enum { EMPTY, LIVE, DYING, BUSY, PHASE = 3, PHASE_BITS = 2 };
 
+/* With locks behind the atomics a child of fork could wait for ever. */
+_Static_assert(ATOMIC_INT_LOCK_FREE == 2 && ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_POINTER_LOCK_FREE == 2,
+               "atomics of 64 bits must be lock-free");
+
 struct place {
     _Atomic uint64_t state; /* generation, phase */
     _Atomic(struct ring *) ring;
