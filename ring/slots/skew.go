@@ -9,10 +9,18 @@ import (
 // Count is the number of slots of a Redis Cluster.
 const Count = 16384
 
+// maxSlots is the most slots that nodes may hold together: their shares are then
+// exact to less than a thousandth of a slot, and sums do not overflow.
+const maxSlots = min(1<<40, math.MaxInt)
+
+// noShare is the share below which a node is to have nothing. Of 2^40 slots it is
+// a thousandth of one; a ratio to less would say nothing, and could be infinite.
+const noShare = 1e-15
+
 // Holding is what a node has and should have.
 type Holding struct {
 	Node, Zone string
-	Slots      int     // held now, not negative
+	Slots      int     // held now, not negative; 2^40 together
 	Weight     float64 // wanted share, relative to the others'; finite, not negative
 }
 
@@ -22,7 +30,7 @@ var ErrHolding = errors.New("slots: holding refused")
 // check says what is wrong with holdings, or nil.
 func check(hs []Holding) error {
 	seen := make(map[string]bool, len(hs))
-	weights := 0.0
+	weights, total := 0.0, 0
 	for i, h := range hs {
 		switch {
 		case h.Node == "":
@@ -31,11 +39,14 @@ func check(hs []Holding) error {
 			return fmt.Errorf("%w: node %q is there twice", ErrHolding, h.Node)
 		case h.Slots < 0:
 			return fmt.Errorf("%w: node %q has %d slots", ErrHolding, h.Node, h.Slots)
+		case h.Slots > maxSlots-total:
+			return fmt.Errorf("%w: up to node %q there are more than %d slots", ErrHolding, h.Node, int64(maxSlots))
 		case !(h.Weight >= 0) || math.IsInf(h.Weight, 0): // NaN is not >= 0
 			return fmt.Errorf("%w: node %q has weight %v: use a finite number, 0 to take all its slots away", ErrHolding, h.Node, h.Weight)
 		}
 		seen[h.Node] = true
 		weights += h.Weight
+		total += h.Slots
 	}
 	if len(hs) > 0 && (weights == 0 || math.IsInf(weights, 0)) {
 		return fmt.Errorf("%w: the weights sum to %v: somebody must have the slots, and the sum must be finite", ErrHolding, weights)
@@ -51,7 +62,8 @@ type Skew struct {
 	// Given is (max - min) / mean of the counts themselves, as the original report
 	// had it: not 0 where targets differ.
 	Given float64
-	// Outside is how many counts lie on nodes that should have none.
+	// Outside is how many counts lie on nodes that should have none: those with less
+	// than 1e-15 of the targets.
 	Outside float64
 	// Least and Most are the places, in the order of the arguments, of the smallest
 	// and the largest count/target; -1 if there is none.
@@ -60,12 +72,16 @@ type Skew struct {
 
 // SkewOf measures counts against targets of the same length and unit: slots,
 // devices, requests. Targets are scaled to the sum of the counts, so that any
-// weights do. Where nothing is counted, or nobody should have anything, all is 0.
+// weights do. Where nothing is counted, nobody should have anything, or a number
+// is negative, infinite or none, all is 0.
 func SkewOf(counts, targets []float64) Skew {
 	s := Skew{Least: -1, Most: -1}
 	n := min(len(counts), len(targets))
 	total, weight := 0.0, 0.0
 	for i := range n {
+		if !(counts[i] >= 0) || !(targets[i] >= 0) {
+			return s
+		}
 		total += counts[i]
 		weight += targets[i]
 	}
@@ -77,11 +93,12 @@ func SkewOf(counts, targets []float64) Skew {
 	smallest, largest := math.Inf(1), math.Inf(-1)
 	for i := range n {
 		smallest, largest = min(smallest, counts[i]), max(largest, counts[i])
-		if targets[i] <= 0 {
+		share := targets[i] / weight
+		if share < noShare {
 			s.Outside += counts[i]
 			continue
 		}
-		r := counts[i] / (targets[i] / weight * total)
+		r := counts[i] / total / share
 		if r < low {
 			low, s.Least = r, i
 		}
@@ -92,16 +109,16 @@ func SkewOf(counts, targets []float64) Skew {
 		squares += (r - 1) * (r - 1)
 		with++
 	}
-	s.Given = (largest - smallest) / (total / float64(n))
-	if mean := sum / with; mean > 0 {
-		s.Sigma = (high - low) / mean
+	s.Given = (largest - smallest) / total * float64(n)
+	if sum > 0 {
+		s.Sigma = (high - low) / sum * with
 	}
 	s.Deviation = max(high-1, 1-low)
 	s.StdDev = math.Sqrt(squares / with)
 	return s
 }
 
-// Nodes returns the skew of slots over nodes.
+// Nodes returns the skew of slots over nodes, or ErrHolding.
 func Nodes(hs []Holding) (Skew, error) {
 	if err := check(hs); err != nil {
 		return Skew{}, err
@@ -114,7 +131,8 @@ func Nodes(hs []Holding) (Skew, error) {
 }
 
 // Zones sums holdings by zone, in the order in which zones first appear; a zone's
-// Node is its name. Nodes of the result is the skew over zones.
+// Node is its name, or "(no zone)" in as many brackets as no zone's name has. Nodes of
+// the result is the skew over zones, if Nodes takes the holdings.
 func Zones(hs []Holding) []Holding {
 	at := map[string]int{}
 	var zones []Holding
@@ -123,14 +141,17 @@ func Zones(hs []Holding) []Holding {
 		if !known {
 			i = len(zones)
 			at[h.Zone] = i
-			name := h.Zone
-			if name == "" {
-				name = "(no zone)"
-			}
-			zones = append(zones, Holding{Node: name, Zone: h.Zone})
+			zones = append(zones, Holding{Node: h.Zone, Zone: h.Zone})
 		}
 		zones[i].Slots += h.Slots
 		zones[i].Weight += h.Weight
+	}
+	if i, there := at[""]; there {
+		name := "(no zone)"
+		for _, taken := at[name]; taken; _, taken = at[name] {
+			name = "(" + name + ")"
+		}
+		zones[i].Node = name
 	}
 	return zones
 }

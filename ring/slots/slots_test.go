@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"pgregory.net/rapid"
 )
 
 // TestGivenCase: 7210, 5120 and 4054 slots under 40, 35 and 25 %. The report
@@ -60,6 +58,7 @@ func TestRefused(t *testing.T) {
 		"number 2 has no node":  {{"a", "", 1, 1}, {"", "", 1, 1}},
 		`"a" is there twice`:    {{"a", "", 1, 1}, {"a", "", 1, 1}},
 		"has -1 slots":          {{"a", "", -1, 1}},
+		"more than":             {{"a", "", math.MaxInt, 1}, {"b", "", math.MaxInt, 1}, {"c", "", 2, 1}},
 		"weight NaN":            {{"a", "", 1, math.NaN()}},
 		"weight +Inf":           {{"a", "", 1, math.Inf(1)}},
 		"weight -1":             {{"a", "", 1, -1}},
@@ -68,6 +67,17 @@ func TestRefused(t *testing.T) {
 	} {
 		if _, err := Rebalance(hs, 5); !errors.Is(err, ErrHolding) || !strings.Contains(err.Error(), text) {
 			t.Errorf("error %v, want one with %q", err, text)
+		}
+	}
+	if _, err := Rebalance([]Holding{{"a", "", 10, 1}, {"b", "", 3, 1}}, -1); !errors.Is(err, ErrSettings) {
+		t.Errorf("a threshold of -1: %v", err)
+	}
+	for _, total := range []int{-1, math.MaxInt} {
+		if total == maxSlots { // where int has 32 bits
+			continue
+		}
+		if _, err := Targets([]Holding{{"a", "", 1, 1}}, total); !errors.Is(err, ErrHolding) {
+			t.Errorf("%d slots in all: %v", total, err)
 		}
 	}
 	if p, err := Rebalance(nil, 5); err != nil || p.Moved != 0 {
@@ -91,127 +101,13 @@ func TestThreshold(t *testing.T) {
 	}
 }
 
-// holdings draws nodes in zones.
-func holdings(t *rapid.T) []Holding {
-	n := rapid.IntRange(1, 20).Draw(t, "nodes")
-	hs := make([]Holding, n)
-	for i := range hs {
-		hs[i] = Holding{
-			Node:   fmt.Sprint("n", i),
-			Zone:   fmt.Sprint("z", rapid.IntRange(0, 3).Draw(t, "zone")),
-			Slots:  rapid.IntRange(0, 4000).Draw(t, "slots"),
-			Weight: rapid.SampledFrom([]float64{0, 0.001, 0.35, 1, 1, 1, 2.5, 1e9}).Draw(t, "weight"),
-		}
-	}
-	hs[0].Weight = 1
-	return hs
-}
-
-// TestPlanIsMinimal: what Rebalance promises, for any holdings.
-func TestPlanIsMinimal(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		hs := holdings(t)
-		threshold := rapid.SampledFrom([]int{0, 1, 5, 50}).Draw(t, "threshold")
-		p, err := Rebalance(hs, threshold)
-		if err != nil {
-			t.Fatal(err)
-		}
-		total, targets := 0, 0
-		slots := map[string]int{}
-		far := map[string]bool{}
-		for i, h := range hs {
-			total += h.Slots
-			targets += p.Targets[i]
-			slots[h.Node] = h.Slots
-			far[h.Node] = max(h.Slots-p.Targets[i], p.Targets[i]-h.Slots) > threshold
-			exact := 0.0
-			for _, o := range hs {
-				exact += o.Weight
-			}
-			if h.Weight == 0 && p.Targets[i] != 0 {
-				t.Fatalf("node %s has weight 0 and target %d", h.Node, p.Targets[i])
-			}
-			sum := 0
-			for _, o := range hs {
-				sum += o.Slots
-			}
-			exact = h.Weight / exact * float64(sum)
-			if math.Abs(exact-float64(p.Targets[i])) > 1.001 {
-				t.Fatalf("node %s has target %d of exactly %v", h.Node, p.Targets[i], exact)
-			}
-		}
-		if targets != total {
-			t.Fatalf("targets sum to %d of %d slots", targets, total)
-		}
-		moved := 0
-		for _, m := range p.Moves {
-			if m.Slots <= 0 || !far[m.From] && !far[m.To] {
-				t.Fatalf("move %v between nodes that are not far off", m)
-			}
-			slots[m.From] -= m.Slots
-			slots[m.To] += m.Slots
-			moved += m.Slots
-		}
-		for i, h := range hs {
-			if slots[h.Node] != p.After[i] || p.After[i] < 0 {
-				t.Fatalf("node %s has %d after the moves, the plan says %d", h.Node, slots[h.Node], p.After[i])
-			}
-			if off := p.After[i] - p.Targets[i]; max(off, -off) > threshold || far[h.Node] && off != 0 {
-				t.Fatalf("node %s is still %d off", h.Node, off)
-			}
-		}
-		if moved != p.Minimum || moved != p.Moved {
-			t.Fatalf("%d slots move, at least %d must", moved, p.Minimum)
-		}
-		if threshold == 0 {
-			checkAcross(t, hs, p)
-		}
-		// Once made, the plan is empty.
-		again, err := Rebalance(p.holdings(hs), threshold)
-		if err != nil || again.Moved != 0 {
-			t.Fatalf("after the plan %d slots are to move, %v", again.Moved, err)
-		}
-	})
-}
-
-// checkAcross: no fewer slots could move between zones.
-func checkAcross(t *rapid.T, hs []Holding, p *Plan) {
-	surplus := map[string]int{}
-	for i, h := range hs {
-		surplus[h.Zone] += h.Slots - p.Targets[i]
-	}
-	least := 0
-	for _, n := range surplus {
-		least += max(n, 0)
-	}
-	if p.Across != least {
-		t.Fatalf("%d slots move between zones, at least %d must", p.Across, least)
-	}
-}
-
-// TestSticky: targets of what has its targets already are what it has.
-func TestSticky(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		hs := holdings(t)
-		total := rapid.IntRange(0, 20000).Draw(t, "total")
-		targets, err := Targets(hs, total)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for i := range hs {
-			hs[i].Slots = targets[i]
-		}
-		slices.Reverse(hs)
-		slices.Reverse(targets)
-		again, err := Targets(hs, total)
-		if err != nil || !slices.Equal(targets, again) {
-			t.Fatalf("targets %v, then %v, %v", targets, again, err)
-		}
-	})
-}
-
 func TestSkewEdges(t *testing.T) {
 	for _, s := range []Skew{SkewOf(nil, nil), SkewOf([]float64{0, 0}, []float64{1, 1}), SkewOf([]float64{1}, []float64{0}), SkewOf([]float64{math.Inf(1)}, []float64{1}), SkewOf([]float64{math.NaN()}, []float64{1})} {
+		if s != (Skew{Least: -1, Most: -1}) {
+			t.Errorf("%+v, want nothing", s)
+		}
+	}
+	for _, s := range []Skew{SkewOf([]float64{3, -1}, []float64{1, 1}), SkewOf([]float64{3, 1}, []float64{2, -1}), SkewOf([]float64{math.MaxFloat64, math.MaxFloat64}, []float64{1, 1})} {
 		if s != (Skew{Least: -1, Most: -1}) {
 			t.Errorf("%+v, want nothing", s)
 		}
@@ -220,9 +116,54 @@ func TestSkewEdges(t *testing.T) {
 	if s.Outside != 5 || math.Abs(s.Deviation-0.2) > 1e-12 || s.Sigma != 0 {
 		t.Errorf("%+v: 5 of 25 lie where none should", s)
 	}
+}
+
+// TestSkewValues: 30, 10 and 20 where 20 each are right: ratios 1.5, 0.5 and 1.
+func TestSkewValues(t *testing.T) {
+	s := SkewOf([]float64{30, 10, 20}, []float64{7, 7, 7})
+	want := Skew{Sigma: 1, Deviation: 0.5, StdDev: math.Sqrt(0.5 / 3), Given: 1, Least: 1, Most: 0}
+	for _, v := range [][2]float64{{s.Sigma, want.Sigma}, {s.Deviation, want.Deviation}, {s.StdDev, want.StdDev}, {s.Given, want.Given}, {s.Outside, 0}} {
+		if math.Abs(v[0]-v[1]) > 1e-12 {
+			t.Errorf("%+v, want %+v", s, want)
+			break
+		}
+	}
+	if s.Least != 1 || s.Most != 0 {
+		t.Errorf("%+v, want %+v", s, want)
+	}
+}
+
+// TestSkewOfNearlyNothing: a target that is next to nothing is none. Its ratio was
+// infinite, and sigma no number or 0.
+func TestSkewOfNearlyNothing(t *testing.T) {
+	for _, test := range []struct {
+		counts, targets []float64
+		outside, sigma  float64
+	}{
+		{[]float64{16000, 284, 100}, []float64{1, 1, 1e-320}, 100, 2 * 15716. / 16284},
+		{[]float64{16384, 0, 0}, []float64{1e300, 1e300, 1e-30}, 0, 2},
+		{[]float64{5e-324, 0}, []float64{1, 1}, 0, 2},
+		{[]float64{1, 1}, []float64{5e-324, 5e-324}, 0, 0},
+	} {
+		s := SkewOf(test.counts, test.targets)
+		if math.Abs(s.Sigma-test.sigma) > 1e-12 || s.Outside != test.outside || !(s.StdDev >= 0) || !(s.Deviation >= 0) || !(s.Given >= 0) {
+			t.Errorf("%v for %v: %+v, want sigma %v and %v outside", test.counts, test.targets, s, test.sigma, test.outside)
+		}
+	}
+}
+
+func TestZones(t *testing.T) {
 	zones := Zones([]Holding{{"a", "x", 3, 1}, {"b", "", 4, 1}, {"c", "x", 5, 2}})
 	if want := []Holding{{"x", "x", 8, 3}, {"(no zone)", "", 4, 1}}; !slices.Equal(zones, want) {
 		t.Errorf("zones %v, want %v", zones, want)
+	}
+	// A zone may have just the name that no zone is given.
+	zones = Zones([]Holding{{"a", "", 1, 1}, {"b", "(no zone)", 1, 1}})
+	if want := []Holding{{"((no zone))", "", 1, 1}, {"(no zone)", "(no zone)", 1, 1}}; !slices.Equal(zones, want) {
+		t.Errorf("zones %v, want %v", zones, want)
+	}
+	if _, err := Nodes(zones); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -252,7 +193,13 @@ func TestRedisLines(t *testing.T) {
 	if _, err := RedisReshard("h:1", hs, []Move{{a, "c", 1, false}}); err == nil {
 		t.Error("a move to nobody is taken")
 	}
-	if _, err := RedisRebalance("h:1", hs, []int{1}); err == nil {
-		t.Error("targets for somebody else are taken")
+	for _, targets := range [][]int{{1}, {8192, 8191}, {8192, 8193}, {16385, -1}, {-1, 16385}, {math.MaxInt, math.MaxInt}, nil} {
+		if line, err := RedisRebalance("h:1", hs, targets); !errors.Is(err, ErrHolding) {
+			t.Errorf("targets %v for two nodes: %q, %v", targets, line, err)
+		}
+	}
+	three := []Holding{{Node: a}, {Node: b}, {Node: strings.Repeat("c3", 20)}}
+	if line, err := RedisRebalance("h:1", three, []int{math.MaxInt, math.MaxInt, Count + 2}); !errors.Is(err, ErrHolding) {
+		t.Errorf("targets that sum to %d by overflow: %q, %v", Count, line, err)
 	}
 }
