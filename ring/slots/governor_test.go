@@ -3,6 +3,7 @@ package slots
 import (
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -159,7 +160,7 @@ func TestGovernorClock(t *testing.T) {
 }
 
 func TestSettingsRefused(t *testing.T) {
-	for _, s := range []Settings{{Alpha: 2}, {Alpha: -1}, {Act: -1}, {Act: 0.1, Rest: 0.1}, {Step: 2}, {Checks: -1}, {Cool: -1}, {Slots: -1}} {
+	for _, s := range []Settings{{Alpha: 2}, {Alpha: -1}, {Act: -1}, {Act: 0.1, Rest: 0.1}, {Step: 2}, {Checks: -1}, {Cool: -1}, {Threshold: -1}, {Act: math.NaN()}, {Act: math.Inf(1), Rest: 1}, {Alpha: math.NaN()}} {
 		if _, err := NewGovernor(s); !errors.Is(err, ErrSettings) {
 			t.Errorf("%+v: error %v", s, err)
 		}
