@@ -40,8 +40,8 @@ func ExampleController() {
 	control.Explain(nodes[3], &why)
 	fmt.Printf("%.2f\n%v\n", control.Weight(nodes[3]), &why)
 	// Output:
-	// 0.43
-	// node-3 at 0.43: cpu 60.0 % z +2.1, p95 4 ms z +0.0, conn 25000 z +0.0, backlog 100000 B z +0.0, lag 0.5 ms z +0.0 | z +0.86 relative 0.425 | target 0.425 smoothed 0.425 | 0.43 held: within the band
+	// 0.30
+	// node-3 at 0.301: cpu 60.0 % z +3.0, p95 4 ms z +0.0, conn 25000 z +0.0, backlog 100000 B z +0.0, lag 0.5 ms z +0.0 | z +1.20 relative 0.301 | target 0.301 smoothed 0.301 | 0.301 held: within the band
 }
 
 // One node joins empty: it is due most of what is placed, and is bounded to twice
@@ -60,5 +60,5 @@ func ExamplePipeline() {
 	pipeline.Put(joiner, decay.Sample{At: 11 * time.Second, CPU: 1, Latency: 2})
 	pipeline.Step(11 * time.Second)
 	fmt.Printf("%.2f %.2f\n", pipeline.Weight(nodes[0]), pipeline.Weight(joiner))
-	// Output: 0.77 1.54
+	// Output: 1.00 2.00
 }

@@ -41,6 +41,7 @@ func (b Bound) String() string {
 // pipeline.
 type Explanation struct {
 	Name     string
+	Form     Form
 	At       time.Duration // of the Step
 	Age      time.Duration // of the sample then
 	Status   Status
@@ -69,6 +70,7 @@ func (p *Pipeline) Explain(n Node, e *Explanation) bool {
 	}
 	c, m := p.clocks[slot], &p.nodes[slot]
 	p.keep(slot)
+	e.Form = p.set.Form
 	e.Name, e.At, e.Capacity, e.Status = m.name, p.now, p.capacity[slot], p.status[slot]
 	e.Age = p.now - m.was.At
 	e.Share = p.share[slot]
@@ -164,7 +166,7 @@ func (e *Explanation) AppendText(b []byte) ([]byte, error) {
 	} else {
 		b = e.appendSignals(b)
 		b = append(b, " | "...)
-		if e.Z != 0 {
+		if e.Form == ZScore {
 			b = append(b, "z "...)
 			b = appendSigned(b, e.Z, 2)
 			b = append(b, ' ')

@@ -81,7 +81,7 @@ func TestExplanationText(t *testing.T) {
 		node int
 		text string
 	}{
-		{0, "node-0 at 0.9: cpu 52.0 % z +0.8 | z +0.80 relative 0.45 | target 0.45 smoothed 0.639 | 1 -> 0.9 published: one step of the way"},
+		{0, "node-0 at 0.9: cpu 52.0 % z +0.8 | z +0.80 relative 0.449 | target 0.449 smoothed 0.638 | 1 -> 0.9 published: one step of the way"},
 		{1, "node-1 at 1: cpu 50.0 % z +0.0 | z +0.00 relative 1 | target 1 smoothed 1 | 1 held: within the band"},
 	} {
 		got := text(nodes[want.node])

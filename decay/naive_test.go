@@ -101,17 +101,31 @@ func sortedQuantile(v []float64, p float64) float64 {
 	return v[k] + (h-float64(k))*(v[k+1]-v[k])
 }
 
+// cutNodes is how many of n nodes lie beyond the value that they are cut to.
+func cutNodes(n int, cut float64) (k int) {
+	for float64(k)+1e-9 < float64(n-1)*cut {
+		k++
+	}
+	return k
+}
+
 // cutOf cuts v as set says, and returns the bounds.
 func cutOf(v []float64, set *Settings) (cut []float64, lo, hi float64) {
 	lo, hi = 0, math.Inf(1)
 	if len(v) == 0 {
 		return nil, lo, hi
 	}
-	if set.CutLow >= 0 {
-		lo = sortedQuantile(v, set.CutLow)
+	sorted := slices.Sorted(slices.Values(v))
+	if k, m := cutNodes(len(v), set.CutLow), cutNodes(len(v), set.CutHigh); !set.CutOwn && k+m < len(v) {
+		lo, hi = sorted[k], sorted[len(v)-1-m]
+	} else {
+		lo, hi = sortedQuantile(v, max(set.CutLow, 0)), sortedQuantile(v, 1-max(set.CutHigh, 0))
 	}
-	if set.CutHigh >= 0 {
-		hi = sortedQuantile(v, 1-set.CutHigh)
+	if set.CutLow < 0 {
+		lo = 0
+	}
+	if set.CutHigh < 0 {
+		hi = math.Inf(1)
 	}
 	for _, x := range v {
 		cut = append(cut, min(max(x, lo), hi))

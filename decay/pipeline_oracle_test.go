@@ -133,14 +133,14 @@ func checkMoments(t interface {
 	Helper()
 	Fatal(...any)
 	Fatalf(string, ...any)
-}, q *quantiles, v []float64, cutLow, cutHigh float64) {
+}, q *quantiles, v []float64, set Settings) {
 	t.Helper()
 	before := slices.Clone(v)
-	got := q.take(v, cutLow, cutHigh)
+	got := q.take(v, set.CutLow, set.CutHigh, set.CutOwn)
 	if !slices.Equal(v, before) {
 		t.Fatal("the values were changed")
 	}
-	cut, lo, hi := cutOf(v, &Settings{CutLow: cutLow, CutHigh: cutHigh})
+	cut, lo, hi := cutOf(v, &set)
 	if len(v) == 0 {
 		if got.n != 0 {
 			t.Fatalf("%d of no values", got.n)
@@ -166,6 +166,7 @@ func TestMomentsOfDriftingValues(t *testing.T) {
 		q := quantiles{low: band{in: make([]float64, n)}, high: band{in: make([]float64, n)}, all: make([]float64, n)}
 		low := rapid.SampledFrom([]float64{Off, 0.01, 0.05, 0.45}).Draw(t, "low")
 		high := rapid.SampledFrom([]float64{Off, 0.01, 0.05, 0.45}).Draw(t, "high")
+		set := Settings{CutLow: low, CutHigh: high, CutOwn: rapid.Bool().Draw(t, "own")}
 		v := make([]float64, n)
 		for range rapid.IntRange(1, 8).Draw(t, "steps") {
 			by := rapid.SampledFrom([]float64{0.001, 0.1, 10}).Draw(t, "by")
@@ -179,7 +180,7 @@ func TestMomentsOfDriftingValues(t *testing.T) {
 					v[i] = math.Abs(v[i] + by*rapid.Float64Range(-1, 1).Draw(t, "d"))
 				}
 			}
-			checkMoments(t, &q, v, low, high)
+			checkMoments(t, &q, v, set)
 		}
 	})
 }
@@ -189,15 +190,15 @@ func TestMomentsOfDriftingValues(t *testing.T) {
 func TestBandsServeTheNextStep(t *testing.T) {
 	const n = 1024
 	p, nodes := cluster(t, n, Settings{})
-	low, high := placeOf(n, 0.05), placeOf(n, 0.95)
+	low, high := places(n, 0.05, 0.05, false)
 	sets := steps(p, nodes)
 	for s := range NumSignals {
 		q, anew := &p.quantiles[s], 0
-		q.take(sets[0][s], 0.05, 0.05)
+		q.take(sets[0][s], 0.05, 0.05, false)
 		for _, levels := range sets[1:] {
 			if _, ok := q.pass(levels[s], low, high); !ok {
 				anew++
-				q.take(levels[s], 0.05, 0.05)
+				q.take(levels[s], 0.05, 0.05, false)
 			}
 		}
 		if anew > 8 {
@@ -207,21 +208,21 @@ func TestBandsServeTheNextStep(t *testing.T) {
 }
 
 func FuzzMoments(f *testing.F) {
-	f.Add([]byte("00000000000000001111111111111111"), uint8(5), uint8(5))
-	f.Fuzz(func(t *testing.T, data []byte, low, high uint8) {
+	f.Add([]byte("00000000000000001111111111111111"), uint8(5), uint8(5), false)
+	f.Fuzz(func(t *testing.T, data []byte, low, high uint8, own bool) {
 		v := make([]float64, 0, len(data)/2)
 		for ; len(data) >= 2; data = data[2:] {
 			v = append(v, float64(binary.LittleEndian.Uint16(data))/256)
 		}
 		n := len(v)
 		q := quantiles{low: band{in: make([]float64, n)}, high: band{in: make([]float64, n)}, all: make([]float64, n)}
-		cutLow, cutHigh := float64(low%46)/100, float64(high%46)/100
-		checkMoments(t, &q, v, cutLow, cutHigh)
+		set := Settings{CutLow: float64(low%46) / 100, CutHigh: float64(high%46) / 100, CutOwn: own}
+		checkMoments(t, &q, v, set)
 		for i := range v {
 			v[i] *= 1 + float64(i%7)/1000
 		}
-		checkMoments(t, &q, v, cutLow, cutHigh)
-		checkMoments(t, &q, v, cutLow, cutHigh)
+		checkMoments(t, &q, v, set)
+		checkMoments(t, &q, v, set)
 	})
 }
 

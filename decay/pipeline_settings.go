@@ -47,11 +47,14 @@ type Settings struct {
 
 	// CutLow and CutHigh are the shares of nodes at either end whose values are
 	// cut to the quantile there before mean and deviation are taken, so that a
-	// few broken nodes do not move everyone. Default 0.05 each; at most 0.45; Off.
+	// few broken nodes do not move everyone. At least one is cut, of three nodes
+	// and more, unless CutOwn is set. Default 0.05 each; at most 0.45; Off.
 	CutLow, CutHigh float64
 	// CutOwn also scores a node by its cut value. A node that is the only one
 	// of its kind, as one that joins empty, then looks like its nearest peers:
-	// with 5 % cut of 64 nodes the lowest three are not told from the fourth.
+	// with 5 % cut of 64 nodes the lowest three are not told from the fourth. The
+	// quantiles are then linear between ranks, so that of few nodes the only hot
+	// one is still told from the second.
 	CutOwn bool
 
 	// Window is the number of steps whose values are pooled for mean and

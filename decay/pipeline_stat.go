@@ -53,15 +53,15 @@ type band struct {
 const smallest = 32
 
 // take returns the moments of v. cutLow and cutHigh are in [0, 0.45]; negative
-// is no cut.
-func (q *quantiles) take(v []float64, cutLow, cutHigh float64) moments {
+// is no cut. between is whether the quantiles lie between ranks: see places.
+func (q *quantiles) take(v []float64, cutLow, cutHigh float64, between bool) moments {
 	switch {
 	case len(v) == 0:
 		return moments{hi: math.Inf(1)}
 	case cutLow < 0 && cutHigh < 0:
 		return cut(v, 0, math.Inf(1))
 	}
-	low, high := placeOf(len(v), cutLow), placeOf(len(v), 1-max(cutHigh, 0))
+	low, high := places(len(v), cutLow, cutHigh, between)
 	if len(v) >= smallest && cutLow >= 0 && cutHigh >= 0 {
 		for try := 0; try < 2 && q.laid; try++ {
 			if m, ok := q.pass(v, low, high); ok {
@@ -85,15 +85,42 @@ func (q *quantiles) take(v []float64, cutLow, cutHigh float64) moments {
 	return m
 }
 
-// place is where a quantile p lies among n sorted values: at (n-1)p, linearly
-// between ranks; type 7 of Hyndman and Fan, what most spreadsheets do.
+// place is where a quantile lies among sorted values.
 type place struct {
-	rank  int // the value below it
-	share float64
+	rank  int     // the value below it
+	share float64 // of the way to the next one
 }
 
-func placeOf(n int, p float64) place {
-	h := float64(n-1) * max(p, 0)
+// last is the rank of the last value that the quantile is made of.
+func (p place) last() int {
+	if p.share > 0 {
+		return p.rank + 1
+	}
+	return p.rank
+}
+
+// places returns where the quantiles of both cuts lie among n values.
+//
+// The cut is to a value that a node has: (n-1) cutLow nodes lie beyond it, rounded
+// up, so that of three nodes and more at least one is cut at either end. Linearly
+// between ranks, as most spreadsheets do (type 7 of Hyndman and Fan), the largest
+// of up to 20 values would have a part in the 95 % quantile that it is cut to: of
+// 8 nodes one that goes bad would move the weights of all others by a quarter.
+//
+// So it lies only where between asks for it, and where no node lies between the
+// cuts: of two nodes.
+func places(n int, cutLow, cutHigh float64, between bool) (low, high place) {
+	below, above := float64(n-1)*max(cutLow, 0), float64(n-1)*max(cutHigh, 0)
+	const rounding = 1e-9 // 20 x 0.05 is one node, not two
+	low.rank, high.rank = int(math.Ceil(below-rounding)), n-1-int(math.Ceil(above-rounding))
+	if !between && low.rank <= high.rank {
+		return low, high
+	}
+	return placeAt(n, below), placeAt(n, float64(n-1)-above)
+}
+
+// placeAt is the place h ranks above the smallest of n values.
+func placeAt(n int, h float64) place {
 	rank := max(min(int(h), n-2), 0)
 	return place{rank, h - float64(rank)}
 }
@@ -101,6 +128,9 @@ func placeOf(n int, p float64) place {
 // in returns the quantile of v, which it reorders.
 func (p place) in(v []float64) float64 {
 	a := selectRank(v, p.rank)
+	if p.share == 0 {
+		return a
+	}
 	b := a
 	if p.rank+1 < len(v) {
 		b = v[p.rank+1]
@@ -143,7 +173,7 @@ func (q *quantiles) pass(v []float64, low, high place) (m moments, ok bool) {
 	outside := q.all[:n]
 	over := q.sort(outside)
 	q.high.under = len(v) - over - q.high.n
-	if !q.low.holds(low.rank) || !q.high.holds(high.rank) {
+	if !q.low.holds(low) || !q.high.holds(high) {
 		return m, false
 	}
 	m.n = len(v)
@@ -193,8 +223,8 @@ func (q *quantiles) sort(outside []float64) (over int) {
 	return over
 }
 
-// holds reports whether the values of rank and rank+1 are in the band.
-func (b *band) holds(rank int) bool { return rank >= b.under && rank+1 < b.under+b.n }
+// holds reports whether the values that a quantile is made of are in the band.
+func (b *band) holds(p place) bool { return p.rank >= b.under && p.last() < b.under+b.n }
 
 // tail sums distances from zero after the cut.
 func tail(v []float64, lo, hi, zero float64) (sum, squares float64) {

@@ -81,7 +81,7 @@ func (p *Pipeline) population(s int, known uint8) (st stat) {
 	if p.counted < len(v) || known&(1<<s) == 0 {
 		v = p.gather(v)
 	}
-	st.moments = p.pools[s].add(p.quantiles[s].take(v, p.set.CutLow, p.set.CutHigh))
+	st.moments = p.pools[s].add(p.quantiles[s].take(v, p.set.CutLow, p.set.CutHigh, p.set.CutOwn))
 	if st.n == 0 {
 		return st
 	}

@@ -73,55 +73,6 @@ func TestSigmaFloorKeepsNoiseSmall(t *testing.T) {
 	}
 }
 
-// TestOneNodeMovesTheOthersByTheMeanOnly states what one node's change does to
-// the others: it moves their mean, at most to the quantile of the cut, so
-// |dz| <= (q95 - mean)/(n sigma) per signal, however far the node goes. A softmax
-// share would move by the change of the whole sum.
-func TestOneNodeMovesTheOthersByTheMeanOnly(t *testing.T) {
-	const n = 64
-	change := func(set Settings) (own, others float64) {
-		p, nodes := even(t, n, set)
-		r := rand.New(rand.NewPCG(4, 4))
-		for _, node := range nodes {
-			s := usual(time.Second)
-			s.CPU *= 1 + 0.01*r.NormFloat64()
-			p.Put(node, s)
-		}
-		p.Step(time.Second)
-		var before [n]float64
-		for i, node := range nodes {
-			before[i] = p.Weight(node)
-		}
-		s := usual(2 * time.Second)
-		s.CPU = 100
-		p.Put(nodes[7], s)
-		p.Step(2 * time.Second)
-		for i, node := range nodes {
-			d := math.Abs(p.Weight(node)/before[i] - 1)
-			if i == 7 {
-				own = d
-			} else {
-				others = max(others, d)
-			}
-		}
-		return own, others
-	}
-	cpu := Settings{Tau: Off}
-	cpu.Signals[CPU].Weight = 1
-	own, others := change(cpu)
-	if own < 0.7 || others > 0.01 {
-		t.Errorf("a node that goes to its limit: its weight moves by %.1f %%, others by %.2f %%; want much, and less than 1 %%", 100*own, 100*others)
-	}
-	// What a share would do: those of the others grow by what this one gives up.
-	if share := own / n; share < others {
-		t.Errorf("as shares the others would move by %.2f %%, as weights by %.2f %%", 100*share, 100*others)
-	}
-	cpu.CutLow, cpu.CutHigh = Off, Off
-	if _, uncut := change(cpu); uncut < 5*others {
-		t.Errorf("without the cut the others move by %.2f %%, with it by %.2f %%: the cut has nothing to do", 100*uncut, 100*others)
-	}
-}
-
 // TestCutOwnHidesTheOnlyOne: a joiner is the lowest of 64; cut to the quantile
 // it looks like the fourth lowest.
 func TestCutOwnHidesTheOnlyOne(t *testing.T) {
@@ -207,41 +158,6 @@ func TestNobodyIsKnown(t *testing.T) {
 		if p.Status(n) != Expired || p.Weight(n) != 1 {
 			t.Errorf("%v with %v, want expired with 1", p.Status(n), p.Weight(n))
 		}
-	}
-}
-
-func TestJoinCap(t *testing.T) {
-	p, nodes := even(t, 19, Settings{})
-	n, err := p.Add(0, "new", 3)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if w := p.Weight(n); w != 3 {
-		t.Errorf("at once a joiner has %v, want the mean, 3 x 1", w)
-	}
-	at := func(now time.Duration) float64 {
-		for _, m := range nodes {
-			p.Put(m, usual(now))
-		}
-		p.Put(n, Sample{At: now})
-		p.Step(now)
-		return p.Weight(n)
-	}
-	if w := at(9 * time.Second); p.Status(n) != Blackout || math.Abs(w-3) > 1e-9 {
-		t.Errorf("%v in the blackout with %v, want 3", p.Status(n), w)
-	}
-	w := at(10 * time.Second)
-	sum := 0.0
-	for _, m := range nodes {
-		sum += p.Weight(m)
-	}
-	// Its share of what is placed is bounded by twice its share of capacity.
-	if share, fair := w/(w+sum), 3.0/22; share > 2*fair || share < 1.4*fair {
-		t.Errorf("a joiner gets %.3f of what is placed, its capacity is %.3f of all", share, fair)
-	}
-	var e Explanation
-	if p.Explain(n, &e); e.Bound != AtJoinCap {
-		t.Errorf("bounded by %q, want by the join cap: %v", e.Bound, &e)
 	}
 }
 

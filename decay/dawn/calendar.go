@@ -212,10 +212,10 @@ func (n *Night) Clear() time.Time {
 // Night returns the night of a date. It is the same on every node, whatever its
 // clock says. ok is false if no window opens then.
 func (c *Calendar) Night(d Date) (n Night, ok bool) {
-	if !d.Valid() {
-		return Night{}, false
-	}
 	n = Night{Date: d, Environment: c.Environment}
+	if !d.Valid() || c.Zone == nil {
+		return n, false
+	}
 	from, to := d.bounds(c.Zone)
 	for i := range c.Windows {
 		w := &c.Windows[i]
@@ -236,7 +236,7 @@ const Grace = 24 * time.Hour
 // its timer fires.
 func (c *Calendar) Due(now time.Time) []Night {
 	var due []Night
-	if !inRange(now) {
+	if !inRange(now) || c.Zone == nil {
 		return nil
 	}
 	last := DateOf(now.Add(maxRamp+Notice), c.Zone)
@@ -259,7 +259,7 @@ func (c *Calendar) Due(now time.Time) []Night {
 // Next returns the night that fires first after now, for the timer. ok is false
 // if none does.
 func (c *Calendar) Next(now time.Time) (next Night, ok bool) {
-	if !inRange(now) {
+	if !inRange(now) || c.Zone == nil {
 		return Night{}, false
 	}
 	for i := range c.Windows {

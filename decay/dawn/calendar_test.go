@@ -237,3 +237,15 @@ func TestCalendarErrors(t *testing.T) {
 		t.Errorf("not all at once: %v", err)
 	}
 }
+
+// TestNoZone: a calendar that was not validated has no nights.
+func TestNoZone(t *testing.T) {
+	c := testCalendar(t, "UTC")
+	c.Zone = nil
+	now := time.Date(2026, 3, 14, 2, 0, 0, 0, time.UTC)
+	_, night := c.Night(20260314)
+	_, next := c.Next(now)
+	if due := c.Due(now); night || next || due != nil {
+		t.Error(night, next, due)
+	}
+}

@@ -149,8 +149,9 @@ func TestParseErrors(t *testing.T) {
 		{"", "", 0, "it is empty; write 5 fields"},
 		{"0 2 * *", "", 0, "it has 4 fields; write 5 fields"},
 		{"0 0 2 * * * *", "", 0, "it has 7 fields"},
-		{"TZ=Europe/Berlin 0 2 * * * *", "", 0, "the zone is a setting of its own"},
-		{"CRON_TZ=UTC @daily", "", 0, "the zone is a setting of its own"},
+		{"TZ=Europe/Berlin 0 2 * * *", "zone", 1, "the zone is a setting of its own"},
+		{"TZ=Europe/Berlin 0 2 * * * *", "zone", 1, "the zone is a setting of its own"},
+		{"CRON_TZ=UTC @daily", "zone", 1, "the zone is a setting of its own"},
 		{"@reboot", "macro", 1, "does not open when a node starts"},
 		{"@every 5m", "macro", 1, "an interval has no time of day"},
 		{" @dayly", "macro", 2, "there is no such macro; write @yearly"},
@@ -274,4 +275,12 @@ func TestOracle(t *testing.T) {
 			at = got
 		}
 	})
+}
+
+// TestParseTrims: a spec that is read from a file ends with a newline.
+func TestParseTrims(t *testing.T) {
+	s, err := Parse("0 2 * * * \r\n", nil)
+	if err != nil || s.String() != "0 2 * * *" {
+		t.Errorf("%q, %v", s, err)
+	}
 }

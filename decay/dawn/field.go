@@ -72,8 +72,13 @@ func Parse(spec string, loc *time.Location) (Spec, error) {
 	if len(spec) > maxSpec {
 		return Spec{}, &SpecError{Spec: spec[:32] + "...", Why: fmt.Sprintf("%d bytes are more than %d", len(spec), maxSpec), Write: writeForms}
 	}
+	spec = strings.TrimRight(spec, " \t\r\n") // files end with a newline
 	s := Spec{text: spec, loc: loc}
 	words := split(spec)
+	if len(words) > 0 && strings.Contains(words[0].text, "TZ=") {
+		// With the zone in front 5 fields look like 6.
+		return Spec{}, &SpecError{Spec: spec, Field: "zone", Column: 1, Part: words[0].text, Why: "the zone is a setting of its own", Write: "the fields only, and the zone in its setting"}
+	}
 	if len(words) == 1 && strings.HasPrefix(words[0].text, "@") {
 		fields, known := macros[strings.ToLower(words[0].text)]
 		if !known {
@@ -138,10 +143,7 @@ func wrongCount(spec string, words []word) error {
 		e.Why = "it is empty"
 		return e
 	}
-	switch first := words[0].text; {
-	case strings.Contains(first, "TZ="):
-		e.Why, e.Write = "the zone is a setting of its own", "the fields only, and the zone in its setting"
-	case strings.HasPrefix(strings.ToLower(first), "@every"):
+	if first := words[0].text; strings.HasPrefix(strings.ToLower(first), "@every") {
 		return unknownMacro(spec, first)
 	}
 	return e

@@ -3,6 +3,9 @@ package dawn
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"unicode/utf8"
 )
 
 // Node is what a group is chosen by.
@@ -38,17 +41,22 @@ func (g *Group) Validate() error {
 	}
 	for _, list := range [][]string{g.IDs, g.Zones} {
 		for _, p := range list {
-			if p == "" || len(p) > maxGlob {
-				return fmt.Errorf("a pattern of %d bytes; 1 to %d are allowed", len(p), maxGlob)
+			if p == "" || len(p) > maxGlob || !utf8.ValidString(p) {
+				return fmt.Errorf("pattern %.32q has %d bytes; 1 to %d of UTF-8 are allowed", p, len(p), maxGlob)
 			}
 		}
 	}
 	for k, p := range g.Labels {
-		if k == "" || len(k) > maxGlob || len(p) > maxGlob {
-			return fmt.Errorf("label %.32q: name and pattern have at most %d bytes, the name at least 1", k, maxGlob)
+		if k == "" || len(k) > maxGlob || len(p) > maxGlob || !utf8.ValidString(k) || !utf8.ValidString(p) {
+			return fmt.Errorf("label %.32q: name and pattern have at most %d bytes of UTF-8, the name at least 1", k, maxGlob)
 		}
 	}
 	return nil
+}
+
+// equal reports whether the groups are written alike.
+func (g *Group) equal(o *Group) bool {
+	return slices.Equal(g.IDs, o.IDs) && slices.Equal(g.Zones, o.Zones) && maps.Equal(g.Labels, o.Labels)
 }
 
 // Matches reports whether the node belongs to the group. No node belongs to an

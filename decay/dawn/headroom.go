@@ -17,13 +17,14 @@ type Load struct {
 // Limits say when a fall may begin.
 type Limits struct {
 	MaxUse    float64       // share of its capacity that a node may be asked to carry, in (0, 1]
-	Spare     int           // nodes of the rest that may fail on top, the largest ones: n - Spare
-	Retry     time.Duration // by how much a fall is postponed, 2 x Notice to 24 h
+	Spare     int           // nodes of the rest that may fail on top, the largest ones: n - Spare; a cluster of two nodes needs 0
+	Retry     time.Duration // by how much a fall is postponed, from its Begin or from now if that is later; 2 x Notice to 24 h
 	Postpones int           // how often at most, 0 to 100; then the opening is skipped
 }
 
 // DefaultLimits keep one node in hand and a fifth of the others, and try for an
-// hour.
+// hour. They need three nodes: of two, one is in the group and the other is the
+// one in hand, so nothing ever goes. Two nodes want Spare 0.
 var DefaultLimits = Limits{MaxUse: 0.8, Spare: 1, Retry: 10 * time.Minute, Postpones: 6}
 
 // Validate reports what is wrong with the limits.
@@ -64,6 +65,7 @@ type Decision struct {
 	Verdict Verdict
 	Until   time.Time // Postpone: when the fall is to begin instead
 	Reason  string    // in words, for operators
+	Late    bool      // Skip: because of the time
 
 	Need float64 // load of the whole cluster, which the rest will have to carry
 	Have float64 // what the rest may carry with its Spare largest nodes gone
@@ -122,7 +124,7 @@ func (d *Decision) decide(o *Opening, group, postponed int, unknown string, now 
 	short := ""
 	switch {
 	case now.After(o.Last()):
-		d.Verdict = Skip
+		d.Verdict, d.Late = Skip, true
 		d.Reason = fmt.Sprintf("too late: the floor would be reached after the maintenance ends at %s", clock(o.End))
 		return
 	case group+d.Rest == 0:
@@ -134,7 +136,7 @@ func (d *Decision) decide(o *Opening, group, postponed int, unknown string, now 
 		d.Verdict, d.Reason = Skip, "no node is left to take the load"
 		return
 	case unknown != "":
-		short = fmt.Sprintf("neither load nor capacity of node %q is known", unknown)
+		short = fmt.Sprintf("neither load nor capacity of node %.64q is known", unknown)
 	case d.Need <= d.Have && !math.IsInf(d.Have, 0):
 		d.Verdict = Go
 		d.Reason = fmt.Sprintf("the rest (%d nodes) may carry %.6g with %d of them gone, %.6g is there", d.Rest, d.Have, lim.Spare, d.Need)
@@ -142,12 +144,17 @@ func (d *Decision) decide(o *Opening, group, postponed int, unknown string, now 
 	default:
 		short = fmt.Sprintf("the rest (%d nodes) may carry %.6g with %d of them gone, but %.6g is there", d.Rest, d.Have, lim.Spare, d.Need)
 	}
-	again := now.Add(lim.Retry)
+	again := o.Begin // a fall is decided Notice ahead of it
+	if now.After(again) {
+		again = now
+	}
+	again = again.Add(lim.Retry)
 	switch {
 	case postponed >= lim.Postpones:
 		d.Verdict, d.Reason = Skip, fmt.Sprintf("postponed %d times, and still: %s", postponed, short)
 	case again.After(o.Last()):
-		d.Verdict, d.Reason = Skip, fmt.Sprintf("at %s it would be too late: %s", clock(again), short)
+		d.Verdict, d.Late = Skip, true
+		d.Reason = fmt.Sprintf("at %s it would be too late: %s", clock(again), short)
 	default:
 		d.Verdict, d.Until = Postpone, again
 		d.Reason = fmt.Sprintf("until %s (%d of %d): %s", clock(again), postponed+1, lim.Postpones, short)

@@ -29,6 +29,9 @@ func TestHeadroom(t *testing.T) {
 	}{
 		{"room: 80 of one node when the other has failed", three(30, 30, 20), nil, 0, at, nil, Go, "the rest (2 nodes) may carry 80 with 1 of them gone, 80 is there"},
 		{"one too many", three(30, 30, 21), nil, 0, at, nil, Postpone, "until 01:40:00 UTC (1 of 6): the rest (2 nodes) may carry 80 with 1 of them gone, but 81 is there"},
+		{"decided ahead of the fall", three(30, 30, 21), nil, 0, at.Add(-Notice), nil, Postpone, "until 01:40:00 UTC (1 of 6)"},
+		{"two nodes, one of them in hand", three(1, 1, 1)[:2], nil, 0, at, nil, Postpone, "may carry 0 with 1"},
+		{"two nodes, none in hand", three(1, 1, 1)[:2], nil, 0, at, func(l *Limits) { l.Spare = 0 }, Go, "may carry 80"},
 		{"no node in hand asked for", three(60, 60, 40), nil, 0, at, func(l *Limits) { l.Spare = 0 }, Go, "may carry 160"},
 		{"the spare one is the largest", append(three(10, 10, 10), Load{Node{ID: "d"}, 120, 1000}), nil, 0, at, nil, Go, "may carry 160 with 1"},
 		{"two in hand", append(three(10, 10, 10), Load{Node{ID: "d"}, 120, 1000}), nil, 0, at, func(l *Limits) { l.Spare = 2 }, Postpone, "may carry 80 with 2"},
@@ -64,10 +67,11 @@ func TestHeadroom(t *testing.T) {
 				test.lim(&lim)
 			}
 			d := Headroom(&o, others, test.postponed, test.loads, test.now, lim)
-			if d.Verdict != test.verdict || !strings.Contains(d.Reason, test.want) {
+			if d.Verdict != test.verdict || d.Late != strings.Contains(d.Reason, "too late") || !strings.Contains(d.Reason, test.want) {
 				t.Errorf("%v: %s", d.Verdict, d.Reason)
 			}
-			if (d.Verdict == Postpone) != d.Until.Equal(test.now.Add(lim.Retry)) || (d.Verdict != Postpone) != d.Until.IsZero() {
+			from := later(test.now, o.Begin)
+			if (d.Verdict == Postpone) != d.Until.Equal(from.Add(lim.Retry)) || (d.Verdict != Postpone) != d.Until.IsZero() {
 				t.Errorf("%v until %v", d.Verdict, d.Until)
 			}
 		})

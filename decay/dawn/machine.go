@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"math"
 	"time"
 	"unicode/utf8"
 )
@@ -92,7 +93,7 @@ func (r *Rules) Validate() error {
 // Config is who a node is and how it decides.
 type Config struct {
 	Node        string // id, valid UTF-8, 1 to 64 bytes
-	Life        uint64 // goes up with every start of the node: its incarnation
+	Life        uint64 // goes up with every start of the node: its incarnation, below 2^32
 	Environment string // of the cluster that the node is in, read from the cluster
 	Rules       Rules
 	Limits      Limits
@@ -102,6 +103,9 @@ type Config struct {
 func (c *Config) Validate() error {
 	if c.Node == "" || len(c.Node) > maxID || !utf8.ValidString(c.Node) {
 		return fmt.Errorf("node id %.64q: 1 to %d bytes of UTF-8 are needed", c.Node, maxID)
+	}
+	if c.Life > math.MaxUint32 {
+		return fmt.Errorf("life %d: a number below 2^32 is needed, it is the upper half of Seq", c.Life)
 	}
 	return errors.Join(c.Rules.Validate(), c.Limits.Validate())
 }

@@ -390,6 +390,7 @@ func TestMachineErrors(t *testing.T) {
 		"no id":         func(c *Config, _ *Night) { c.Node = "" },
 		"not UTF-8":     func(c *Config, _ *Night) { c.Node = "\xff" },
 		"long id":       func(c *Config, _ *Night) { c.Node = strings.Repeat("n", 65) },
+		"life":          func(c *Config, _ *Night) { c.Life = 1<<32 + 1 },
 		"hold":          func(c *Config, _ *Night) { c.Rules.Hold = Alive },
 		"short hold":    func(c *Config, _ *Night) { c.Rules.Hold = time.Second },
 		"poll":          func(c *Config, _ *Night) { c.Rules.Poll = 0 },

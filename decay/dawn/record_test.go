@@ -85,6 +85,8 @@ func TestCodecErrors(t *testing.T) {
 		is             error
 	}{
 		{"newer", `"version":1`, `"version":2`, ErrNewer},
+		{"version 0", `"version":1`, `"version":0`, ErrRecord},
+		{"version below", `"version":1`, `"version":-3`, ErrRecord},
 		{"date", "20260314", "20260230", ErrRecord},
 		{"environment", "production", "", ErrRecord},
 		{"step", `"step":2`, `"step":0`, ErrRecord},

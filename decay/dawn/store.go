@@ -127,6 +127,9 @@ func DecodeRecord(b []byte) (Record, error) {
 	if err := json.Unmarshal(b, &head); err != nil {
 		return Record{}, fmt.Errorf("%w: %w", ErrRecord, err)
 	}
+	if head.Version < 1 {
+		return Record{}, fmt.Errorf("%w: version %d", ErrRecord, head.Version)
+	}
 	if head.Version > recordVersion {
 		return Record{}, fmt.Errorf("%w (%d, this is %d)", ErrNewer, head.Version, recordVersion)
 	}
