@@ -123,13 +123,14 @@ type sampleFacts struct {
 	// effective is the number of ids of equal load that scatter as much as the loads
 	// do.
 	effective float64
+	lumps     lumps
 }
 
 func (c *Counter) facts(hot []hotID) (f sampleFacts) {
 	scale := float64(uint64(1) << c.ids.level)
 	f.inUse = float64(c.ids.n)
 	f.ids = f.inUse * scale
-	lines, squares := 0.0, 0.0
+	lines, squares, cubes := 0.0, 0.0, 0.0
 	for i, hash := range c.ids.keys {
 		if hash == 0 {
 			continue
@@ -140,17 +141,21 @@ func (c *Counter) facts(hot []hotID) (f sampleFacts) {
 			known = known || hot[j].hash == hash
 		}
 		if !known {
-			squares += scale * c.ids.load[i] * c.ids.load[i]
+			load := c.ids.load[i]
+			squares += scale * load * load
+			cubes += scale * load * load * load
 		}
 	}
 	for _, h := range hot {
 		squares += h.load * h.load
+		cubes += h.load * h.load * h.load
 	}
 	if lines > 0 {
 		f.repeats = 1 - f.inUse/lines
 	}
 	if squares > 0 {
 		f.effective = c.load * c.load / squares
+		f.lumps = lumps(max(cubes*c.load/(squares*squares), 1))
 	}
 	return f
 }

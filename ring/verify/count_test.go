@@ -252,6 +252,9 @@ func TestEdges(t *testing.T) {
 		if report.Verdict == Bad && name != "idle" && name != "largest count" && report.Placements[0].Slots.IDs != nil && report.Placements[0].Slots.IDs.Chi.Verdict != OK {
 			t.Errorf("%s: %v", name, report.Verdict)
 		}
+		if (report.Verdict == Info) != (len(tt.ids) == 0) {
+			t.Errorf("%s: %v", name, report.Verdict)
+		}
 		if notes := strings.Join(report.Notes, "\n"); !strings.Contains(notes, tt.note) {
 			t.Errorf("%s: notes %q, want %q", name, notes, tt.note)
 		}

@@ -28,8 +28,8 @@
 // its expected value: from Poisson counts for entropy and for the largest and the
 // smallest cell, exactly for chi-square, which with few ids a cell counts pairs and
 // is Poisson distributed rather than chi-square (see the comments on chance,
-// equalCells and shortChance). A verdict is look where a perfect hash gives as much
-// once in 1,000 times, and bad where it does once in a million times, but never
+// equalCells, shortChance and lumps). A verdict is look where a perfect hash gives as
+// much once in 1,000 times, and bad where it does once in a million times, but never
 // where the deviation is too small to matter.
 //
 // # Ids and load
@@ -39,6 +39,9 @@
 // n = (sum of loads)^2 / (sum of squares) of them, and so it is compared (Kish,
 // Survey Sampling, 1965). Beyond a million and a half ids (Options.MostIDs) the figures of
 // ids are those of a sample, chosen by hash; the figures of load are always of all.
+// How far chance reaches also depends on how unlike the loads are (see lumps). With few ids
+// a node much is chance, and is said to be; but an id that by itself is half of
+// what a node carries is bad however many there are: no hash can do anything about it.
 //
 // Hot ids come from a count-min sketch, hot prefixes from a tree of those with many
 // lines or much load. With a good hash of the whole id a hot prefix harms nothing:

@@ -150,7 +150,7 @@ func TestNodesAgainstSimulation(t *testing.T) {
 	var s *Spread
 	chi := 0
 	for range rounds {
-		c := cells{make([]float64, len(share)), share, target, n}
+		c := cells{counts: make([]float64, len(share)), share: share, target: target, effective: n}
 		for range n {
 			v, i := r.Float64(), 0
 			for v > share[i] && i < 4 {

@@ -31,7 +31,7 @@ type Report struct {
 	Placements  []PlacementReport `json:"placements"`
 	Notes       []string          `json:"notes"` // what limits the figures
 	// Verdict is the worst of the ids' own figures and of the first placement's: the
-	// others are there for comparison.
+	// others are there for comparison. Without ids it is Info.
 	Verdict Verdict `json:"verdict"`
 }
 
@@ -114,14 +114,18 @@ func (c *Counter) Report() *Report {
 	f := c.facts(hot)
 	r := &Report{Lines: c.lines, Load: c.load, IDs: f.ids, SampleOneIn: 1 << c.ids.level, CommonPrefix: printable(c.prefixes.text(c.prefixes.longest(0))),
 		HotIDs: []HotID{}, HotPrefixes: []Prefix{}, Notes: []string{}}
-	r.Duplicates.Value = f.repeats
-	r.Duplicates.judge(0.001, 0, duplicatesOK, duplicatesSay, "")
+	if r.Duplicates.Value = f.repeats; c.lines > 0 {
+		r.Duplicates.judge(0.001, 0, duplicatesOK, duplicatesSay, "")
+	}
 	for _, p := range c.placements {
 		r.Placements = append(r.Placements, c.placement(p, f))
 	}
+	c.notes(r, f)
+	if c.lines == 0 {
+		return r // no verdict
+	}
 	c.hotIDs(r, hot, f)
 	c.hotPrefixes(r, hot)
-	c.notes(r, f)
 	r.own(func(_ string, m *Measure) { r.Verdict = max(r.Verdict, m.Verdict) })
 	r.Verdict = max(r.Verdict, r.Placements[0].Verdict)
 	return r
@@ -147,9 +151,9 @@ func (c *Counter) placement(p *placed, f sampleFacts) (r PlacementReport) {
 		for i, n := range p.Nodes {
 			share[i], target[i] = n.Share, n.Target
 		}
-		r.Nodes = &Views{IDs: (&cells{nodes, share, target, f.inUse}).spread(nodeLimits)}
+		r.Nodes = &Views{IDs: (&cells{counts: nodes, share: share, target: target, effective: f.inUse}).spread(nodeLimits)}
 		if byLoad {
-			r.Nodes.Load = (&cells{p.nodes, share, target, f.effective}).spread(loadNodes)
+			r.Nodes.Load = (&cells{p.nodes, share, target, f.effective, f.lumps}).spread(loadNodes)
 		}
 		r.rows(p, nodes, f.inUse, c.load)
 		r.ring()

@@ -74,6 +74,7 @@ type cells struct {
 	target []float64 // what each should have; sums to 1; nil: equal
 	// effective is Spread.Effective.
 	effective float64
+	lumps     lumps // of load; 0 for ids
 }
 
 func (c *cells) shareOf(i int) float64 {

@@ -43,7 +43,11 @@ func (r *Report) WriteText(w io.Writer) error {
 	for i := range r.Placements {
 		r.Placements[i].write(b)
 	}
-	fmt.Fprintf(b, "\nverdict: %s\n", r.Verdict)
+	verdict := r.Verdict.String()
+	if r.Verdict == Info {
+		verdict = "none, there are no ids"
+	}
+	fmt.Fprintf(b, "\nverdict: %s\n", verdict)
 	for i := 1; i < len(r.Placements); i++ {
 		fmt.Fprintf(b, "for comparison, %s: %s\n", r.Placements[i].Name, r.Placements[i].Verdict)
 	}

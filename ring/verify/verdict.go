@@ -76,7 +76,7 @@ type judged uint8
 const (
 	everything  judged = iota
 	onlyChi            // and that never bad
-	onlyLargest        // ratio, against farLook and farBad as they are
+	onlyLargest        // ratio, against chance, and farLook and farBad as they are
 )
 
 // Slots are many and small: 10 % more or less in one harms nobody, but shows a
@@ -101,7 +101,12 @@ func (l limits) judge(s *Spread, c *cells) {
 	}
 	switch w := l.words; l.judged {
 	case onlyLargest:
-		s.Max.judge(l.farLook, l.farBad, w.maxOK, w.max, w.max)
+		b := c.bins()
+		look, bad, ok := max(c.lumps.limit(b, rare), l.farLook), max(c.lumps.limit(b, veryRare), l.farBad), w.maxOK
+		if s.Max.Value > l.farLook {
+			ok = fewIDsANode
+		}
+		s.Max.judge(look, bad, ok, w.max, w.max)
 	case onlyChi:
 		chi := c.chiChance(s.Chi.Freedom)
 		s.Chi.judge(max(chi.limit(rare), chi.mean+c.effective*l.unevenLook*l.unevenLook), 0, w.chiOK, w.chi, w.chi)
@@ -119,7 +124,7 @@ func (l limits) shape(s *Spread, c *cells) {
 	chi := c.chiChance(s.Chi.Freedom)
 	s.Chi.judge(max(chi.limit(rare), chi.mean+n*look), max(chi.limit(veryRare), chi.mean+n*bad), w.chiOK, w.chi, w.chi)
 	switch {
-	case s.Chi.Verdict == OK && s.Chi.P > 1-veryRare:
+	case s.Chi.Verdict == OK && s.Chi.P > 1-veryRare && s.Chi.Freedom > 0:
 		s.Chi.Says = tooEven
 	case s.Chi.Verdict == OK && s.Chi.P < rare:
 		s.Chi.Says = tooLittle
@@ -146,7 +151,7 @@ func (c *cells) squareChance() chance {
 		x := c.chiChance(len(c.counts) - 1)
 		return chance{mean: x.mean / n, sd: x.sd / n, skew: x.skew, grain: x.grain / n}
 	}
-	out, k := chance{}, 0.0
+	mean, variance, third, k := 0.0, 0.0, 0.0, 0.0
 	for i := range c.counts {
 		t := c.targetOf(i) * n
 		if t <= 0 {
@@ -154,9 +159,15 @@ func (c *cells) squareChance() chance {
 		}
 		m := c.shareOf(i) * n
 		d := m - t
-		out.mean += (m*(1-c.shareOf(i)) + d*d) / (t * t)
-		out.sd += (2*m*m + m + 4*d*d*m + 4*d*m) / (t * t * t * t)
+		t2 := t * t
+		mean += (m*(1-c.shareOf(i)) + d*d) / t2
+		// Of (count - t)^2, where the count is Poisson distributed.
+		variance += m * (2*m + 1 + 4*d*d + 4*d) / (t2 * t2)
+		third += m * (8*m*m + 22*m + 1 + 6*d*(8*m+1) + 12*d*d*(2*m+1) + 8*d*d*d) / (t2 * t2 * t2)
 		k++
 	}
-	return chance{mean: out.mean / k, sd: math.Sqrt(max(out.sd, 0)) / k, skew: math.Sqrt(8 / k)}
+	if variance <= 0 {
+		return chance{mean: mean / k}
+	}
+	return chance{mean: mean / k, sd: math.Sqrt(variance) / k, skew: max(third/(variance*math.Sqrt(variance)), 0)}
 }

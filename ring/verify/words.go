@@ -43,8 +43,10 @@ var loadWords = words{
 
 // Sentences for what is not about cells.
 const (
-	tooEven   = "They are spread more evenly than chance does it: the hash keeps the order of ids that are numbered. It does no harm here."
-	tooLittle = "Chance does not explain all of it, but what is left is too little to matter."
+	tooEven = "They are spread more evenly than chance does it: the hash keeps the order of ids that are numbered. It does no harm here."
+	// fewIDsANode is where load over nodes is uneven, but would be by chance.
+	fewIDsANode = "One node carries more load than its weight says, but with so few ids a node, or so few that have most of the load, chance makes that of any hash: there is too little to tell."
+	tooLittle   = "Chance does not explain all of it, but what is left is too little to matter."
 
 	ringMaxOK   = "No node's share of the ring is much above what its weight asks for."
 	ringMax     = "A node's share of the ring is above what its weight asks for, whatever the ids: build the ring calibrated, or with more points a unit of weight."
