@@ -6,25 +6,32 @@ import (
 	"fmt"
 	"slices"
 	"time"
+	"unicode/utf8"
 )
 
 // Window is a maintenance that comes back (Cron) or happens once (Start).
 type Window struct {
-	ID       string        // unique in the calendar, 1 to 64 bytes
-	Cron     Spec          // opens at each firing; its zone may differ from the calendar's
-	Start    time.Time     // opens once, if Cron is the zero value
-	Duration time.Duration // elapsed time, 1 s to 72 h, also on days of 23 or 25 hours
-	Nodes    Group         // which nodes are concerned
-	Curve    Curve         // the zero value is the calendar's
+	ID    string    // unique in the calendar, 1 to 64 bytes
+	Cron  Spec      // opens at each firing; its zone may differ from the calendar's
+	Start time.Time // opens once, if Cron is the zero value
+	Nodes Group     // which nodes are concerned
+	Curve Curve     // the zero value is the calendar's
+
+	// How long it lasts is one of the two. They differ on days of 23 and 25 hours:
+	// in the night of 25 hours 02:00 with 2 h in Berlin ends at 03:00, for two hours
+	// are two hours, and 02:00 until 04:00 takes three.
+	Duration time.Duration // elapsed time, 1 s to 72 h
+	Until    Clock         // the next time that the clocks show it: in the zone of Cron, or the calendar's
 }
 
-// Bounds of a calendar. A night of maxPerDay openings is a record of about 100
-// KB; etcd takes 1.5 MB.
+// Bounds of a calendar.
 const (
 	minDuration = time.Second
 	maxDuration = 72 * time.Hour
 	maxID       = 64
+	maxUntil    = 50 * time.Hour // until the clocks show a time: a day, and one that is repeated
 	maxPerDay   = 256
+	maxNight    = maxRecord / 2 // bytes of a record with all openings of a night; windows that are added meanwhile need room too
 	maxRange    = 400 * 24 * time.Hour
 )
 
@@ -48,8 +55,8 @@ type Calendar struct {
 // Validate reports everything that is wrong, one line each.
 func (c *Calendar) Validate() error {
 	var errs []error
-	if c.Environment == "" {
-		errs = append(errs, errors.New("the calendar names no environment; write the one whose nodes it is for"))
+	if c.Environment == "" || len(c.Environment) > maxID || !utf8.ValidString(c.Environment) {
+		errs = append(errs, fmt.Errorf("the calendar names no environment of 1 to %d bytes of UTF-8; write the one whose nodes it is for", maxID))
 	}
 	if c.Zone == nil || c.Zone == time.Local {
 		errs = append(errs, errors.New(`the calendar names no time zone; write one such as "Europe/Berlin" or "UTC"`))
@@ -58,7 +65,7 @@ func (c *Calendar) Validate() error {
 		errs = append(errs, err)
 	}
 	seen := make(map[string]bool, len(c.Windows))
-	perDay := 0
+	perDay, night := 0, newPlan()
 	for i := range c.Windows {
 		w := &c.Windows[i]
 		if err := c.validate(w); err != nil {
@@ -68,7 +75,12 @@ func (c *Calendar) Validate() error {
 			errs = append(errs, fmt.Errorf("window %q: there are two of this id", w.ID))
 		}
 		seen[w.ID] = true
-		perDay += max(1, w.Cron.perDay())
+		perDay += w.perDay()
+		o := c.opening(w, longestTime)
+		night.add(&o, w.perDay())
+	}
+	if night.size > maxNight {
+		errs = append(errs, fmt.Errorf("the record of a night in which all windows open has %d bytes, more than %d; write globs instead of node ids", night.size, maxNight))
 	}
 	if perDay > maxPerDay {
 		errs = append(errs, fmt.Errorf("the windows can open %d times a day, more than %d", perDay, maxPerDay))
@@ -79,8 +91,8 @@ func (c *Calendar) Validate() error {
 func (c *Calendar) validate(w *Window) error {
 	cron := w.Cron.loc != nil
 	switch {
-	case w.ID == "" || len(w.ID) > maxID:
-		return fmt.Errorf("an id has 1 to %d bytes", maxID)
+	case w.ID == "" || len(w.ID) > maxID || !utf8.ValidString(w.ID):
+		return fmt.Errorf("an id has 1 to %d bytes of UTF-8", maxID)
 	case cron && !w.Start.IsZero():
 		return errors.New("it has a cron spec and a start; write one of the two")
 	case cron && w.Cron.loc == time.Local:
@@ -89,7 +101,11 @@ func (c *Calendar) validate(w *Window) error {
 		return errors.New("it never opens; write a cron spec or a start")
 	case !cron && !inRange(w.Start):
 		return errors.New("it starts outside the years 1 to 9999")
-	case w.Duration < minDuration || w.Duration > maxDuration:
+	case w.Until != 0 && w.Duration != 0:
+		return errors.New("it has a duration and an end; write one of the two")
+	case w.Until < 0 || w.Until > lastClock:
+		return errors.New("its end is not in 00:00:00 to 23:59:59")
+	case w.Until == 0 && (w.Duration < minDuration || w.Duration > maxDuration):
 		return fmt.Errorf("duration %v is not in %v to %v", w.Duration, minDuration, maxDuration)
 	}
 	if err := w.Nodes.Validate(); err != nil {
@@ -111,9 +127,46 @@ func (c *Calendar) opening(w *Window, start time.Time) Opening {
 	curve := c.curve(w)
 	return Opening{
 		Window: w.ID, Nodes: w.Nodes, Curve: curve,
-		Start: start, End: start.Add(w.Duration), Begin: start.Add(-curve.Lead),
+		Start: start, End: w.end(start, c.Zone), Begin: start.Add(-curve.Lead),
 	}
 }
+
+// end is when the opening at start ends. An end that the zone skips is at the
+// change, one that it repeats is the last of them: nobody's weight comes back
+// before the clocks have passed it for good. Where the zone skips all of an
+// opening, a second is left of it.
+func (w *Window) end(start time.Time, loc *time.Location) time.Time {
+	if w.Until == 0 {
+		return start.Add(w.Duration)
+	}
+	var from wall
+	if w.Cron.loc != nil {
+		loc = w.Cron.loc
+		from, _ = w.Cron.nextWall(unseen(start.Add(-1), loc)) // as it is in the spec, also if skipped
+	} else {
+		_, offset := start.In(loc).Zone()
+		from = wall(start.Unix() + int64(offset))
+	}
+	end := last(w.Until.after(from), loc)
+	if end.Before(start.Add(minDuration)) {
+		return start.Add(minDuration)
+	}
+	if most := start.Add(maxUntil); end.After(most) {
+		return most
+	}
+	return end
+}
+
+// longest is a bound on how long an opening lasts.
+func (w *Window) longest() time.Duration {
+	if w.Until != 0 {
+		return maxUntil
+	}
+	return w.Duration
+}
+
+// perDay is a bound on how often it opens on a day, but for a change of the zone.
+func (w *Window) perDay() int { return max(1, w.Cron.perDay()) }
 
 // next returns the first time that the window opens at or after t, the zero time
 // if it does not.
@@ -137,8 +190,10 @@ func (c *Calendar) Openings(from, to time.Time) ([]Opening, error) {
 	var all []Opening
 	for i := range c.Windows {
 		w := &c.Windows[i]
-		for t := w.next(from.Add(1 - w.Duration)); !t.IsZero() && t.Before(to); t = w.next(t.Add(1)) {
-			all = append(all, c.opening(w, t))
+		for t := w.next(from.Add(1 - w.longest())); !t.IsZero() && t.Before(to); t = w.next(t.Add(1)) {
+			if o := c.opening(w, t); o.End.After(from) {
+				all = append(all, o)
+			}
 		}
 	}
 	sortOpenings(all)
@@ -166,7 +221,7 @@ func (c *Calendar) Factor(t time.Time, n *Node) float64 {
 		}
 		curve := c.curve(w)
 		// All that have begun to fall and are not back yet.
-		for s := w.next(t.Add(-w.Duration - curve.Recovery)); !s.IsZero() && !s.After(t.Add(curve.Lead)); s = w.next(s.Add(1)) {
+		for s := w.next(t.Add(-w.longest() - curve.Recovery)); !s.IsZero() && !s.After(t.Add(curve.Lead)); s = w.next(s.Add(1)) {
 			o := c.opening(w, s)
 			f = min(f, o.Factor(t))
 		}

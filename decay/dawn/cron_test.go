@@ -280,7 +280,7 @@ func TestOracle(t *testing.T) {
 // TestParseTrims: a spec that is read from a file ends with a newline.
 func TestParseTrims(t *testing.T) {
 	s, err := Parse("0 2 * * * \r\n", nil)
-	if err != nil || s.String() != "0 2 * * *" {
+	if err != nil || s.String() != "0 2 * * * " {
 		t.Errorf("%q, %v", s, err)
 	}
 }

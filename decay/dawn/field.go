@@ -72,7 +72,7 @@ func Parse(spec string, loc *time.Location) (Spec, error) {
 	if len(spec) > maxSpec {
 		return Spec{}, &SpecError{Spec: spec[:32] + "...", Why: fmt.Sprintf("%d bytes are more than %d", len(spec), maxSpec), Write: writeForms}
 	}
-	spec = strings.TrimRight(spec, " \t\r\n") // files end with a newline
+	spec = strings.TrimRight(spec, "\r\n") // files end with a newline
 	s := Spec{text: spec, loc: loc}
 	words := split(spec)
 	if len(words) > 0 && strings.Contains(words[0].text, "TZ=") {

@@ -33,7 +33,7 @@ func TestGroup(t *testing.T) {
 	long := strings.Repeat("x", 300)
 	for _, g := range []Group{
 		{}, {IDs: []string{""}}, {Zones: []string{long}}, {Labels: map[string]string{"": "x"}}, {Labels: map[string]string{"x": long}},
-		{IDs: make([]string, 2000)},
+		{IDs: make([]string, 2000)}, {IDs: []string{"\xff"}}, {Labels: map[string]string{"x": "\xff"}},
 	} {
 		if g.Validate() == nil {
 			t.Errorf("%.80v is valid", g)

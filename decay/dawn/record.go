@@ -186,8 +186,8 @@ func (r *Record) Validate() error {
 	if !r.Date.Valid() || r.Environment == "" || r.Holder == "" || r.Step < 1 || r.Fence < 1 {
 		return fmt.Errorf("date %v, environment %q, step %d, holder %q, fence %d: one of them is not possible", r.Date, r.Environment, r.Step, r.Holder, r.Fence)
 	}
-	if len(r.Entries) == 0 || len(r.Entries) > maxPerDay {
-		return fmt.Errorf("%d openings; 1 to %d are possible", len(r.Entries), maxPerDay)
+	if len(r.Entries) == 0 || len(r.Entries) > maxEntries {
+		return fmt.Errorf("%d openings; 1 to %d are possible", len(r.Entries), maxEntries)
 	}
 	for i := range r.Entries {
 		e := &r.Entries[i]
@@ -200,3 +200,7 @@ func (r *Record) Validate() error {
 	}
 	return nil
 }
+
+// maxEntries bounds the openings of a record: those of a night, and of windows
+// that are added while it goes on.
+const maxEntries = 2 * maxPerDay

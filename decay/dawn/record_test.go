@@ -21,7 +21,7 @@ func genRecord(t *rapid.T) Record {
 			Opening: genOpening(t), Stage: Stage(rapid.IntRange(0, int(Skipped)).Draw(t, "stage")),
 			Postponed: rapid.IntRange(0, 9).Draw(t, "postponed"), Reason: rapid.String().Draw(t, "reason"),
 		}
-		e.Nodes = Group{IDs: []string{"*"}, Labels: map[string]string{"rack": "r?"}}
+		e.Nodes = Group{IDs: []string{"*"}, Labels: map[string]string{"rack": rapid.SampledFrom([]string{"r?", "s?"}).Draw(t, "rack")}}
 		r.Entries = append(r.Entries, e)
 	}
 	return r
@@ -55,9 +55,9 @@ func TestCodec(t *testing.T) {
 
 // goldenRecord is what stands in the store: what is written is still read when
 // the code has changed.
-const goldenRecord = `{"version":1,"date":"20260314","environment":"production","step":2,"holder":"n1","life":7,"fence":41,"openings":[` +
+const goldenRecord = `{"version":1,"date":"20260314","environment":"production","step":2,"holder":"n1","life":7,"fence":41,"groups":[{"zones":["eu-*"]}],"openings":[` +
 	`{"window":"given","stage":"falling","reason":"there is room","postponed":1,"begin":"2026-03-14T01:40:00Z","start":"2026-03-14T02:00:00Z","end":"2026-03-14T04:00:00Z",` +
-	`"shape":"linear","floor":0.1,"lead":"30m0s","recovery":"15m0s","nodes":{"zones":["eu-*"]}}]}`
+	`"shape":"linear","floor":0.1,"lead":"30m0s","recovery":"15m0s","group":0}]}`
 
 func TestGoldenRecord(t *testing.T) {
 	o := given(Linear)
@@ -99,6 +99,8 @@ func TestCodecErrors(t *testing.T) {
 		{"recovery", "15m0s", "-15m0s", ErrRecord},
 		{"time", "2026-03-14T04:00:00Z", "2026-03-14T04:00:00", ErrRecord},
 		{"group", `{"zones":["eu-*"]}`, `{}`, ErrRecord},
+		{"group beyond", `"group":0`, `"group":1`, ErrRecord},
+		{"group below", `"group":0`, `"group":-1`, ErrRecord},
 		{"postponed", `"postponed":1`, `"postponed":-1`, ErrRecord},
 		{"late", "T01:40", "T03:31", ErrRecord},
 		{"no openings", `"openings":[`, `"closings":[`, ErrRecord},

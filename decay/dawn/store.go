@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -73,6 +75,7 @@ type recordJSON struct {
 	Holder      string      `json:"holder"`
 	Life        uint64      `json:"life"`
 	Fence       int64       `json:"fence"`
+	Groups      []Group     `json:"groups"` // each once, however many openings have it
 	Openings    []entryJSON `json:"openings"`
 }
 
@@ -88,7 +91,7 @@ type entryJSON struct {
 	Floor     float64   `json:"floor"`
 	Lead      string    `json:"lead"`
 	Recovery  string    `json:"recovery"`
-	Nodes     Group     `json:"nodes"`
+	Group     int       `json:"group"` // index in groups
 }
 
 // Encode returns the record as JSON: times in UTC, durations as Go writes them.
@@ -103,12 +106,11 @@ func (r *Record) Encode() ([]byte, error) {
 	}
 	for i := range r.Entries {
 		e := &r.Entries[i]
-		j.Openings = append(j.Openings, entryJSON{
-			Window: e.Window, Stage: e.Stage, Reason: e.Reason, Postponed: e.Postponed,
-			Begin: e.Begin.UTC(), Start: e.Start.UTC(), End: e.End.UTC(),
-			Shape: e.Curve.Shape, Floor: e.Curve.Floor,
-			Lead: e.Curve.Lead.String(), Recovery: e.Curve.Recovery.String(), Nodes: e.Nodes,
-		})
+		g := slices.IndexFunc(j.Groups, func(o Group) bool { return o.equal(&e.Nodes) })
+		if g < 0 {
+			g, j.Groups = len(j.Groups), append(j.Groups, e.Nodes)
+		}
+		j.Openings = append(j.Openings, e.json(g))
 	}
 	b, err := json.Marshal(j)
 	if err == nil && len(b) > maxRecord {
@@ -139,7 +141,7 @@ func DecodeRecord(b []byte) (Record, error) {
 	}
 	r := Record{Date: ParseDate(j.Date), Environment: j.Environment, Step: j.Step, Holder: j.Holder, Life: j.Life, Fence: j.Fence}
 	for i := range j.Openings {
-		e, err := j.Openings[i].entry()
+		e, err := j.Openings[i].entry(j.Groups)
 		if err != nil {
 			return Record{}, fmt.Errorf("%w: opening %d: %w", ErrRecord, i, err)
 		}
@@ -151,7 +153,19 @@ func DecodeRecord(b []byte) (Record, error) {
 	return r, nil
 }
 
-func (j *entryJSON) entry() (Entry, error) {
+func (e *Entry) json(group int) entryJSON {
+	return entryJSON{
+		Window: e.Window, Stage: e.Stage, Reason: e.Reason, Postponed: e.Postponed,
+		Begin: e.Begin.UTC(), Start: e.Start.UTC(), End: e.End.UTC(),
+		Shape: e.Curve.Shape, Floor: e.Curve.Floor,
+		Lead: e.Curve.Lead.String(), Recovery: e.Curve.Recovery.String(), Group: group,
+	}
+}
+
+func (j *entryJSON) entry(groups []Group) (Entry, error) {
+	if j.Group < 0 || j.Group >= len(groups) {
+		return Entry{}, fmt.Errorf("there is no group %d", j.Group)
+	}
 	lead, err := time.ParseDuration(j.Lead)
 	if err != nil {
 		return Entry{}, err
@@ -162,9 +176,47 @@ func (j *entryJSON) entry() (Entry, error) {
 	}
 	return Entry{
 		Opening: Opening{
-			Window: j.Window, Nodes: j.Nodes, Begin: j.Begin, Start: j.Start, End: j.End,
+			Window: j.Window, Nodes: groups[j.Group], Begin: j.Begin, Start: j.Start, End: j.End,
 			Curve: Curve{Shape: j.Shape, Floor: j.Floor, Lead: lead, Recovery: recovery},
 		},
 		Stage: j.Stage, Postponed: j.Postponed, Reason: j.Reason,
 	}, nil
+}
+
+// plan adds up how many bytes a record may come to have, whatever becomes of its
+// openings: times with all their digits, reasons of maxReason.
+type plan struct {
+	size   int
+	groups []*Group
+}
+
+// maxReason bounds a reason, in bytes.
+const maxReason = 256
+
+var (
+	longestTime = time.Date(2026, 12, 31, 23, 59, 59, 999_999_999, time.UTC)
+	longestText = strings.Repeat(`"`, maxReason) // JSON writes two bytes for one
+)
+
+func newPlan() *plan {
+	r := recordJSON{Version: recordVersion, Date: "20260314", Environment: longestText, Holder: longestText, Step: math.MaxInt, Life: math.MaxUint64, Fence: math.MaxInt64}
+	return &plan{size: jsonSize(r)}
+}
+
+// add counts an opening, times over.
+func (p *plan) add(o *Opening, times int) {
+	e := Entry{Opening: *o, Stage: Skipped, Postponed: 100, Reason: longestText}
+	e.Begin, e.Start, e.End = longestTime, longestTime, longestTime
+	p.size += times * (jsonSize(e.json(maxEntries)) + 1)
+	if !slices.ContainsFunc(p.groups, o.Nodes.equal) {
+		p.groups = append(p.groups, &o.Nodes)
+		p.size += jsonSize(o.Nodes) + 1
+	}
+}
+
+// jsonSize is how long v is as JSON, 0 for what cannot be written, which Validate
+// refuses for its own reasons.
+func jsonSize(v any) int {
+	b, _ := json.Marshal(v)
+	return len(b)
 }

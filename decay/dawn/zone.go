@@ -1,6 +1,9 @@
 package dawn
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // wall is what the clocks of some zone show, in seconds, counted as if the zone
 // were UTC. Wall-clock arithmetic knows no daylight saving; the zone comes in
@@ -123,4 +126,58 @@ func ParseDate(s string) Date {
 func (d Date) bounds(loc *time.Location) (from, to time.Time) {
 	y, m, day := int(d/10000), time.Month(d/100%100), int(d%100)
 	return first(wallAt(y, m, day, 0, 0, 0), loc), first(wallAt(y, m, day+1, 0, 0, 0), loc)
+}
+
+// last returns the last instant at which the clocks of the zone show w, the
+// instant of the change if they skip it.
+func last(w wall, loc *time.Location) time.Time {
+	t := first(w, loc)
+	for {
+		_, end := t.ZoneBounds()
+		if end.IsZero() || end.Sub(t) > zoneReach {
+			return t
+		}
+		_, offset := end.In(loc).Zone()
+		again := time.Unix(int64(w)-int64(offset), 0).In(loc)
+		if again.Before(end) {
+			return t
+		}
+		t = again
+	}
+}
+
+// Clock is a time of the day: the seconds since midnight, and one. The zero value
+// is none.
+type Clock int32
+
+const (
+	day       = 24 * 60 * 60
+	lastClock = Clock(day)
+)
+
+// ParseClock reads a time of the day as hh:mm or hh:mm:ss.
+func ParseClock(s string) (Clock, error) {
+	for _, layout := range []string{"15:04", "15:04:05"} {
+		if t, err := time.Parse(layout, s); err == nil && len(s) == len(layout) {
+			return Clock(t.Hour()*3600+t.Minute()*60+t.Second()) + 1, nil
+		}
+	}
+	return 0, fmt.Errorf("time of day %.32q; write hh:mm such as 04:00, or hh:mm:ss", s)
+}
+
+// String returns the time as hh:mm:ss, "none" for the zero value.
+func (c Clock) String() string {
+	if c <= 0 || c > lastClock {
+		return "none"
+	}
+	return wall(c - 1).utc().Format("15:04:05")
+}
+
+// after returns the first wall-clock time after w that has this time of the day.
+func (c Clock) after(w wall) wall {
+	t := w - (w%day+day)%day + wall(c-1)
+	if t <= w {
+		t += day
+	}
+	return t
 }
