@@ -153,7 +153,7 @@ func (d *decoder) sections(s *Snapshot) error {
 		switch {
 		case !ok:
 			return refuse(BadNode, begin, "section %#04x has %d bytes, %d are there", tag, size, len(d.b)-d.at)
-		case tag == 0 || tag <= last:
+		case tag <= last:
 			return refuse(BadSection, begin, "section %#04x after %#04x: tags ascend", tag, last)
 		case tag&mustKnow != 0:
 			return refuse(BadSection, begin, "section %#04x must be understood, and this reader does not: use a newer one", tag)

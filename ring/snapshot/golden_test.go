@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"flag"
 	"fmt"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -81,11 +82,14 @@ func goldenRings(t *testing.T) map[string]*Snapshot {
 	return golden
 }
 
-// refused are the snapshots that are not read, with the code.
-func refused(t *testing.T) map[string]struct {
+// bad is a snapshot that is not read, with the code.
+type bad struct {
 	b    []byte
 	code Code
-} {
+}
+
+// refused are the snapshots that are not read.
+func refused(t *testing.T) map[string]bad {
 	encode := func(s *Snapshot) []byte {
 		b, err := s.encode()
 		if err != nil {
@@ -110,10 +114,7 @@ func refused(t *testing.T) map[string]struct {
 	half := append([]byte{}, good()[:60]...)
 	flipped := good()
 	flipped[50] ^= 4
-	return map[string]struct {
-		b    []byte
-		code Code
-	}{
+	all := map[string]bad{
 		"no-bytes":         {nil, Short},
 		"seven-bytes":      {[]byte("ROOSTRN"), Short},
 		"no-snapshot":      {[]byte("{\"format\":1}"), Magic},
@@ -151,21 +152,29 @@ func refused(t *testing.T) map[string]struct {
 		"no-points":        {member(node("a", 1, 0)), Points},
 		"points-for-0":     {member(node("a", 0, 1)), Points},
 		"points-node":      {member(node("a", 1, ring.MaxNodePoints+1)), Points},
-		"points-all":       {manyPoints(encode), Points},
+		"points-all":       {manyPoints(t, 1), Points},
 		"section-unknown":  {with(func(b []byte) []byte { return before(b, 1, 0x80, 0, 0, 0, 0) }), BadSection},
 		"section-0":        {with(func(b []byte) []byte { return before(b, 0, 0, 0, 0, 0, 0) }), BadSection},
 		"section-order":    {with(func(b []byte) []byte { return before(b, 2, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0) }), BadSection},
 		"section-cut":      {with(func(b []byte) []byte { return before(b, 2, 0, 9, 0, 0, 0, 1) }), BadNode},
 		"section-head-cut": {with(func(b []byte) []byte { return before(b, 2, 0, 9) }), BadNode},
 	}
+	maps.Copy(all, twoFaults(t, good))
+	return all
 }
 
-func manyPoints(encode func(*Snapshot) []byte) []byte {
+// manyPoints has 17 nodes, of which the last, with its weight, is one too many.
+func manyPoints(t *testing.T, weight float64) []byte {
 	s := &Snapshot{Definition: ring.Definition{PointsPerUnit: 1, TableBits: 8}}
 	for i := range 17 {
 		s.Nodes = append(s.Nodes, node(fmt.Sprintf("%02d", i), 1, ring.MaxNodePoints))
 	}
-	return encode(s)
+	s.Nodes[16].Weight = weight
+	b, err := s.encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
 }
 
 // seal sets the length and the content hash right.
