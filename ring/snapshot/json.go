@@ -3,26 +3,11 @@ package snapshot
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-
-	"roost/ring"
 )
 
-// jsonSnapshot is the JSON form. Its fields are in the order in which they are
+// jsonNode is a node in the JSON form; its fields are in the order in which they are
 // written.
-type jsonSnapshot struct {
-	Format        int        `json:"format"`
-	Version       uint64     `json:"version"`
-	PointsPerUnit int        `json:"pointsPerUnit"`
-	TableBits     int        `json:"tableBits"`
-	Placement     int        `json:"placement"`
-	Nodes         []jsonNode `json:"nodes"`
-	Sections      []Section  `json:"sections,omitempty"`
-	Hash          string     `json:"hash"`
-}
-
 type jsonNode struct {
 	ID       string  `json:"id"`
 	Addr     string  `json:"addr"`
@@ -62,48 +47,4 @@ func (s *Snapshot) EncodeJSON() ([]byte, error) {
 	}
 	fmt.Fprintf(&b, `,"hash":"%016x"}`+"\n", hash)
 	return b.Bytes(), nil
-}
-
-// DecodeJSON reads the JSON form, in any layout. The hash must be that of the
-// binary form of what it says. Errors are *Error.
-func DecodeJSON(b []byte) (*Snapshot, error) {
-	var j jsonSnapshot
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&j); err != nil {
-		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			return nil, refuse(Short, len(b), "the JSON ends in the middle")
-		}
-		return nil, refuse(Magic, int(d.InputOffset()), "not a snapshot in JSON: %v", err)
-	}
-	at := int(d.InputOffset())
-	if rest := bytes.TrimSpace(b[at:]); len(rest) > 0 {
-		return nil, refuse(Length, at, "there is more after the snapshot")
-	}
-	if j.Format != Format {
-		return nil, refuse(BadFormat, 0, "format %d, this reader knows %d: use a newer one", j.Format, Format)
-	}
-	if j.Placement != placement {
-		return nil, refuse(Placement, 0, "placement %d, this reader knows %d", j.Placement, placement)
-	}
-	s := &Snapshot{Sections: j.Sections}
-	s.Version, s.PointsPerUnit, s.TableBits = j.Version, j.PointsPerUnit, j.TableBits
-	for _, n := range j.Nodes {
-		s.Nodes = append(s.Nodes, ring.Member{
-			Node:   ring.Node{ID: n.ID, Addr: n.Addr, Zone: n.Zone, Weight: n.Weight, Capacity: n.Capacity},
-			Points: n.Points,
-		})
-	}
-	// What is allowed, and in which words it is refused, is the binary form's to say.
-	binary, err := s.encode()
-	if err != nil {
-		return nil, refuse(Length, 0, "%v", err)
-	}
-	if s, err = Decode(binary); err != nil {
-		return nil, err
-	}
-	if hash := fmt.Sprintf("%016x", ContentHash(binary)); hash != j.Hash {
-		return nil, refuse(BadHash, at, "what it says has the hash %s, it says %q: it was changed", hash, j.Hash)
-	}
-	return s, nil
 }

@@ -103,6 +103,7 @@ type Error struct {
 	Text string // what was found and what should be there
 }
 
+// Error returns the code's name, the place, and the text.
 func (e *Error) Error() string {
 	return fmt.Sprintf("ring snapshot refused: %s at byte %d: %s", e.Code, e.At, e.Text)
 }
