@@ -122,35 +122,34 @@ func TestJSONRefused(t *testing.T) {
 		"data in lines":        {edit(`"eA=="`, `"eA\n=="`), Magic},
 		"deep":                 {`{"format":` + strings.Repeat("[", 1<<16), Magic},
 	}
-	// Every key once, and never null.
-	for _, text := range []string{`"format":1`, `"version":18446744073709551615`, `"pointsPerUnit":40`, `"tableBits":10`, `"placement":1`,
-		`"id":"b"`, `"addr":"h:1"`, `"zone":"z"`, `"weight":0.5`, `"capacity":20`, `"points":20`, `"tag":3`, `"data":"eA=="`, good[strings.LastIndex(good, `"hash"`) : len(good)-2]} {
-		key, _, _ := strings.Cut(text, ":")
-		tests["no "+key] = struct {
-			text string
-			code Code
-		}{strings.NewReplacer("{,", "{", ",}", "}", ",,", ",").Replace(edit(text, "")), Magic}
-		tests["twice "+key] = struct {
-			text string
-			code Code
-		}{edit(text, text+","+text), Magic}
-		tests["null "+key] = struct {
-			text string
-			code Code
-		}{edit(text, key+":null"), Magic}
-	}
-	from, to := strings.Index(good, `"nodes"`), strings.Index(good, `,"sections"`)
-	for key, text := range map[string]string{"nodes": good[from:to], "sections": good[to+1 : strings.Index(good, `,"hash"`)]} {
-		for how, with := range map[string]string{"twice": text + "," + text, "null": `"` + key + `":null`, "number": `"` + key + `":1`, "element null": `"` + key + `":[null]`} {
-			tests[how+" "+key] = struct {
-				text string
-				code Code
-			}{edit(text, with), Magic}
-		}
-	}
 	for name, test := range tests {
 		if s, err := DecodeJSON([]byte(test.text)); !isCode(err, test.code) || s != nil {
 			t.Errorf("%s: %v, want %v", name, err, test.code)
+		}
+	}
+}
+
+// TestJSONKeys: every key once, and never null.
+func TestJSONKeys(t *testing.T) {
+	good := goodJSON(t)
+	tidy := strings.NewReplacer("{,", "{", ",}", "}", ",,", ",")
+	until := func(from, to string) string {
+		i := strings.Index(good, from)
+		return good[i : i+strings.Index(good[i:], to)]
+	}
+	for _, text := range []string{`"format":1`, `"version":18446744073709551615`, `"pointsPerUnit":40`, `"tableBits":10`, `"placement":1`,
+		`"id":"b"`, `"addr":"h:1"`, `"zone":"z"`, `"weight":0.5`, `"capacity":20`, `"points":20`, `"tag":3`, `"data":"eA=="`,
+		until(`"nodes"`, `,"sections"`), until(`"sections"`, `,"hash"`), until(`"hash"`, "}")} {
+		key, _, _ := strings.Cut(text, ":")
+		for how, with := range map[string]string{"missing": "", "twice": text + "," + text, "null": key + ":null", "true": key + ":true", "a list with null": key + ":[null]"} {
+			code := Magic
+			if key == `"sections"` && how == "missing" {
+				code = BadHash // it may be, but this is another ring
+			}
+			bad := tidy.Replace(strings.Replace(good, text, with, 1))
+			if s, err := DecodeJSON([]byte(bad)); bad == good || !isCode(err, code) || s != nil {
+				t.Errorf("%s %s: %v, want %v", key, how, err, code)
+			}
 		}
 	}
 }
