@@ -16,27 +16,34 @@ const (
 	nodesEnd                                = 100
 )
 
+// edit changes a snapshot.
+type edit func(b []byte) []byte
+
+func put(at int, v ...byte) edit {
+	return func(b []byte) []byte { copy(b[at:], v); return b }
+}
+
+// ending puts v after the nodes.
+func ending(v ...byte) edit {
+	return func(b []byte) []byte { return append(append(b[:nodesEnd:nodesEnd], v...), make([]byte, hashBytes)...) }
+}
+
+func cutAt(at int) edit {
+	return func(b []byte) []byte { return append(b[:at:at], make([]byte, hashBytes)...) }
+}
+
 // twoFaults are refused for the fault that is looked for first: a reader that
 // looks in another order gives another code, and agrees with all that have one
 // fault. What is named a-and-b has a before b.
 func twoFaults(t *testing.T, good func() []byte) map[string]bad {
 	nan := le.AppendUint64(nil, math.Float64bits(math.NaN()))
-	set := func(b []byte, at int, v ...byte) []byte { copy(b[at:], v); return b }
-	sealed := func(edits ...func(b []byte) []byte) []byte {
+	set := func(b []byte, at int, v ...byte) []byte { return put(at, v...)(b) }
+	sealed := func(edits ...edit) []byte {
 		b := good()
-		for _, edit := range edits {
-			b = edit(b)
+		for _, e := range edits {
+			b = e(b)
 		}
 		return seal(b)
-	}
-	put := func(at int, v ...byte) func([]byte) []byte {
-		return func(b []byte) []byte { return set(b, at, v...) }
-	}
-	ending := func(v ...byte) func([]byte) []byte { // after the nodes
-		return func(b []byte) []byte { return append(append(b[:nodesEnd:nodesEnd], v...), make([]byte, hashBytes)...) }
-	}
-	cutAt := func(at int) func([]byte) []byte {
-		return func(b []byte) []byte { return append(b[:at:at], make([]byte, hashBytes)...) }
 	}
 	if b := good(); len(b) != nodesEnd+hashBytes || b[idA] != 'a' || string(b[zoneA:zoneA+2]) != "z1" || b[idB] != 'b' || b[pointsA] != 3 {
 		t.Fatalf("%x has its parts elsewhere", b)

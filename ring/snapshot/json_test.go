@@ -66,16 +66,25 @@ func isCode(err error, code Code) bool {
 // TestJSONRefused: the code, and that nothing is read otherwise than others would.
 func TestJSONRefused(t *testing.T) {
 	good := goodJSON(t)
-	edit := func(old, new string) string {
+	for name, test := range jsonFaults(good, func(old, new string) string {
 		if !strings.Contains(good, old) {
 			t.Fatalf("%q is not in %s", old, good)
 		}
 		return strings.Replace(good, old, new, 1)
+	}) {
+		if s, err := DecodeJSON([]byte(test.text)); !isCode(err, test.code) || s != nil {
+			t.Errorf("%s: %v, want %v", name, err, test.code)
+		}
 	}
-	tests := map[string]struct {
-		text string
-		code Code
-	}{
+}
+
+type badJSON struct {
+	text string
+	code Code
+}
+
+func jsonFaults(good string, edit func(old, new string) string) map[string]badJSON {
+	return map[string]badJSON{
 		"empty":                {"", Short},
 		"cut":                  {good[:len(good)/2], Short},
 		"no JSON":              {"ROOSTRNG", Magic},
@@ -121,11 +130,6 @@ func TestJSONRefused(t *testing.T) {
 		"data's second form":   {edit(`"eA=="`, `"eB=="`), Magic},
 		"data in lines":        {edit(`"eA=="`, `"eA\n=="`), Magic},
 		"deep":                 {`{"format":` + strings.Repeat("[", 1<<16), Magic},
-	}
-	for name, test := range tests {
-		if s, err := DecodeJSON([]byte(test.text)); !isCode(err, test.code) || s != nil {
-			t.Errorf("%s: %v, want %v", name, err, test.code)
-		}
 	}
 }
 
