@@ -45,7 +45,7 @@ func (s NodeState) String() string { return [...]string{"held", "following"}[min
 
 // Result is what an Update did.
 type Result struct {
-	Changed     int          // nodes whose Weight is another than before, new and removed ones included
+	Changed     int          // nodes whose Weight is another than before, new and removed ones included; Controller.Changed says which
 	LiveChanged int          // the same for LiveWeight
 	Moved       float64      // share of live connections that the change of LiveWeight moves, joins and leaves excluded
 	State       ClusterState // now
@@ -65,7 +65,7 @@ type Controller struct {
 
 	started   bool
 	now       time.Duration
-	placed    time.Duration // of the last decision about placement
+	placed    time.Duration // of the last decision about placement, or the last update of a storm
 	published time.Duration // of the last publication
 	storm     storm
 	state     ClusterState
@@ -82,14 +82,23 @@ type control struct {
 	old        float64 // published before the last decision
 	weight     float64 // published
 	live       float64
+	was        weights // before the last Update; 0 of a node that was not there
 }
 
+// weights are those of both kinds of rings.
+type weights struct{ placement, live float64 }
+
 // NewController returns a controller of p's nodes, or the error of
-// ControlSettings.Validate. Only it may call p.Step from then on.
+// ControlSettings.Validate, or ErrTaken if p has one already. Only it may call
+// p.Step from then on.
 func NewController(p *Pipeline, set ControlSettings) (*Controller, error) {
 	if err := set.Validate(); err != nil {
 		return nil, err
 	}
+	if p.taken {
+		return nil, ErrTaken
+	}
+	p.taken = true
 	set = set.WithDefaults()
 	c := &Controller{p: p, set: set, storm: newStorm(set.Storm)}
 	c.live.set = set.Live
@@ -110,29 +119,26 @@ func (c *Controller) Settings() ControlSettings { return c.set }
 // than three updates.
 func (c *Controller) Update(now time.Duration, placements float64) (r Result) {
 	c.clock(now)
+	removed := c.members()
 	stormy := c.storm.update(now, placements)
-	r.Changed = c.members()
-	r.LiveChanged = r.Changed
-	dt := now - c.placed
-	switch {
-	case stormy:
+	dt := since(c.placed, now)
+	due := dt >= c.set.Placement.Update
+	if stormy || due || c.live.due(now) {
 		c.p.Step(now)
-		r.Changed += c.shelter(now)
-	case dt >= c.set.Placement.Update:
-		c.p.Step(now)
-		r.Changed += c.place(now, dt)
-	}
-	if stormy || dt >= c.set.Placement.Update {
-		c.placed = now
 	}
 	c.state = Normal
-	if stormy {
+	switch {
+	case stormy:
 		c.state = Storm
+		c.shelter(now)
+		c.placed = now
+	case due:
+		c.place(now, dt)
+		c.placed = now
 	}
 	r.State = c.state
-	changed, moved := c.live.update(c, now)
-	r.LiveChanged += changed
-	r.Moved = moved
+	r.Moved = c.live.update(c, now)
+	r.Changed, r.LiveChanged = c.count(removed)
 	return r
 }
 
@@ -140,8 +146,8 @@ func (c *Controller) Update(now time.Duration, placements float64) (r Result) {
 func (c *Controller) clock(now time.Duration) {
 	if !c.started {
 		c.started = true
-		c.placed = now - c.set.Placement.Update
-		c.published = now - max(c.set.Placement.CoolDown, 0)
+		c.placed = since(c.set.Placement.Update, now)
+		c.published = since(max(c.set.Placement.CoolDown, 0), now)
 		c.live.at = now
 	} else if now < c.now {
 		c.placed, c.published, c.live.at = now, now, now
@@ -149,9 +155,9 @@ func (c *Controller) clock(now time.Duration) {
 	c.now = now
 }
 
-// members takes new nodes in and removed ones out, scales the weights of those
-// whose capacity has changed, and returns the number of all these.
-func (c *Controller) members() (changed int) {
+// members takes new nodes in and removed ones out, and scales the weights of
+// those whose capacity has changed. It returns the number of those removed.
+func (c *Controller) members() (removed int) {
 	for len(c.nodes) < len(c.p.nodes) {
 		c.nodes = append(c.nodes, control{})
 	}
@@ -160,49 +166,68 @@ func (c *Controller) members() (changed int) {
 		if c.p.clocks[i].used {
 			generation = c.p.nodes[i].generation
 		}
+		n.was = weights{n.weight, n.live}
 		switch {
 		case n.generation != generation:
-			changed++
+			if n.generation != 0 {
+				removed++
+			}
 			*n = control{}
 			if generation != 0 {
 				w := c.p.share[i] * capacity
 				*n = control{generation: generation, why: Joined, capacity: capacity, smooth: w, weight: w, live: capacity}
 			}
 		case generation != 0 && n.capacity != capacity:
-			changed++
 			by := capacity / n.capacity
 			n.old, n.why = n.weight, Resized
-			n.capacity, n.smooth, n.weight, n.live = capacity, n.smooth*by, n.weight*by, n.live*by
+			n.capacity, n.smooth = capacity, n.smooth*by
+			n.weight, n.live = c.bounded(n.weight*by, capacity), c.bounded(n.live*by, capacity)
 		}
 	}
-	return changed
+	return removed
+}
+
+// bounded is w within [Min, Max] x capacity, which rounding may have led out of.
+func (c *Controller) bounded(w, capacity float64) float64 {
+	return min(max(w, c.p.set.Min*capacity), c.p.set.Max*capacity)
+}
+
+// count returns how many nodes have another weight than before the Update.
+func (c *Controller) count(removed int) (placement, live int) {
+	placement, live = removed, removed
+	for i := range c.nodes {
+		n := &c.nodes[i]
+		if n.weight != n.was.placement {
+			placement++
+		}
+		if n.live != n.was.live {
+			live++
+		}
+	}
+	return placement, live
 }
 
 // shelter publishes the capacities.
-func (c *Controller) shelter(now time.Duration) (changed int) {
+func (c *Controller) shelter(now time.Duration) {
 	for i := range c.nodes {
 		n := &c.nodes[i]
 		if n.generation == 0 {
 			continue
 		}
 		n.old, n.smooth, n.state, n.why = n.weight, n.capacity, Held, Stormed
-		if n.weight != n.smooth {
-			n.weight = n.smooth
-			changed++
+		if n.weight != n.capacity {
+			n.weight = n.capacity
+			c.published = now
 		}
 	}
-	if changed > 0 {
-		c.published = now
-	}
-	return changed
 }
 
 // place decides about new placements, dt after the last time.
-func (c *Controller) place(now, dt time.Duration) (changed int) {
+func (c *Controller) place(now, dt time.Duration) {
 	set := &c.set.Placement
 	updates := min(float64(dt)/float64(set.Update), 3)
 	alpha := 1 - math.Pow(1-set.Alpha, updates)
-	cool := now-c.published >= set.CoolDown
+	cool := since(c.published, now) >= set.CoolDown
 	for i := range c.nodes {
 		n := &c.nodes[i]
 		if n.generation == 0 {
@@ -211,16 +236,11 @@ func (c *Controller) place(now, dt time.Duration) (changed int) {
 		n.smooth += alpha * (c.p.share[i]*n.capacity - n.smooth)
 		n.old = n.weight
 		n.decide(set, cool)
-		// Rounding must not lead out of bounds.
-		n.weight = min(max(n.weight, c.p.set.Min*n.capacity), c.p.set.Max*n.capacity)
 		if n.weight != n.old {
-			changed++
+			n.weight = c.bounded(n.weight, n.capacity)
+			c.published = now
 		}
 	}
-	if changed > 0 {
-		c.published = now
-	}
-	return changed
 }
 
 // decide moves the published weight towards the smoothed one, if it may.
@@ -272,6 +292,17 @@ func (c *Controller) LiveWeight(n Node) float64 {
 		return k.live
 	}
 	return 0
+}
+
+// Changed reports whether the last Update changed the node's weight for new
+// placements or its LiveWeight, from none if the node is new. It is false for no
+// node: that one was removed is its caller's to know.
+func (c *Controller) Changed(n Node) (placement, live bool) {
+	k := c.find(n)
+	if k == nil {
+		return false, false
+	}
+	return k.weight != k.was.placement, k.live != k.was.live
 }
 
 // NodeState is the node's state.

@@ -40,38 +40,49 @@ func (p *Pipeline) deviation(i int) (d float64, ok bool) {
 	return d / total, true
 }
 
+// due reports whether a step is: it needs levels of now.
+func (l *live) due(now time.Duration) bool {
+	return l.set.On && since(l.at, now) >= l.set.Update
+}
+
 // update makes a step if one is due. In a storm nothing is moved.
-func (l *live) update(c *Controller, now time.Duration) (changed int, moved float64) {
-	dt := now - l.at
-	if !l.set.On || dt < l.set.Update {
-		return 0, 0
+func (l *live) update(c *Controller, now time.Duration) (moved float64) {
+	if !l.due(now) {
+		return 0
 	}
+	l.budget = min(l.budget+l.set.Budget*elapsed(l.at, now)/60, l.set.Burst)
 	l.at = now
-	l.budget = min(l.budget+l.set.Budget*dt.Minutes(), l.set.Burst)
 	if c.state == Storm {
-		return 0, 0
+		return 0
 	}
 	l.aim(c)
-	share := 1.0 // of the way
-	for range 8 {
-		moved = l.moves(c, share)
-		if moved <= l.budget {
-			break
-		}
-		share *= 0.99 * l.budget / moved
-	}
+	share, moved := l.afford(c)
 	if moved > l.budget || moved == 0 {
-		return 0, 0
+		return 0
 	}
 	l.budget -= moved
 	for i := range c.nodes {
-		n := &c.nodes[i]
-		if w := l.stepped(c, i, share); w != n.live {
-			n.live = w
-			changed++
+		c.nodes[i].live = l.stepped(c, i, share)
+	}
+	return moved
+}
+
+// afford returns the share of the way that the budget allows, and what it moves.
+// Moves do not grow in proportion to the share: where weights are at their bounds
+// half of the way may move as much as all of it. So it is found by bisection.
+func (l *live) afford(c *Controller) (share, moved float64) {
+	if moved = l.moves(c, 1); moved <= l.budget {
+		return 1, moved
+	}
+	lo, hi := 0.0, 1.0
+	for range 24 {
+		if mid := (lo + hi) / 2; l.moves(c, mid) <= l.budget {
+			lo = mid
+		} else {
+			hi = mid
 		}
 	}
-	return changed, moved
+	return lo, l.moves(c, lo)
 }
 
 // aim sets the factor that each node's weight should be multiplied by.

@@ -1,6 +1,9 @@
 package decay
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // ClusterState is a controller's, of all nodes.
 type ClusterState uint8
@@ -20,7 +23,8 @@ func (s ClusterState) String() string {
 	return [...]string{"normal", "storm"}[min(s, Storm)]
 }
 
-// learn is how long rates must have been seen before one can be unusual.
+// learn is how long rates must have been seen before one can be unusual, and the
+// most time that one rate stands for.
 const learn = time.Minute
 
 // storm recognises that very many connect.
@@ -28,14 +32,19 @@ type storm struct {
 	set StormSettings
 	on  bool
 
-	// Of the rates outside of storms: their decaying sum over that of as many
-	// ones is their mean, from the first one on.
+	// Of the rates outside of storms, each by the time that it stands for:
+	//
+	//	rates <- e^(-dt/Tau) rates + (1 - e^(-dt/Tau)) rate,   ones likewise with 1
+	//
+	// so that rates/ones is their mean from the first one on, however often one
+	// comes.
 	rates, ones DecayingSum
-	first       time.Duration // when the first one was
+	first, seen time.Duration // when the first and the last one was
 
-	last  time.Duration
-	began time.Duration
-	busy  time.Duration // when the rate was last above Calm
+	last   time.Duration
+	began  time.Duration
+	busy   time.Duration // when the rate was last above Calm
+	normal float64       // the usual rate when the storm began
 }
 
 func newStorm(set StormSettings) storm {
@@ -50,22 +59,36 @@ func (s *storm) forget() {
 	s.ones = s.rates
 }
 
-// note takes a rate into the mean.
+// note takes a rate into the mean. Of what was usual before rates were unknown
+// for long, nothing is left.
 func (s *storm) note(now time.Duration, rate float64) {
-	if !s.ones.begun {
-		s.first = now
+	if s.stale(now) {
+		s.forget()
 	}
-	s.rates.Add(now, rate)
-	s.ones.Add(now, 1)
+	if !s.ones.begun {
+		s.first, s.seen = now, now
+	}
+	by := -math.Expm1(-s.rates.lambda * min(elapsed(s.seen, now), learn.Seconds()))
+	s.rates.Add(now, by*rate)
+	s.ones.Add(now, by)
+	s.seen = now
 }
+
+// stale reports that no rate has been known for long.
+func (s *storm) stale(now time.Duration) bool {
+	return since(s.seen, now)/3 > max(s.set.Tau, learn)
+}
+
+// hold keeps what was usual as it is: time does not pass for it.
+func (s *storm) hold(now time.Duration) { s.seen, s.rates.last, s.ones.last = now, now, now }
 
 // usual is the mean rate; ok is false if not enough has been seen.
 func (s *storm) usual(now time.Duration) (rate float64, ok bool) {
 	n := s.ones.At(now)
-	if n <= 0 {
+	if n <= 0 || s.stale(now) {
 		return 0, false
 	}
-	return s.rates.At(now) / n, now-s.first >= learn
+	return s.rates.At(now) / n, since(s.first, now) >= learn
 }
 
 // update takes the rate of placements in connections a second, and reports
@@ -75,32 +98,34 @@ func (s *storm) update(now time.Duration, rate float64) bool {
 	if s.set.Off {
 		return false
 	}
-	if now < s.last { // the clock was set back: times of a storm begin anew
+	if now < s.last { // the clock was set back: times begin anew
 		s.first, s.began, s.busy = now, now, now
+		s.hold(now)
 	}
 	s.last = now
 	known := rate >= 0 && rate <= huge
-	usual, ok := s.usual(now)
 	if !s.on {
-		s.began, s.busy = now, now
+		usual, ok := s.usual(now)
+		s.began, s.busy, s.normal = now, now, usual
 		s.on = known && ok && rate > s.set.Floor && rate > s.set.Multiple*usual
 		if known && !s.on {
 			s.note(now, rate)
 		}
 		return s.on
 	}
+	s.hold(now)
 	// Below the floor nothing is a storm, whatever is usual.
-	if known && rate > s.set.Floor && rate > s.set.Calm*usual {
+	if known && rate > s.set.Floor && rate > s.set.Calm*s.normal {
 		s.busy = now
 	}
 	switch {
-	case now-s.began >= s.set.Longest:
+	case since(s.began, now) >= s.set.Longest:
 		s.on = false
 		s.forget()
 		if known {
 			s.note(now, rate)
 		}
-	case now-s.busy >= s.set.Quiet:
+	case since(s.busy, now) >= s.set.Quiet:
 		s.on = false
 	}
 	return s.on

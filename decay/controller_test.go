@@ -124,149 +124,6 @@ func TestMembersComeAndGo(t *testing.T) {
 	}
 }
 
-// TestStorm plays the states of the cluster.
-func TestStorm(t *testing.T) {
-	c, p, nodes := controlled(t, 20, ControlSettings{})
-	now := time.Duration(0)
-	play := func(d time.Duration, rate, by float64) (changed int) {
-		for end := now + d; now < end; {
-			now += time.Second
-			sampleAll(p, nodes, now, by)
-			changed += c.Update(now, rate).Changed
-		}
-		return changed
-	}
-	play(30*time.Second, 100, 1)
-	play(time.Second, 2000, 1)
-	if c.State() != Normal {
-		t.Fatal("a storm although not even a minute has been seen")
-	}
-	play(10*time.Minute, 100, 1.04)
-	if w := c.Weight(nodes[0]); w > 0.6 {
-		t.Fatalf("a node above the mean has %v", w)
-	}
-	play(time.Second, 480, 1.04)
-	if c.State() != Normal {
-		t.Error("4.8 times the usual rate is a storm")
-	}
-	if changed := play(time.Second, 600, 1.04); c.State() != Storm || changed == 0 || c.Weight(nodes[0]) != 1 {
-		t.Errorf("6 times the usual rate: %v, weight %v; want a storm and the capacity at once", c.State(), c.Weight(nodes[0]))
-	}
-	var e Explanation
-	if c.Explain(nodes[0], &e); e.Why != Stormed || !strings.Contains(e.String(), "capacity: storm") {
-		t.Errorf("explained as %v", &e)
-	}
-	if changed := play(20*time.Second, 600, 1.04) + play(29*time.Second, 150, 1.04); changed != 0 || c.State() != Storm {
-		t.Errorf("%d weights changed in the storm; %v", changed, c.State())
-	}
-	play(2*time.Second, 150, 1.04)
-	if c.State() != Normal {
-		t.Error("30 s of calm, and it is still a storm")
-	}
-	play(time.Minute, 100, 1.04)
-	play(10*time.Minute, 1000, 1.04)
-	if c.State() != Storm {
-		t.Error("10 times the usual rate is no storm")
-	}
-	play(time.Second, 1000, 1.04)
-	if c.State() != Normal {
-		t.Error("a storm of more than 10 minutes")
-	}
-	play(5*time.Minute, 1000, 1.04)
-	if c.State() != Normal {
-		t.Error("what has lasted for 10 minutes is the usual rate")
-	}
-	play(30*time.Second, math.NaN(), 1)
-	play(30*time.Second, math.Inf(1), 1)
-	if c.State() != Normal {
-		t.Error("a rate that is not known is a storm")
-	}
-}
-
-// TestFewConnectionsAreNoStorm: below the floor.
-func TestFewConnectionsAreNoStorm(t *testing.T) {
-	c, _, _ := controlled(t, 3, ControlSettings{})
-	for now := time.Second; now < 5*time.Minute; now += time.Second {
-		rate := 0.0
-		if now > 4*time.Minute {
-			rate = 50
-		}
-		if c.Update(now, rate); c.State() == Storm {
-			t.Fatalf("50 connections a second are a storm")
-		}
-	}
-}
-
-// TestLiveMovesUnderBudget: a node at twice the load of 19 others is relieved by
-// no more than 1 % of connections a minute.
-func TestLiveMovesUnderBudget(t *testing.T) {
-	c, p, nodes := controlled(t, 20, ControlSettings{Live: LiveSettings{On: true, Update: 20 * time.Second}})
-	load, total := 2.0, 0.0
-	for now := time.Second; now <= 30*time.Minute; now += time.Second {
-		sampleAll(p, nodes, now, load)
-		r := c.Update(now, 100)
-		if r.Moved > 0.01+1e-12 {
-			t.Fatalf("%v: %.2f %% moved at once, the budget is 1 %%", now, 100*r.Moved)
-		}
-		total += r.Moved
-		if total > 0.01*now.Minutes()+1e-9 {
-			t.Fatalf("%v: %.2f %% moved until now", now, 100*total)
-		}
-		sum := 0.0
-		for _, n := range nodes {
-			sum += c.LiveWeight(n)
-		}
-		// The load follows the share at once.
-		load = 2 * 20 * c.LiveWeight(nodes[0]) / sum
-	}
-	if math.Abs(load-1) > 0.05 || total == 0 {
-		t.Errorf("after half an hour its load is %.2f of the others'", load)
-	}
-}
-
-// TestNothingMovesInAStorm: connections that are open stay where they are.
-func TestNothingMovesInAStorm(t *testing.T) {
-	c, p, nodes := controlled(t, 20, ControlSettings{Live: LiveSettings{On: true}})
-	moved := map[ClusterState]float64{}
-	for now := time.Second; now < 15*time.Minute; now += time.Second {
-		rate := 100.0
-		if now > 5*time.Minute && now < 10*time.Minute {
-			rate = 1000
-		}
-		sampleAll(p, nodes, now, 1.5)
-		r := c.Update(now, rate)
-		moved[r.State] += r.Moved
-	}
-	if moved[Storm] != 0 || moved[Normal] == 0 {
-		t.Errorf("moved in the storm %v, otherwise %v; want nothing and something", moved[Storm], moved[Normal])
-	}
-}
-
-// TestClockBackInAStorm: it ends after Quiet all the same, and is learned anew.
-func TestClockBackInAStorm(t *testing.T) {
-	c, _, _ := controlled(t, 20, ControlSettings{})
-	now := 3 * time.Hour
-	play := func(d time.Duration, rate float64) {
-		for end := now + d; now < end; now += time.Second {
-			c.Update(now, rate)
-		}
-	}
-	play(2*time.Minute, 100)
-	play(10*time.Second, 1000)
-	if c.State() != Storm {
-		t.Fatal("no storm")
-	}
-	now -= 2 * time.Hour
-	play(20*time.Second, 100)
-	if c.State() != Storm {
-		t.Error("20 s of calm end a storm")
-	}
-	play(20*time.Second, 100)
-	if c.State() != Normal {
-		t.Error("40 s of calm do not end a storm after the clock went back")
-	}
-}
-
 // TestClockJumps: back or far ahead, nothing is decided too often, and it goes on.
 func TestClockJumps(t *testing.T) {
 	c, p, nodes := controlled(t, 20, ControlSettings{Live: LiveSettings{On: true}})
@@ -289,6 +146,77 @@ func TestClockJumps(t *testing.T) {
 	}
 	if w := c.Weight(nodes[0]); w > 0.3 {
 		t.Errorf("after all these jumps and 20 minutes a full node has %v", w)
+	}
+}
+
+// TestClockBackDelaysAStep: a step that moves is Update after it.
+func TestClockBackDelaysAStep(t *testing.T) {
+	c, p, nodes := controlled(t, 20, ControlSettings{Live: LiveSettings{On: true, Burst: 0.1}})
+	c.Update(3*time.Hour, 100)
+	for now := time.Hour; now <= time.Hour+time.Minute; now += time.Second {
+		sampleAll(p, nodes, now, 1.5)
+		if r := c.Update(now, 100); (r.Moved > 0) != (now == time.Hour+time.Minute) {
+			t.Fatalf("%v after the clock went back: %v moved", now-time.Hour, r.Moved)
+		}
+	}
+}
+
+// TestFirstDecisionIsAtOnce: there was no publication to cool down from.
+func TestFirstDecisionIsAtOnce(t *testing.T) {
+	p, nodes := even(t, 20, Settings{Tau: Off})
+	c, _ := NewController(p, ControlSettings{Placement: PlacementSettings{CoolDown: time.Hour}})
+	sampleAll(p, nodes, time.Second, 2)
+	c.Update(time.Second, 100)
+	if w := c.Weight(nodes[0]); w != 0.9 {
+		t.Errorf("a full node has %v after the first update, want a step", w)
+	}
+}
+
+// TestChangedIsTheNumberOfNodes: one that joins and is decided about is one; one
+// that is removed and one that takes its slot are two.
+func TestChangedIsTheNumberOfNodes(t *testing.T) {
+	p, nodes := even(t, 4, Settings{Tau: Off})
+	for i, n := range nodes {
+		s := usual(time.Second)
+		s.CPU, s.Connections = 20+20*float64(i), 10_000*float64(i)
+		p.Put(n, s)
+	}
+	c, _ := NewController(p, ControlSettings{Live: LiveSettings{On: true}})
+	if r := c.Update(2*time.Second, 10); r.Changed != 4 || r.LiveChanged != 4 {
+		t.Errorf("four nodes join: %+v", r)
+	}
+	p.Remove(nodes[0])
+	n, _ := p.Add(3*time.Second, "again", 1)
+	if r := c.Update(3*time.Second, 10); n.slot != nodes[0].slot || r.Changed != 2 || r.LiveChanged != 2 {
+		t.Errorf("one leaves, one joins: %+v", r)
+	}
+	placement, live := c.Changed(n)
+	if other, _ := c.Changed(nodes[1]); !placement || !live || other {
+		t.Errorf("changed: the new one %v and %v, another %v", placement, live, other)
+	}
+	if a, b := c.Changed(nodes[0]); a || b {
+		t.Error("a removed node has changed")
+	}
+}
+
+// TestNewCapacityScalesWhatIsSmoothed: the target is not approached anew.
+func TestNewCapacityScalesWhatIsSmoothed(t *testing.T) {
+	c, p, nodes := controlled(t, 20, ControlSettings{})
+	p.SetCapacity(nodes[0], 2)
+	for now := time.Second; now < time.Minute; now += time.Second {
+		sampleAll(p, nodes, now, 1)
+		c.Update(now, 100)
+		var e Explanation
+		if c.Explain(nodes[0], &e); math.Abs(e.Smooth-2) > 1e-9 || e.New != 2 {
+			t.Fatalf("%v: smoothed %v, published %v, want 2: %v", now, e.Smooth, e.New, &e)
+		}
+	}
+}
+
+func TestOneControllerAPipeline(t *testing.T) {
+	_, p, _ := controlled(t, 3, ControlSettings{})
+	if _, err := NewController(p, ControlSettings{}); err != ErrTaken {
+		t.Errorf("a second controller: %v, want ErrTaken", err)
 	}
 }
 

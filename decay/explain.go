@@ -2,7 +2,6 @@ package decay
 
 import (
 	"math"
-	"strconv"
 	"time"
 )
 
@@ -18,6 +17,7 @@ type SignalStep struct {
 	Sigma    float64 // of all nodes, after the floors
 	Z        float64 // of ZScore, after ZClip
 	Score    float64 // of the other forms
+	AtMean   float64 // of the other forms: the score of a node of this capacity at Mean
 	Weight   float64 // in the blend; those of all signals sum to 1
 }
 
@@ -37,25 +37,32 @@ func (b Bound) String() string {
 }
 
 // Explanation is how a node came to its weight: what went in, what each step made
-// of it, and what the controller did with it. It holds no pointers into the
-// pipeline.
+// of it, and what the controller did with it. All but the controller's is of the
+// last Step, whatever came since. It holds no pointers into the pipeline.
+//
+//	Z        = sum of Weight x Z of the signals
+//	Relative = e^(-Beta Z), or (sum of Weight x Score)/(sum of Weight x AtMean) of the other forms
+//	Share    = Relative within [Min, Max], and for joiners no more than JoinCap
+//	Target   = Share x Capacity
 type Explanation struct {
 	Name     string
 	Form     Form
 	At       time.Duration // of the Step
-	Age      time.Duration // of the sample then
+	Age      time.Duration // of the sample then; negative if it is from the future
 	Status   Status
 	Capacity float64
 	Signals  [NumSignals]SignalStep
 	Z        float64 // blended; 0 for forms other than ZScore
-	Relative float64 // score over that of a node at the mean, before its bounds
+	Relative float64 // score over that of a node at the mean, before its bounds; 0 if the load is not known
+	JoinCap  float64 // bound of Share by Settings.JoinCap; infinite if none
 	Share    float64 // after them, or what Settings.Unknown says
+	Unknown  Unknown // the setting
 	Bound    Bound
 	Target   float64 // Share x Capacity
 
 	// Of the controller; Why is NotDecided without one.
 	Smooth   float64 // the target, smoothed by Alpha
-	Old, New float64 // published before and after the last Update
+	Old, New float64 // published before and after the last decision about the node
 	Why      Why
 	State    ClusterState
 }
@@ -68,54 +75,64 @@ func (p *Pipeline) Explain(n Node, e *Explanation) bool {
 	if !ok {
 		return false
 	}
-	c, m := p.clocks[slot], &p.nodes[slot]
 	p.keep(slot)
-	e.Form = p.set.Form
-	e.Name, e.At, e.Capacity, e.Status = m.name, p.now, p.capacity[slot], p.status[slot]
-	e.Age = p.now - m.was.At
-	e.Share = p.share[slot]
+	was := &p.nodes[slot].was
+	e.Name, e.Form, e.Unknown = p.nodes[slot].name, p.set.Form, p.set.Unknown
+	e.At, e.Age = p.now, since(was.sample.At, p.now)
+	e.Status, e.Capacity, e.Share = was.status, was.capacity, was.share
 	e.Target = e.Share * e.Capacity
+	e.JoinCap = math.Inf(1)
+	if was.joiner {
+		e.JoinCap = p.joinCap
+	}
 	total := 0.0
-	values := m.was.values()
+	values := was.sample.values()
 	for s := range NumSignals {
-		e.Signals[s] = p.explain(s, slot, values[s], c.sampled)
+		e.Signals[s] = p.explain(s, was, values[s])
 		if e.Signals[s].Used {
 			total += p.blend[s]
 		}
 	}
 	for s := range e.Signals {
-		if e.Signals[s].Used {
-			e.Signals[s].Weight = p.blend[s] / total
+		if sig := &e.Signals[s]; sig.Used {
+			sig.Weight = p.blend[s] / total
 		}
 	}
-	if e.Status != Measured {
-		return true
+	if e.Status == Measured {
+		e.Relative = was.score
+		if p.set.Form == ZScore {
+			e.Z = was.score
+			e.Relative = exp(-p.set.Beta * e.Z)
+		}
 	}
-	e.Relative = p.score[slot]
-	if p.set.Form == ZScore {
-		e.Z = p.score[slot]
-		e.Relative = exp(-p.set.Beta * e.Z)
-	}
-	switch {
-	case e.Relative > p.joinCap && p.joining(p.now-c.joined) && p.joinCap < p.set.Max:
-		e.Bound = AtJoinCap
-	case e.Relative >= p.set.Max:
-		e.Bound = AtMax
-	case e.Relative <= p.set.Min:
-		e.Bound = AtMin
-	}
+	e.Bound = p.boundOf(e)
 	return true
 }
 
+// boundOf says what bounded the share.
+func (p *Pipeline) boundOf(e *Explanation) Bound {
+	switch {
+	case e.Status != Measured && e.Share < e.JoinCap:
+		return Free
+	case e.Status != Measured || e.Relative > e.JoinCap && e.JoinCap < p.set.Max:
+		return AtJoinCap
+	case e.Relative >= p.set.Max:
+		return AtMax
+	case e.Relative <= p.set.Min:
+		return AtMin
+	}
+	return Free
+}
+
 // explain is one signal of Explain.
-func (p *Pipeline) explain(s int, slot uint32, input float64, sampled bool) SignalStep {
-	level, st := p.nodes[slot].level[s], &p.stats[s]
+func (p *Pipeline) explain(s int, was *seen, input float64) SignalStep {
+	level, st := was.level[s], &p.stats[s]
 	unit := 1 / p.inverse[s] // what a level of 1 is for this node
 	if signals[s].perNode {
-		unit *= p.capacity[slot]
+		unit *= was.capacity
 	}
 	e := SignalStep{Input: input, Smoothed: level * unit, Mean: st.mean * unit, Sigma: st.sigma * unit}
-	if !sampled || !(input >= 0 && input <= math.MaxFloat64) {
+	if !was.sampled || !(input >= 0 && input <= math.MaxFloat64) {
 		e.Input = math.NaN()
 	}
 	if p.blend[s] == 0 || st.n == 0 || math.IsNaN(level) {
@@ -131,119 +148,7 @@ func (p *Pipeline) explain(s int, slot uint32, input float64, sampled bool) Sign
 		t := p.term(s)
 		e.Z = t.of(level) / p.blend[s]
 	} else {
-		e.Score = p.formOf(s, int(slot), own)
+		e.Score, e.AtMean = p.formOf(s, was.capacity, own), p.formOf(s, was.capacity, st.mean)
 	}
 	return e
-}
-
-// String is AppendText's text.
-func (e *Explanation) String() string {
-	b, _ := e.AppendText(nil)
-	return string(b)
-}
-
-// AppendText writes the explanation for a human, in one line:
-//
-//	node-7 at 0.62: cpu 71.0 % z +1.4, p95 4 ms z +0.2 | z +0.90 relative 0.407 | target 0.407 smoothed 0.61 | 0.62 held: within the band
-func (e *Explanation) AppendText(b []byte) ([]byte, error) {
-	now := e.New
-	if e.Why == NotDecided {
-		now = e.Target
-	}
-	b = append(b, e.Name...)
-	b = append(b, " at "...)
-	b = appendNumber(b, now)
-	b = append(b, ": "...)
-	if e.Status != Measured {
-		b = append(b, e.Status.String()...)
-		if e.Status == Expired {
-			b = append(b, ", sample of "...)
-			b = strconv.AppendInt(b, int64(e.Age/time.Second), 10)
-			b = append(b, " s ago"...)
-		}
-		b = append(b, " | relative "...)
-		b = appendNumber(b, e.Share)
-	} else {
-		b = e.appendSignals(b)
-		b = append(b, " | "...)
-		if e.Form == ZScore {
-			b = append(b, "z "...)
-			b = appendSigned(b, e.Z, 2)
-			b = append(b, ' ')
-		}
-		b = append(b, "relative "...)
-		b = appendNumber(b, e.Relative)
-		if e.Bound != Free {
-			b = append(b, " bounded by "...)
-			b = append(b, e.Bound.String()...)
-			b = append(b, " to "...)
-			b = appendNumber(b, e.Share)
-		}
-	}
-	b = append(b, " | target "...)
-	b = appendNumber(b, e.Target)
-	if e.Why == NotDecided {
-		return b, nil
-	}
-	b = append(b, " smoothed "...)
-	b = appendNumber(b, e.Smooth)
-	b = append(b, " | "...)
-	b = appendNumber(b, e.Old)
-	if e.New != e.Old {
-		b = append(b, " -> "...)
-		b = appendNumber(b, e.New)
-	}
-	b = append(b, ' ')
-	return append(b, e.Why.String()...), nil
-}
-
-func (e *Explanation) appendSignals(b []byte) []byte {
-	first := true
-	for s := range e.Signals {
-		sig := &e.Signals[s]
-		if !sig.Used {
-			continue
-		}
-		if !first {
-			b = append(b, ", "...)
-		}
-		first = false
-		b = append(b, Signal(s).String()...)
-		b = append(b, ' ')
-		b = appendNumber(b, sig.Smoothed)
-		if u := Signal(s).Unit(); u != "" {
-			b = append(b, ' ')
-			b = append(b, u...)
-		}
-		if sig.Score != 0 {
-			b = append(b, " score "...)
-			b = appendNumber(b, sig.Score)
-			continue
-		}
-		b = append(b, " z "...)
-		b = appendSigned(b, sig.Z, 1)
-	}
-	return b
-}
-
-// appendNumber writes v with three digits.
-func appendNumber(b []byte, v float64) []byte {
-	switch a := math.Abs(v); {
-	case a >= 100 && a < 1e15:
-		return strconv.AppendFloat(b, v, 'f', 0, 64)
-	case a >= 10 && a < 100:
-		return strconv.AppendFloat(b, v, 'f', 1, 64)
-	}
-	return strconv.AppendFloat(b, v, 'g', 3, 64)
-}
-
-// appendSigned writes v with its sign; what rounds to 0 is +0.
-func appendSigned(b []byte, v float64, digits int) []byte {
-	if math.Abs(v) < 0.5*math.Pow10(-digits) {
-		v = 0
-	}
-	if v >= 0 {
-		b = append(b, '+')
-	}
-	return strconv.AppendFloat(b, v, 'f', digits, 64)
 }

@@ -19,7 +19,7 @@ func TestExplanationAddsUp(t *testing.T) {
 			if !p.Explain(n, &e) {
 				t.Fatal("no explanation")
 			}
-			z, own, weights := 0.0, 0.0, 0.0
+			z, own, atMean, weights := 0.0, 0.0, 0.0, 0.0
 			for s, sig := range e.Signals {
 				if !sig.Used {
 					if n == nodes[3] && Signal(s) == Backlog || form == Given && Signal(s) > Connections {
@@ -30,6 +30,7 @@ func TestExplanationAddsUp(t *testing.T) {
 				weights += sig.Weight
 				z += sig.Weight * sig.Z
 				own += sig.Weight * sig.Score
+				atMean += sig.Weight * sig.AtMean
 				if want := (sig.Cut - sig.Mean) / sig.Sigma; form == ZScore && math.Abs(sig.Z-want) > 1e-9 {
 					t.Errorf("%v: z %v of cut %v, mean %v, sigma %v: want %v", Signal(s), sig.Z, sig.Cut, sig.Mean, sig.Sigma, want)
 				}
@@ -37,8 +38,8 @@ func TestExplanationAddsUp(t *testing.T) {
 			if math.Abs(weights-1) > 1e-9 || math.Abs(z-e.Z) > 1e-9 {
 				t.Errorf("weights sum to %v; z %v, want %v", weights, e.Z, z)
 			}
-			if form == ZScore && !near(e.Relative, math.Exp(-z)) || form != ZScore && own <= 0 {
-				t.Errorf("relative %v of z %v, score %v", e.Relative, z, own)
+			if form == ZScore && !near(e.Relative, math.Exp(-z)) || form != ZScore && !near(e.Relative, own/atMean) {
+				t.Errorf("relative %v of z %v, score %v of %v", e.Relative, z, own, atMean)
 			}
 			if !near(e.Share, min(max(e.Relative, 0.25), 2)) || !near(e.Target, e.Share*e.Capacity) || e.Target != p.Weight(n) {
 				t.Errorf("share %v of relative %v; target %v, weight %v", e.Share, e.Relative, e.Target, p.Weight(n))
@@ -56,10 +57,18 @@ func TestExplanationIsOfTheStep(t *testing.T) {
 	for now := 2 * time.Second; now < 10*time.Second; now += time.Second {
 		p.Put(nodes[0], Sample{At: now, CPU: 100})
 	}
-	p.Explain(nodes[0], &after)
-	if before != after {
-		t.Errorf("%v\nbecame\n%v", &before, &after)
+	for what, change := range map[string]func(){
+		"samples":        func() {},
+		"a new capacity": func() { p.SetCapacity(nodes[0], 2) },
+		"a new begin":    func() { p.Rejoin(10*time.Second, nodes[0]) },
+	} {
+		change()
+		p.Explain(nodes[0], &after)
+		if before != after {
+			t.Errorf("%s: %v\nbecame\n%v", what, &before, &after)
+		}
 	}
+	p.Put(nodes[0], usual(10*time.Second))
 	p.Step(10 * time.Second)
 	if p.Explain(nodes[0], &after); before == after {
 		t.Error("a step changed nothing")
@@ -90,11 +99,50 @@ func TestExplanationText(t *testing.T) {
 		}
 	}
 	c.Update(time.Hour, 100)
-	if got := text(nodes[0]); !strings.Contains(got, "node-0 at 0.") || !strings.Contains(got, "expired, sample of 3599 s ago") {
+	if got := text(nodes[0]); !strings.Contains(got, "node-0 at 0.") || !strings.Contains(got, "expired, sample of 3599 s ago | relative 1, the mean of the others") {
 		t.Errorf("got %s", got)
 	}
 	if got := (&Explanation{}).String(); got == "" {
 		t.Error("the zero value has no text")
+	}
+}
+
+// TestExplanationTexts: of other forms, of samples from the future, of scores that
+// are held, of each bound.
+func TestExplanationTexts(t *testing.T) {
+	explain := func(set Settings, now time.Duration, s Sample) (string, Bound) {
+		t.Helper()
+		set.Tau = Off
+		p, nodes := even(t, 20, set)
+		for _, n := range nodes[1:] {
+			u := usual(now)
+			u.Connections = 160_000
+			p.Put(n, u)
+		}
+		p.Put(nodes[0], s)
+		p.Step(now)
+		var e Explanation
+		p.Explain(nodes[0], &e)
+		return e.String(), e.Bound
+	}
+	given, _ := Preset("given")
+	full := Sample{time.Second, 100, 1e3, 160_000, 1e9, 1e3}
+	for _, c := range []struct {
+		set   Settings
+		now   time.Duration
+		s     Sample
+		want  string
+		bound Bound
+	}{
+		{given, time.Second, full, "conn 160000 score 0 of 0 |", Free},
+		{Settings{}, 0, usual(time.Hour), "expired, sample of 3600 s ahead | relative 1, the mean of the others", Free},
+		{Settings{Unknown: HoldScore}, time.Hour, full, "expired, sample of 3599 s ago | relative 1, held", Free},
+		{Settings{}, time.Second, full, "bounded by min to 0.25", AtMin},
+		{Settings{}, time.Second, Sample{At: time.Second}, "bounded by max to 2", AtMax},
+	} {
+		if text, bound := explain(c.set, c.now, c.s); !strings.Contains(text, c.want) || bound != c.bound {
+			t.Errorf("got %s (%q), want %q (%q)", text, bound, c.want, c.bound)
+		}
 	}
 }
 

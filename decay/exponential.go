@@ -87,7 +87,8 @@ func (x Exponential) At(t time.Duration) float64 {
 // HalfLife returns the time in which the weight halves: ln 2/Lambda, the longest
 // Duration (292 years) if that is less, and if Lambda is 0.
 func (x Exponential) HalfLife() time.Duration {
-	if ns := math.Ln2 / x.Lambda * 1e9; ns < math.MaxInt64 {
+	// -0 + 0 is 0.
+	if ns := math.Ln2 / (x.Lambda + 0) * 1e9; ns < math.MaxInt64 {
 		return time.Duration(max(ns, 0))
 	}
 	return math.MaxInt64
@@ -100,6 +101,18 @@ func elapsed(last, now time.Duration) float64 {
 	}
 	// The difference of two Durations may exceed one, but not a uint64.
 	return float64(uint64(now)-uint64(last)) / 1e9
+}
+
+// since returns now - then, or the nearest Duration where it exceeds one.
+func since(then, now time.Duration) time.Duration {
+	d := now - then
+	switch {
+	case now >= then && d < 0:
+		return math.MaxInt64
+	case now < then && d >= 0:
+		return math.MinInt64
+	}
+	return d
 }
 
 // maxSample is the largest size of a sample: sums and differences of two are
@@ -155,5 +168,8 @@ func (s *DecayingSum) At(now time.Duration) float64 {
 }
 
 // Rate returns the estimate of terms per second at time now: Lambda S(now). It
-// begins at 0 and needs 1/Lambda seconds to 63 % of a steady rate.
-func (s *DecayingSum) Rate(now time.Duration) float64 { return s.lambda * s.At(now) }
+// begins at 0 and needs 1/Lambda seconds to 63 % of a steady rate. It is finite:
+// at most the largest float64.
+func (s *DecayingSum) Rate(now time.Duration) float64 {
+	return min(max(s.lambda*s.At(now), -math.MaxFloat64), math.MaxFloat64)
+}

@@ -195,3 +195,20 @@ func TestSumHolds(t *testing.T) {
 		t.Errorf("the sum has come to %v", plain.At(0))
 	}
 }
+
+// TestEdgesOfCurves: a lambda of -0 is no decay; a rate is finite.
+func TestEdgesOfCurves(t *testing.T) {
+	if x := (Exponential{1, math.Copysign(0, -1)}); x.Validate() != nil || x.HalfLife() != math.MaxInt64 {
+		t.Errorf("lambda -0: %v, halves in %v", x.Validate(), x.HalfLife())
+	}
+	s, err := NewDecayingSum(1e300)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range []float64{1e100, -2e100} {
+		s.Add(0, n)
+		if r := s.Rate(0); math.IsInf(r, 0) || math.Signbit(r) != math.Signbit(n) {
+			t.Errorf("a rate of %v", r)
+		}
+	}
+}

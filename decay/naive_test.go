@@ -232,30 +232,60 @@ func (v *naive) unknown(now time.Duration) {
 	joiner := func(n *naiveNode) bool {
 		return set.JoinCap > 0 && now >= n.joined && now-n.joined < set.JoinTime
 	}
-	mean := func(take func(*naiveNode) bool) float64 {
+	// due is what JoinCap times the mean weight is, if joiners get no more than b;
+	// a JoinCap below 1 also binds those of unknown load.
+	due := func(b float64) float64 {
 		w, c := 0.0, 0.0
 		for _, n := range v.nodes {
-			if n.status == Measured && take(n) {
-				w += n.share * n.capacity
-				c += n.capacity
+			r := n.share
+			switch {
+			case joiner(n) && n.status != Measured && set.JoinCap < 1:
+				r = b
+			case n.status != Measured:
+				continue
+			case joiner(n):
+				r = min(r, b)
+			}
+			w += r * n.capacity
+			c += n.capacity
+		}
+		return set.JoinCap * w / c
+	}
+	joinCap := math.Inf(1)
+	if slices.ContainsFunc(v.nodes, joiner) && slices.ContainsFunc(v.nodes, func(n *naiveNode) bool { return n.status == Measured && !joiner(n) }) {
+		lo, hi := 0.0, 2*set.JoinCap*set.Max
+		for range 200 {
+			if mid := (lo + hi) / 2; due(mid) >= mid {
+				lo = mid
+			} else {
+				hi = mid
 			}
 		}
-		return w / c
+		joinCap = max(lo, set.Min)
 	}
-	others := mean(func(n *naiveNode) bool { return !joiner(n) })
+	w, c := 0.0, 0.0
 	for _, n := range v.nodes {
-		if n.status == Measured && joiner(n) && !math.IsNaN(others) {
-			n.share = min(n.share, max(set.JoinCap*others, set.Min))
+		if n.status == Measured {
+			if joiner(n) {
+				n.share = min(n.share, joinCap)
+			}
+			w += n.share * n.capacity
+			c += n.capacity
 		}
 	}
-	all := mean(func(*naiveNode) bool { return true })
-	if math.IsNaN(all) {
-		all = 1
+	v.mean = 1
+	if c > 0 {
+		v.mean = w / c
 	}
-	v.mean = all
 	for _, n := range v.nodes {
-		if n.status != Measured && set.Unknown == MeanScore {
-			n.share = all
+		if n.status == Measured {
+			continue
+		}
+		if set.Unknown == MeanScore {
+			n.share = v.mean
+		}
+		if joiner(n) {
+			n.share = min(n.share, joinCap)
 		}
 	}
 }

@@ -11,6 +11,7 @@ var (
 	ErrCapacity = errors.New("decay: capacity must be within 1e-6 to 1e6")
 	ErrNoNode   = errors.New("decay: no such node: it was removed, or never added")
 	ErrFull     = errors.New("decay: 65,535 nodes are the limit")
+	ErrTaken    = errors.New("decay: this pipeline has a controller: only that one may make it step")
 )
 
 const (
@@ -52,6 +53,7 @@ func (s Status) String() string {
 type Pipeline struct {
 	// Static after NewPipeline.
 	set     Settings
+	taken   bool                // it has a Controller
 	inverse [NumSignals]float64 // 1/Scale
 	blend   [NumSignals]float64 // weights, 0 for a signal that the form does not know
 	used    uint8               // bit per signal with a weight
@@ -69,7 +71,7 @@ type Pipeline struct {
 	now     time.Duration
 	steps   uint64
 	counted int // nodes that are Measured
-	joiners int // of those, nodes under JoinCap
+	joiners int // nodes under JoinCap
 	stats   [NumSignals]stat
 	mean    float64 // see meanShare
 	meanOf  uint64  // the step that mean is of
@@ -87,10 +89,20 @@ type member struct {
 	generation uint32
 	last       Sample // as it came
 
-	// What the last Step saw, kept by the first Put after it, for Explain.
-	kept  uint64 // the step
-	was   Sample
-	level [NumSignals]float64
+	// For Explain.
+	kept uint64 // the step that was is of
+	was  seen
+}
+
+// seen is what the last Step saw and made of a node, put by before the first
+// change after it.
+type seen struct {
+	sample          Sample
+	sampled, joiner bool
+	status          Status
+	capacity        float64
+	score, share    float64
+	level           [NumSignals]float64
 }
 
 // clocks is what decides a node's status.
@@ -210,9 +222,12 @@ func (p *Pipeline) Rejoin(now time.Duration, n Node) error {
 	if !ok {
 		return ErrNoNode
 	}
-	p.meanShare()
+	mean := p.meanShare()
 	p.keep(slot)
 	p.begin(slot, now)
+	if p.set.Unknown == HoldScore {
+		p.share[slot] = mean // what it was before says nothing
+	}
 	return nil
 }
 
@@ -230,7 +245,6 @@ func (p *Pipeline) SetCapacity(n Node, capacity float64) error {
 	for s := range NumSignals {
 		if signals[s].perNode {
 			p.level[s][slot] *= p.capacity[slot] / capacity
-			p.nodes[slot].level[s] *= p.capacity[slot] / capacity
 		}
 	}
 	p.capacity[slot] = capacity
@@ -249,9 +263,9 @@ func (p *Pipeline) Put(n Node, sample Sample) error {
 	c, m := &p.clocks[slot], &p.nodes[slot]
 	keep := 0.0 // weight of what was
 	if c.sampled {
-		dt := sample.At - c.at
+		dt := since(c.at, sample.At)
 		switch {
-		case dt <= 0 && !expired(-dt, p.set.Expire):
+		case dt <= 0 && !expired(sample.At, c.at, p.set.Expire):
 			return nil
 		case dt > 0 && p.set.Tau > 0:
 			keep = math.Exp(-float64(dt) / float64(p.set.Tau))
@@ -284,18 +298,26 @@ func (p *Pipeline) keep(slot uint32) {
 	if m.kept == p.steps {
 		return
 	}
-	m.kept, m.was = p.steps, m.last
+	c := &p.clocks[slot]
+	m.kept = p.steps
+	m.was = seen{m.last, c.sampled, p.joining(since(c.joined, p.now)), p.status[slot], p.capacity[slot], p.score[slot], p.share[slot], m.was.level}
 	for s := range NumSignals {
-		m.level[s] = p.level[s][slot]
+		m.was.level[s] = p.level[s][slot]
 	}
 }
 
-// expired reports an age, of either sign, beyond the limit. A time subtracted
-// from a very different one may have wrapped around, which is beyond it too.
-func expired(age, limit time.Duration) bool { return uint64(age+limit) > uint64(2*limit) }
+// expired reports that two times, whichever is the later, are further apart than
+// the limit. Their difference may exceed a Duration, but not a uint64.
+func expired(a, b, limit time.Duration) bool {
+	if a < b {
+		a, b = b, a
+	}
+	return uint64(a)-uint64(b) > uint64(limit)
+}
 
-// Weight is the node's weight at the last Step: its capacity x its relative
-// score, within [Min, Max] x capacity. 0 for no node.
+// Weight is the node's weight: its capacity x its relative score of the last
+// Step, within [Min, Max] x capacity. A node that was added since has the mean
+// score. 0 for no node.
 func (p *Pipeline) Weight(n Node) float64 {
 	slot, ok := p.find(n)
 	if !ok {
@@ -313,7 +335,8 @@ func (p *Pipeline) Capacity(n Node) float64 {
 	return p.capacity[slot]
 }
 
-// Status is the node's at the last Step.
+// Status is the node's at the last Step, or Unsampled if it was added or has
+// begun anew since.
 func (p *Pipeline) Status(n Node) Status {
 	slot, ok := p.find(n)
 	if !ok {

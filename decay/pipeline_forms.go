@@ -34,14 +34,14 @@ func scoreScaled(s Signal, level float64) float64 {
 	return math.Exp(-level)
 }
 
-// formOf is the score of one signal of node i at a level.
-func (p *Pipeline) formOf(s, i int, level float64) float64 {
+// formOf is the score of one signal of a node of a capacity at a level.
+func (p *Pipeline) formOf(s int, capacity, level float64) float64 {
 	if p.set.Form == Scaled {
 		return scoreScaled(Signal(s), level)
 	}
 	v := level / p.inverse[s]
 	if signals[s].perNode {
-		v *= p.capacity[i]
+		v *= capacity
 	}
 	return scoreGiven(Signal(s), v)
 }
@@ -53,7 +53,7 @@ func (p *Pipeline) scoreByForm() {
 	perNode := func(s int) bool { return p.set.Form == Given && signals[s].perNode }
 	for s := range p.stats {
 		if !perNode(s) {
-			atMean[s] = p.formOf(s, 0, p.stats[s].mean)
+			atMean[s] = p.formOf(s, 1, p.stats[s].mean)
 		}
 	}
 	for i := range p.score {
@@ -69,9 +69,9 @@ func (p *Pipeline) scoreByForm() {
 			if p.set.CutOwn {
 				level = min(max(level, st.lo), st.hi)
 			}
-			own += p.blend[s] * p.formOf(s, i, level)
+			own += p.blend[s] * p.formOf(s, p.capacity[i], level)
 			if perNode(s) {
-				mean += p.blend[s] * p.formOf(s, i, st.mean)
+				mean += p.blend[s] * p.formOf(s, p.capacity[i], st.mean)
 			} else {
 				mean += p.blend[s] * atMean[s]
 			}

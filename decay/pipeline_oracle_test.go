@@ -31,7 +31,7 @@ func anySettings(t *rapid.T) Settings {
 		Max:        pick("max", 0, 1, 1000),
 		Unknown:    Unknown(rapid.IntRange(0, 1).Draw(t, "unknown")),
 		Blackout:   time.Duration(pick("blackout", 0, Off, 6e10)),
-		JoinCap:    pick("join cap", 0, Off, 0.5, 1),
+		JoinCap:    pick("join cap", 0, Off, 0.5, 1, 1.2),
 		JoinTime:   time.Duration(pick("join time", 0, Off, 6e10)),
 	}
 	for i := range s.Signals {
@@ -98,6 +98,9 @@ func TestPipelineAgreesWithNaiveTwin(t *testing.T) {
 						t.Fatal(err)
 					}
 					n.samples, n.joined, n.status = nil, now, Unsampled
+					if set.Unknown == HoldScore {
+						n.share = twin.mean
+					}
 				case k < 28:
 					s := anySample(t, now-time.Duration(k%4)*time.Second)
 					if err := p.Put(n.handle, s); err != nil {

@@ -32,7 +32,9 @@ type Unknown uint8
 
 const (
 	MeanScore Unknown = iota // the mean relative score of the others, by capacity
-	HoldScore                // its own last one; MeanScore if it has none
+	// HoldScore: its own last one. A node that is added or begins anew has none:
+	// it holds the mean of then.
+	HoldScore
 )
 
 // Settings is how weights are made of samples. The zero value of each field is
@@ -79,9 +81,11 @@ type Settings struct {
 	Expire   time.Duration // age at which a sample is unknown; default 3 min
 	Blackout time.Duration // after a join its samples do not count; default 10 s; Off
 	// JoinCap bounds the weight of a node for JoinTime after it joined, as a
-	// multiple of the mean weight of the others per unit of capacity: it never
-	// gets more than JoinCap times its fair share of new connections. Default
-	// 2 for 15 min; Off.
+	// multiple of the mean weight of all per unit of capacity, however many join
+	// at once: so it is due no more than JoinCap times its fair share of new
+	// connections. Min is not undercut for it. It bounds the target: the published
+	// weight follows as Band and Step let it, and may exceed it a little while
+	// those of the others fall. Default 2 for 15 min; Off.
 	JoinCap  float64
 	JoinTime time.Duration
 }
@@ -147,7 +151,9 @@ func (s Settings) Validate() error {
 	var c checks
 	sum := 0.0
 	for i, sig := range s.Signals {
-		c.within(Signal(i).String()+" weight", sig.Weight, 0, 1e6, "0 leaves the signal out")
+		if sig.Weight != 0 {
+			c.within(Signal(i).String()+" weight", sig.Weight, 1e-6, 1e6, "0 leaves the signal out")
+		}
 		c.within(Signal(i).String()+" scale", sig.Scale, 1e-6, 1e15, "give the value of a full node, in "+scaleUnit(Signal(i)))
 		if s.Form != Given || Signal(i) <= Connections {
 			sum += sig.Weight

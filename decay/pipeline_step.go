@@ -32,7 +32,7 @@ func (p *Pipeline) take(now time.Duration) (known uint8) {
 	counted := 0
 	for i := range p.clocks {
 		c := &p.clocks[i]
-		if c.known&used == used && !expired(now-c.at, expire) && now-c.joined >= settled {
+		if c.known&used == used && !expired(now, c.at, expire) && now-c.joined >= settled {
 			status[i] = Measured // the usual case, without more questions
 			counted++
 			continue
@@ -41,9 +41,9 @@ func (p *Pipeline) take(now time.Duration) (known uint8) {
 		if st == Measured {
 			counted++
 			known &= c.known
-			if p.joining(now - c.joined) {
-				p.joiners++
-			}
+		}
+		if st != Absent && p.joining(since(c.joined, now)) {
+			p.joiners++
 		}
 		status[i] = st
 	}
@@ -53,23 +53,17 @@ func (p *Pipeline) take(now time.Duration) (known uint8) {
 
 // statusOf is the status of a node at now.
 func (p *Pipeline) statusOf(c *clocks, now time.Duration) Status {
-	switch age := now - c.joined; {
+	switch age := since(c.joined, now); {
 	case !c.used:
 		return Absent
 	case !c.sampled || c.known&p.used == 0:
 		return Unsampled
-	case expired(now-c.at, p.set.Expire):
+	case expired(now, c.at, p.set.Expire):
 		return Expired
 	case age >= 0 && age < p.set.Blackout:
 		return Blackout
 	}
 	return Measured
-}
-
-// joining reports whether JoinCap holds for a node of this age. A negative age
-// is that of a clock that was set back: such a node is no joiner.
-func (p *Pipeline) joining(age time.Duration) bool {
-	return age >= 0 && age < p.set.JoinTime && p.set.JoinCap > 0
 }
 
 // population returns mean and deviation of a signal over the Measured nodes.
@@ -197,66 +191,6 @@ func (p *Pipeline) rate() {
 	for i, z := range p.score {
 		if status[i] == Measured {
 			share[i] = bound(exp(beta*z), lo, hi)
-		}
-	}
-}
-
-// sums returns the weights and capacities of the Measured nodes, of joiners or of
-// the others.
-func (p *Pipeline) sums(joiners bool) (weight, capacity float64) {
-	for i, st := range p.status {
-		if st == Measured && p.joining(p.now-p.clocks[i].joined) == joiners {
-			weight += p.share[i] * p.capacity[i]
-			capacity += p.capacity[i]
-		}
-	}
-	return weight, capacity
-}
-
-// meanShare is the share of Measured nodes at the last Step, averaged by
-// capacity; 1 if there are none. Few need it, so it is made when it is asked for,
-// or about to change.
-func (p *Pipeline) meanShare() float64 {
-	if p.meanOf != p.steps {
-		weight, capacity := p.sums(false)
-		w, c := p.sums(true)
-		p.mean, p.meanOf = 1, p.steps
-		if capacity+c > 0 {
-			p.mean = (weight + w) / (capacity + c)
-		}
-	}
-	return p.mean
-}
-
-// settle bounds joiners by JoinCap, and gives nodes of unknown load what
-// Settings.Unknown says.
-func (p *Pipeline) settle() {
-	p.joinCap = math.Inf(1)
-	if p.joiners > 0 {
-		p.capJoiners()
-	}
-	if p.counted == len(p.share) || p.set.Unknown == HoldScore {
-		return
-	}
-	mean := p.meanShare()
-	for i, st := range p.status {
-		if st != Measured && st != Absent {
-			p.share[i] = mean
-		}
-	}
-}
-
-// capJoiners bounds the shares of joiners by those of the others. Among joiners
-// only there is nobody to be fair to.
-func (p *Pipeline) capJoiners() {
-	weight, capacity := p.sums(false)
-	if capacity == 0 {
-		return
-	}
-	p.joinCap = max(p.set.JoinCap*weight/capacity, p.set.Min)
-	for i, st := range p.status {
-		if st == Measured && p.joining(p.now-p.clocks[i].joined) {
-			p.share[i] = min(p.share[i], p.joinCap)
 		}
 	}
 }

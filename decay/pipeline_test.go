@@ -276,6 +276,7 @@ func TestSettingsSayWhatIsWrong(t *testing.T) {
 		"window is -1":         {Window: -1},
 		"cpu scale is NaN":     {Signals: [NumSignals]SignalSettings{{Scale: nan}}},
 		"conn weight is -3":    {Signals: [NumSignals]SignalSettings{Connections: {Weight: -3}}},
+		"p95 weight is 5e-324": {Signals: [NumSignals]SignalSettings{Latency: {Weight: 5e-324}}},
 		"no signal has a":      {Form: Given, Signals: [NumSignals]SignalSettings{LoopLag: {Weight: 1}}},
 		"join cap is 0.0001":   {JoinCap: 0.0001},
 		"blackout is 2h0m0s":   {Blackout: 2 * time.Hour},

@@ -1,0 +1,128 @@
+package decay
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+	"time"
+)
+
+// TestLiveMovesUnderBudget: a node at twice the load of 19 others is relieved by
+// no more than 1 % of connections a minute.
+func TestLiveMovesUnderBudget(t *testing.T) {
+	c, p, nodes := controlled(t, 20, ControlSettings{Live: LiveSettings{On: true, Update: 20 * time.Second}})
+	load, total := 2.0, 0.0
+	for now := time.Second; now <= 30*time.Minute; now += time.Second {
+		sampleAll(p, nodes, now, load)
+		r := c.Update(now, 100)
+		if r.Moved > 0.01+1e-12 {
+			t.Fatalf("%v: %.2f %% moved at once, the budget is 1 %%", now, 100*r.Moved)
+		}
+		total += r.Moved
+		if total > 0.01*now.Minutes()+1e-9 {
+			t.Fatalf("%v: %.2f %% moved until now", now, 100*total)
+		}
+		sum := 0.0
+		for _, n := range nodes {
+			sum += c.LiveWeight(n)
+		}
+		// The load follows the share at once.
+		load = 2 * 20 * c.LiveWeight(nodes[0]) / sum
+	}
+	if math.Abs(load-1) > 0.05 || total == 0 {
+		t.Errorf("after half an hour its load is %.2f of the others'", load)
+	}
+}
+
+// TestNothingMovesInAStorm: connections that are open stay where they are.
+func TestNothingMovesInAStorm(t *testing.T) {
+	c, p, nodes := controlled(t, 20, ControlSettings{Live: LiveSettings{On: true}})
+	moved := map[ClusterState]float64{}
+	for now := time.Second; now < 15*time.Minute; now += time.Second {
+		rate := 100.0
+		if now > 5*time.Minute && now < 10*time.Minute {
+			rate = 1000
+		}
+		sampleAll(p, nodes, now, 1.5)
+		r := c.Update(now, rate)
+		moved[r.State] += r.Moved
+	}
+	if moved[Storm] != 0 || moved[Normal] == 0 {
+		t.Errorf("moved in the storm %v, otherwise %v; want nothing and something", moved[Storm], moved[Normal])
+	}
+}
+
+// TestLiveMovesNearItsBounds: where one of two weights is nearly at its bound,
+// moves are not in proportion to the step. What the budget allows is moved all the
+// same, until both are there.
+func TestLiveMovesNearItsBounds(t *testing.T) {
+	for k := range 100 {
+		capacity := 0.5 + 0.015*float64(k)
+		only := Settings{Tau: Off}
+		only.Signals[CPU].Weight = 1
+		p, _ := NewPipeline(only)
+		a, _ := p.Add(-time.Hour, "a", 1)
+		b, _ := p.Add(-time.Hour, "b", capacity)
+		c, _ := NewController(p, ControlSettings{Live: LiveSettings{On: true}})
+		for now := time.Duration(0); now < 6*time.Hour; now += 20 * time.Second {
+			p.Put(a, Sample{At: now, CPU: 90})
+			p.Put(b, Sample{At: now, CPU: 40})
+			c.Update(now, 100)
+		}
+		if w, v := c.LiveWeight(a), c.LiveWeight(b); w > 0.2501 || v < 1.9999*capacity {
+			t.Errorf("capacity %.3f: 6 h of 90 %% against 40: weights %.4f and %.4f, want 0.25 and %.3f", capacity, w, v, 2*capacity)
+		}
+	}
+}
+
+// TestLiveStepsAreOfNow: decisions about placement may be rare, moves see the
+// levels of now: of a load that swings evenly nothing is moved.
+func TestLiveStepsAreOfNow(t *testing.T) {
+	c, p, nodes := controlled(t, 20, ControlSettings{Placement: PlacementSettings{Update: time.Hour}, Live: LiveSettings{On: true}})
+	r := rand.New(rand.NewPCG(1, 1))
+	for now := time.Second; now < 58*time.Minute; now += time.Second {
+		swing := 1 + 0.5*math.Sin(now.Minutes()/10)
+		for _, n := range nodes {
+			s := usual(now)
+			s.CPU *= swing * (1 + 0.002*r.NormFloat64())
+			p.Put(n, s)
+		}
+		if m := c.Update(now, 100).Moved; m != 0 {
+			t.Fatalf("%v: %.2f %% moved, all nodes being alike", now, 100*m)
+		}
+	}
+}
+
+// TestLiveBudgetIsKept: what a step leaves of the budget is there for the next,
+// and a step may be as large as the budget, not the half of it.
+func TestLiveBudgetIsKept(t *testing.T) {
+	c, p, nodes := controlled(t, 20, ControlSettings{Live: LiveSettings{On: true, Step: 0.02, Budget: 0.0012, Burst: 0.0012}})
+	total := 0.0
+	for now := time.Second; now <= 20*time.Minute; now += time.Second {
+		sampleAll(p, nodes, now, 1.5)
+		total += c.Update(now, 100).Moved
+	}
+	// A step of 2 % of a twentieth is 0.1 %: what is left of each minute adds up.
+	if want := 0.02 * 0.95 / 20; total < 15*want {
+		t.Errorf("%.4f %% moved in 20 minutes, want about 20 steps of %.4f", 100*total, 100*want)
+	}
+	c, p, nodes = controlled(t, 20, ControlSettings{Live: LiveSettings{On: true, Budget: 0.001, Burst: 0.001}})
+	for now := time.Second; now <= 5*time.Minute; now += time.Second {
+		sampleAll(p, nodes, now, 1.5)
+		if r := c.Update(now, 100); now%time.Minute == 0 && math.Abs(r.Moved-0.001) > 1e-6 {
+			t.Errorf("%v: %.4f %% moved, the budget is 0.1", now, 100*r.Moved)
+		}
+	}
+}
+
+// TestLiveStepOff: the gain alone bounds it.
+func TestLiveStepOff(t *testing.T) {
+	for step, want := range map[float64]float64{Off: 0.5, 0.1: 0.9} {
+		c, p, nodes := controlled(t, 20, ControlSettings{Live: LiveSettings{On: true, Step: step, Gain: 1, Budget: 1, Burst: 1}})
+		sampleAll(p, nodes, time.Minute, 1.5)
+		c.Update(time.Minute, 100)
+		if w := c.LiveWeight(nodes[0]); math.Abs(w-want) > 0.05 {
+			t.Errorf("step %v: a node at 1.5 x the mean has %v, want %v", step, w, want)
+		}
+	}
+}
