@@ -3,12 +3,13 @@ package main
 import (
 	"context"
 	"fmt"
+	"strconv"
 
 	"roost/ring"
 )
 
 // runDiff is roostctl ring diff.
-func runDiff(_ context.Context, args []string, t terminal) error {
+func runDiff(ctx context.Context, args []string, t terminal) error {
 	f := newFlags("diff", "A B", `What moves for devices when snapshot B takes the place of A. Between versions
 that follow each other the collateral is 0: nothing moves between nodes whose
 weights stay.`)
@@ -20,11 +21,11 @@ weights stay.`)
 	if err := f.want(rest, 2, 2, "two FILEs"); err != nil {
 		return err
 	}
-	a, before, err := readSnapshot(rest[0])
+	a, before, err := readSnapshot(ctx, rest[0])
 	if err != nil {
 		return err
 	}
-	b, after, err := readSnapshot(rest[1])
+	b, after, err := readSnapshot(ctx, rest[1])
 	if err != nil {
 		return err
 	}
@@ -56,16 +57,29 @@ func writeNodeChanges(t terminal, before, after *ring.Ring) {
 		o := after.Node(after.Find(n.ID))
 		switch {
 		case o == nil:
-			fmt.Fprintf(t.out, "- %s, weight %s\n", n.ID, plain(n.Weight))
-		case o.Weight != n.Weight:
-			fmt.Fprintf(t.out, "~ %s, weight %s -> %s\n", n.ID, plain(n.Weight), plain(o.Weight))
+			fmt.Fprintf(t.out, "- %s, weight %s\n", clean(n.ID), plain(n.Weight))
 		case *o != *n:
-			fmt.Fprintf(t.out, "~ %s, zone %q -> %q, address %q -> %q, capacity %s -> %s\n", n.ID, n.Zone, o.Zone, n.Addr, o.Addr, plain(n.Capacity), plain(o.Capacity))
+			fmt.Fprintf(t.out, "~ %s%s\n", clean(n.ID), changes(n, o))
 		}
 	}
 	for _, n := range after.Nodes() {
 		if before.Find(n.ID) == ring.None {
-			fmt.Fprintf(t.out, "+ %s, weight %s\n", n.ID, plain(n.Weight))
+			fmt.Fprintf(t.out, "+ %s, weight %s\n", clean(n.ID), plain(n.Weight))
 		}
 	}
+}
+
+// changes says what of a node is another.
+func changes(n, o *ring.Node) (text string) {
+	for _, f := range []struct{ name, before, after string }{
+		{"weight", plain(n.Weight), plain(o.Weight)},
+		{"zone", strconv.Quote(n.Zone), strconv.Quote(o.Zone)},
+		{"address", strconv.Quote(n.Addr), strconv.Quote(o.Addr)},
+		{"capacity", plain(n.Capacity), plain(o.Capacity)},
+	} {
+		if f.before != f.after {
+			text += fmt.Sprintf(", %s %s -> %s", f.name, f.before, f.after)
+		}
+	}
+	return text
 }

@@ -2,11 +2,9 @@ package main
 
 import (
 	"bytes"
-	"errors"
+	"context"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"roost/ring"
@@ -17,19 +15,33 @@ import (
 // the room of the binary form.
 const mostFile = 4 * snapshot.MaxBytes
 
-// readSnapshot reads a file in either form.
-func readSnapshot(name string) (*snapshot.Snapshot, *ring.Ring, error) {
-	f, err := os.Open(name)
+// readFile reads a file of up to most bytes; more are no what.
+func readFile(ctx context.Context, name string, most int64, what string) ([]byte, error) {
+	f, in, err := openFile(ctx, name)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, mostFile+1))
+	return readAtMost(in, most, name, what)
+}
+
+// readAtMost reads all of r, or says that it is too much.
+func readAtMost(r io.Reader, most int64, name, what string) ([]byte, error) {
+	b, err := io.ReadAll(io.LimitReader(r, most+1))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if int64(len(b)) > most {
+		return nil, fmt.Errorf("%s has more than %d bytes: it is no %s", name, most, what)
+	}
+	return b, nil
+}
+
+// readSnapshot reads a file in either form.
+func readSnapshot(ctx context.Context, name string) (*snapshot.Snapshot, *ring.Ring, error) {
+	b, err := readFile(ctx, name, mostFile, "snapshot")
 	if err != nil {
 		return nil, nil, err
-	}
-	if len(b) > mostFile {
-		return nil, nil, fmt.Errorf("%s has more than %d bytes: it is no snapshot", name, mostFile)
 	}
 	s, err := decode(b)
 	if err != nil {
@@ -50,9 +62,9 @@ func decode(b []byte) (*snapshot.Snapshot, error) {
 	return snapshot.Decode(b)
 }
 
-// writeSnapshot writes a file whole or not at all: JSON if its name ends in .json,
-// else the binary form.
-func writeSnapshot(name string, s *snapshot.Snapshot) (err error) {
+// writeSnapshot writes a file: JSON if its name ends in .json, else the binary form.
+// It is there only if say has no error either.
+func writeSnapshot(ctx context.Context, name string, s *snapshot.Snapshot, say func() error) error {
 	encode := s.Encode
 	if strings.HasSuffix(name, ".json") {
 		encode = s.EncodeJSON
@@ -61,26 +73,12 @@ func writeSnapshot(name string, s *snapshot.Snapshot) (err error) {
 	if err != nil {
 		return err
 	}
-	return writeFile(name, func(w io.Writer) error {
-		_, err := w.Write(b)
-		return err
+	return writeFile(ctx, name, func(w io.Writer) error {
+		if _, err := w.Write(b); err != nil {
+			return err
+		}
+		return say()
 	})
-}
-
-// writeFile writes to a new file that takes the place of name at the end.
-func writeFile(name string, write func(io.Writer) error) error {
-	f, err := os.CreateTemp(filepath.Dir(name), ".roostctl-*")
-	if err != nil {
-		return err
-	}
-	err = errors.Join(write(f), f.Chmod(0o644), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), name)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return nil
 }
 
 // describe is a line about a ring.

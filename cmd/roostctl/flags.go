@@ -44,6 +44,12 @@ func (f *flags) parse(args []string, out io.Writer) (rest []string, err error) {
 	}
 }
 
+// given reports whether a flag is on the command line.
+func (f *flags) given(name string) (given bool) {
+	f.Visit(func(o *flag.Flag) { given = given || o.Name == name })
+	return given
+}
+
 // want checks the number of arguments; what names them.
 func (f *flags) want(rest []string, least, most int, what string) error {
 	switch {

@@ -50,7 +50,7 @@ func (g *generator) each(ctx context.Context, f func(id []byte, count uint64) er
 	var b []byte
 	for i := range g.n {
 		if i&(1<<14-1) == 0 && ctx.Err() != nil {
-			return ctx.Err()
+			return errInterrupted
 		}
 		b = g.make(b[:0], i)
 		if err := f(b, 1); err != nil {

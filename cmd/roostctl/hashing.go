@@ -111,7 +111,7 @@ func measureHashing(p *profile.Profile) (*hashing, error) {
 func sampleTypes(p *profile.Profile) string {
 	var types []string
 	for _, t := range p.SampleType {
-		types = append(types, t.Type)
+		types = append(types, clean(t.Type))
 	}
 	return strings.Join(types, ", ")
 }
@@ -146,7 +146,14 @@ func (h *hashing) judge() {
 		h.Notes = append(h.Notes, fmt.Sprintf("%d samples are too few to judge, %d are needed: take a profile under load, or for longer (100 samples are a second of CPU)", h.Samples, fewSamples))
 		return
 	}
+	routed := h.Rows[0].samples > 0
+	if !routed {
+		h.Notes = append(h.Notes, "no sample is in the ring's hash or lookup: nothing was routed while the profile was taken, or too little to be seen")
+	}
 	for _, r := range []*hashingRow{&h.Rows[0], &h.All} {
+		if r == &h.Rows[0] && !routed {
+			continue
+		}
 		switch {
 		case r.Share > hashingBad:
 			r.Verdict = verify.Bad
@@ -161,8 +168,11 @@ func (h *hashing) judge() {
 		}
 		if h.All.samples == h.Rows[0].samples {
 			h.All.Verdict = r.Verdict
-			return // the same again
+			break // the same again
 		}
+	}
+	if !routed && h.Verdict == verify.OK {
+		h.Verdict = verify.Info // of the ring there is nothing to say
 	}
 }
 
@@ -198,7 +208,7 @@ func (h *hashing) write(w io.Writer) error {
 		return err
 	}
 	for _, c := range h.Hottest {
-		fmt.Fprintf(w, "  %6.2f %%  %s\n", 100*c.Share, c.Function)
+		fmt.Fprintf(w, "  %6.2f %%  %s\n", 100*c.Share, clean(c.Function))
 	}
 	for _, note := range h.Notes {
 		fmt.Fprintln(w, note)

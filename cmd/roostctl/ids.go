@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 
 	"roost/ring/verify"
@@ -46,14 +45,14 @@ func (s *idSource) each(ctx context.Context, in io.Reader, f func(id []byte, cou
 	case s.generate != nil:
 		return s.generate.each(ctx, f)
 	case s.file == "-":
-		return eachLine(ctx, in, "standard input", f)
+		return eachLine(newInput(ctx, in), "standard input", f)
 	case s.file != "":
-		file, err := os.Open(s.file)
+		file, in, err := openFile(ctx, s.file)
 		if err != nil {
 			return err
 		}
 		defer file.Close()
-		return eachLine(ctx, file, s.file, f)
+		return eachLine(in, s.file, f)
 	}
 	for _, id := range s.ids {
 		if err := f([]byte(id), 1); err != nil {
@@ -64,16 +63,18 @@ func (s *idSource) each(ctx context.Context, in io.Reader, f func(id []byte, cou
 }
 
 // eachLine reads lines: an id, or an id, a tab and a count. Empty lines are passed
-// over, a carriage return at the end is none of the id.
-func eachLine(ctx context.Context, r io.Reader, name string, f func(id []byte, count uint64) error) error {
+// over; a carriage return at the end, and a byte order mark before the first line, are
+// none of the id.
+func eachLine(r io.Reader, name string, f func(id []byte, count uint64) error) error {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(make([]byte, 0, mostLine), mostLine)
 	n := 0
 	for lines.Scan() {
-		if n++; n&(1<<14-1) == 0 && ctx.Err() != nil {
-			return ctx.Err()
+		line := lines.Bytes()
+		if n++; n == 1 {
+			line = bytes.TrimPrefix(line, []byte("\ufeff"))
 		}
-		id, count, err := parseLine(lines.Bytes())
+		id, count, err := parseLine(line)
 		if err == nil && len(id) > 0 {
 			err = f(id, count)
 		}
@@ -83,6 +84,8 @@ func eachLine(ctx context.Context, r io.Reader, name string, f func(id []byte, c
 	}
 	if err := lines.Err(); errors.Is(err, bufio.ErrTooLong) {
 		return fmt.Errorf("%s, line %d: an id has at most %d bytes: is it a list of ids, one a line?", name, n+1, mostLine)
+	} else if errors.Is(err, errInterrupted) {
+		return err
 	} else if err != nil {
 		return fmt.Errorf("%s, line %d: %w", name, n+1, err)
 	}

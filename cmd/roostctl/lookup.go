@@ -11,7 +11,8 @@ import (
 // runLookup is roostctl ring lookup.
 func runLookup(ctx context.Context, args []string, t terminal) error {
 	f := newFlags("lookup", "FILE ID... [-n 3]", `Where ids live: a line for each, the id, a tab, and its node; with -n also those
-that follow, separated by commas. The ID - reads lines of ids from standard input.`)
+that follow, separated by commas. The ID - reads lines of ids from standard input. An
+id that is no clean text is written as a Go string, in quotes.`)
 	n := f.Int("n", 1, "how many `nodes` to give, the owner first")
 	rest, err := f.parse(args, t.out)
 	if err != nil {
@@ -23,7 +24,7 @@ that follow, separated by commas. The ID - reads lines of ids from standard inpu
 	if *n < 1 || *n > ring.MaxNodes {
 		return fmt.Errorf("-n is %d, must be 1 to %d", *n, ring.MaxNodes)
 	}
-	_, r, err := readSnapshot(rest[0])
+	_, r, err := readSnapshot(ctx, rest[0])
 	if err != nil {
 		return err
 	}
@@ -35,21 +36,22 @@ that follow, separated by commas. The ID - reads lines of ids from standard inpu
 	}
 	err = source.each(ctx, t.in, func(id []byte, _ uint64) error {
 		found = r.OwnersN(found[:0], ring.HashBytes(id), *n)
-		out.Write(id)
+		out.WriteString(clean(string(id)))
 		out.WriteByte('\t')
 		for i, v := range found {
 			if i > 0 {
 				out.WriteByte(',')
 			}
-			out.WriteString(r.Node(v).ID)
+			out.WriteString(clean(r.Node(v).ID))
 		}
 		if len(found) == 0 {
 			out.WriteString("(nobody)")
 		}
 		return out.WriteByte('\n')
 	})
-	if err != nil {
-		return err
+	// What was found before an error is answered, in whole lines.
+	if flushed := out.Flush(); err == nil {
+		err = flushed
 	}
-	return out.Flush()
+	return err
 }

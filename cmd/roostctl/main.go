@@ -16,6 +16,7 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	err := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	stop()
 	os.Exit(exitCode(err, os.Stderr))
@@ -30,6 +31,9 @@ func exitCode(err error, errout io.Writer) int {
 		return 1
 	}
 	fmt.Fprintln(errout, "roostctl:", err)
+	if errors.Is(err, errInterrupted) {
+		return 130
+	}
 	return 2
 }
 
@@ -67,18 +71,31 @@ func usage(w io.Writer) {
 roostctl ring COMMAND --help has more. Snapshots are files in the binary form or in
 JSON, told apart by their content; docs/RING.md defines both.
 
-Exit codes: 0 done, 1 the verdict is bad (verify, profile), 2 no answer.
+Exit codes: 0 done, 1 the verdict is bad (verify, profile), 2 no answer (nothing that
+could be judged is none), 130 interrupted.
 `)
 }
 
 // run is the life of the process.
 func run(ctx context.Context, args []string, in io.Reader, out, errout io.Writer) error {
+	a := &answer{w: out}
+	err := runCommand(ctx, args, terminal{in, a, errout})
+	switch {
+	case errors.Is(err, errInterrupted), ctx.Err() != nil && errors.Is(err, context.Canceled):
+		return errInterrupted
+	case a.err != nil:
+		return a.err
+	}
+	return err
+}
+
+func runCommand(ctx context.Context, args []string, t terminal) error {
 	if len(args) == 0 || isHelp(args[0]) || args[0] == "ring" && (len(args) == 1 || isHelp(args[1])) {
 		if len(args) > 0 && isHelp(args[len(args)-1]) {
-			usage(out)
+			usage(t.out)
 			return nil
 		}
-		usage(errout)
+		usage(t.errout)
 		return errors.New("say what to do, such as roostctl ring verify")
 	}
 	if args[0] != "ring" {
@@ -87,7 +104,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, errout io.Writer
 	var names []string
 	for _, c := range commands {
 		if c.name == args[1] {
-			return c.run(ctx, args[2:], terminal{in, out, errout})
+			return c.run(ctx, args[2:], t)
 		}
 		names = append(names, c.name)
 	}

@@ -19,7 +19,15 @@ import (
 
 var update = flag.Bool("update", false, "write testdata anew: go test ./cmd/roostctl -update")
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// beRoostctl is set in the environment of a test program that shall be roostctl.
+const beRoostctl = "ROOSTCTL_TEST_MAIN"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(beRoostctl) != "" {
+		main()
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // call runs a command line, split at spaces, and returns what it writes.
 func call(t testing.TB, line, in string) (out string, err error) {
@@ -123,8 +131,13 @@ func TestBadInput(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := call(t, "ring build --node a:1 --node b:1 --out ok.ring", ""); err != nil {
-		t.Fatal(err)
+	for _, line := range []string{
+		"ring build --node a:1 --node b:1 --out ok.ring", "ring build --node a:0 --allow-empty --out zero.ring",
+		"ring build --node a:1 --version 18446744073709551615 --out last.ring",
+	} {
+		if _, err := call(t, line, ""); err != nil {
+			t.Fatal(err)
+		}
 	}
 	for _, tt := range []struct{ line, in, want string }{
 		{"", "", "say what to do"},
@@ -132,10 +145,22 @@ func TestBadInput(t *testing.T) {
 		{"route", "", `"route" is unknown`},
 		{"ring spin", "", "want build, show"},
 		{"ring build", "", "--out FILE"},
+		{"ring build --out x", "", "--allow-empty"},
+		{"ring build --out x --node a:0", "", "--allow-empty"},
+		{"ring build --out - --node a:1", "", "standard output has the answer"},
+		{"ring plan ok.ring --set a:2 --out -", "", "standard output has the answer"},
+		{"ring verify a --nodes 2 --svg -", "", "standard output has the answer"},
+		{"ring plan ok.ring --set a:2 --version 1", "", "must be above 1"},
+		{"ring plan ok.ring --set a:2 --version 0", "", "must be above 1"},
+		{"ring plan last.ring --set a:2", "", "the last"},
+		{"ring skew --snapshot zero.ring", "", "zero.ring"},
+		{"ring skew a=16384 b=1", "", "there are 16384 slots"},
+		{"ring skew a=5 b=6 --targets=", "", "write each NODE=SHARE once"},
+		{"ring skew --snapshot ok.ring --targets=", "", "give --snapshot alone"},
 		{"ring build --out x extra", "", `unexpected argument "extra"`},
 		{"ring build --out x --node a", "", "no weight"},
 		{"ring build --out x --node a:one", "", `weight "one" is not a number`},
-		{"ring build --out x --node a:NaN", "", "use a finite one"},
+		{"ring build --out x --node a:NaN", "", "is not finite"},
 		{"ring build --out x --node a:-1", "", "is negative"},
 		{"ring build --out x --node :1", "", "no id"},
 		{"ring build --out x --node a%zz:1", "", "%25"},
@@ -248,7 +273,7 @@ func TestVerifyJSON(t *testing.T) {
 func TestInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if err := run(ctx, strings.Fields("ring verify --generate 1000000000000"), nil, io.Discard, io.Discard); !errors.Is(err, context.Canceled) {
+	if err := run(ctx, strings.Fields("ring verify --generate 1000000000000"), nil, io.Discard, io.Discard); !errors.Is(err, errInterrupted) {
 		t.Errorf("%v", err)
 	}
 }
@@ -260,7 +285,7 @@ func TestFailedWriteLeavesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	fault := errors.New("disk full")
-	if err := writeFile("x.svg", func(io.Writer) error { return fault }); !errors.Is(err, fault) {
+	if err := writeFile(t.Context(), "x.svg", func(io.Writer) error { return fault }); !errors.Is(err, fault) {
 		t.Errorf("%v", err)
 	}
 	files, _ := os.ReadDir(".")

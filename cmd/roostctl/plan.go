@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 
 	"roost/ring"
@@ -11,7 +12,7 @@ import (
 )
 
 // runPlan is roostctl ring plan.
-func runPlan(_ context.Context, args []string, t terminal) error {
+func runPlan(ctx context.Context, args []string, t terminal) error {
 	f := newFlags("plan", "FILE [--set id:weight ...] [--remove id ...] [--devices N] [--out FILE]", `What a change of a ring will move, before it is made, and the snapshot of the
 ring after it. --set adds a node or changes one; of a node that is there, what is
 not said stays (zone, address, capacity).`)
@@ -24,6 +25,7 @@ not said stays (zone, address, capacity).`)
 	})
 	devices := f.Int("devices", 1_000_000, "`number` of devices")
 	out := f.String("out", "", "`file` for the ring after the change: JSON if its name ends in .json, else binary")
+	allowEmpty := f.Bool("allow-empty", false, "write it though no node has weight, so that nobody owns anything")
 	version := f.Uint64("version", 0, "`number` of the ring after the change (default: one more)")
 	most := f.Int("moves", 20, "`number` of moves to list, the largest first")
 	rest, err := f.parse(args, t.out)
@@ -33,18 +35,26 @@ not said stays (zone, address, capacity).`)
 	if err := f.want(rest, 1, 1, "one FILE"); err != nil {
 		return err
 	}
+	if err := checkOutput("out", *out); err != nil {
+		return err
+	}
 	if len(set)+len(remove) == 0 {
 		return errors.New("a plan is of a change: give --set or --remove")
 	}
 	if *devices < 0 {
 		return fmt.Errorf("devices is %d, must not be negative", *devices)
 	}
-	s, r, err := readSnapshot(rest[0])
+	s, r, err := readSnapshot(ctx, rest[0])
 	if err != nil {
 		return err
 	}
-	if *version == 0 {
+	switch {
+	case !f.given("version") && r.Version() == math.MaxUint64:
+		return fmt.Errorf("%s has version %d, the last: build a ring anew", rest[0], r.Version())
+	case !f.given("version"):
 		*version = r.Version() + 1
+	case *version <= r.Version():
+		return fmt.Errorf("--version is %d, must be above %d, the version of %s: a node takes the ring with the higher one", *version, r.Version(), rest[0])
 	}
 	c := ring.Change{Remove: remove}
 	for _, n := range set {
@@ -55,10 +65,19 @@ not said stays (zone, address, capacity).`)
 		return err
 	}
 	fmt.Fprintf(t.out, "ring %d -> %d\n", r.Version(), next.Version())
-	if err := writePlan(t, p, *most); err != nil || *out == "" {
+	if err := writePlan(t, p, *most); err != nil {
 		return err
 	}
-	return save(t, *out, &snapshot.Snapshot{Definition: next.Definition(), Sections: s.Sections}, next)
+	if !owned(next) {
+		fmt.Fprintln(t.out, "nobody owns anything after this")
+		if *out != "" && !*allowEmpty {
+			return errors.New("the ring after the change is not written, as nobody owns anything in it: --allow-empty writes it")
+		}
+	}
+	if *out == "" {
+		return nil
+	}
+	return save(ctx, t, *out, &snapshot.Snapshot{Definition: next.Definition(), Sections: s.Sections}, next)
 }
 
 // over returns the node with what was not said taken from the ring.
@@ -104,7 +123,7 @@ func writePlan(t terminal, p *ring.Plan, most int) error {
 		return err
 	}
 	for _, id := range p.Over {
-		fmt.Fprintf(t.out, "over capacity: %s\n", id)
+		fmt.Fprintf(t.out, "over capacity: %s\n", clean(id))
 	}
 	return nil
 }

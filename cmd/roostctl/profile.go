@@ -7,10 +7,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 
@@ -42,6 +40,7 @@ exit code is 1.`)
 	if err := f.want(rest, 0, 1, "one FILE"); err != nil {
 		return err
 	}
+	name := ""
 	var packed []byte
 	switch {
 	case len(rest) == 1 && *from != "" || len(rest) == 0 && *from == "":
@@ -49,8 +48,10 @@ exit code is 1.`)
 	case *seconds < 1 || *seconds > 600:
 		return fmt.Errorf("--seconds is %d, must be 1 to 600", *seconds)
 	case len(rest) == 1:
-		packed, err = readProfile(rest[0])
+		name = rest[0]
+		packed, err = readFile(ctx, name, mostProfile, "profile of a node")
 	default:
+		name = *from
 		packed, err = fetchProfile(ctx, *from, *seconds, time.Duration(*seconds)*time.Second+grace)
 	}
 	if err != nil {
@@ -58,7 +59,7 @@ exit code is 1.`)
 	}
 	h, err := hashingOf(packed)
 	if err != nil {
-		return err
+		return fmt.Errorf("%s: %w", name, err)
 	}
 	if *asJSON {
 		b, err := json.MarshalIndent(h, "", "  ")
@@ -69,31 +70,13 @@ exit code is 1.`)
 	} else if err := h.write(t.out); err != nil {
 		return err
 	}
-	if h.Verdict == verify.Bad {
+	switch h.Verdict {
+	case verify.Bad:
 		return errBad
+	case verify.Info:
+		return errors.New("nothing is judged: " + h.Notes[0])
 	}
 	return nil
-}
-
-func readProfile(name string) ([]byte, error) {
-	file, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	return readAtMost(file, mostProfile, name)
-}
-
-// readAtMost reads all of r, or says that it is too much.
-func readAtMost(r io.Reader, most int64, name string) ([]byte, error) {
-	b, err := io.ReadAll(io.LimitReader(r, most+1))
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	if int64(len(b)) > most {
-		return nil, fmt.Errorf("%s has more than %d bytes: it is no profile of a node", name, most)
-	}
-	return b, nil
 }
 
 // fetchProfile takes a profile of a node. The answer must be there within limit.
@@ -113,16 +96,21 @@ func fetchProfile(ctx context.Context, from string, seconds int, limit time.Dura
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	defer transport.CloseIdleConnections()
 	resp, err := (&http.Client{Transport: transport}).Do(req)
-	if err != nil {
+	if errors.Is(err, context.Canceled) {
+		return nil, errInterrupted
+	} else if err != nil {
 		return nil, fmt.Errorf("%w: is that the API address of a node?", err)
 	}
 	defer resp.Body.Close()
-	b, err := readAtMost(resp.Body, mostProfile, u.Host)
+	b, err := readAtMost(resp.Body, mostProfile, u.Host, "profile of a node")
 	if err != nil {
 		return nil, err
 	}
 	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%s answers %s: %.200s", u, resp.Status, strings.TrimSpace(string(b)))
+		return nil, fmt.Errorf("%s answers %s: %.200q", u, clean(resp.Status), strings.TrimSpace(string(b)))
+	}
+	if text := bytes.TrimSpace(b); bytes.HasPrefix(text, []byte("<")) {
+		return nil, fmt.Errorf("%s answers %.40q, a page and no profile: is that the API address of a node?", u, text)
 	}
 	return b, nil
 }
@@ -134,7 +122,7 @@ func hashingOf(b []byte) (*hashing, error) {
 		if err != nil {
 			return nil, fmt.Errorf("no profile: %w", err)
 		}
-		if b, err = readAtMost(z, mostUnpacked, "the profile, unpacked,"); err != nil {
+		if b, err = readAtMost(z, mostUnpacked, "the profile, unpacked,", "profile of a node"); err != nil {
 			return nil, err
 		}
 	}

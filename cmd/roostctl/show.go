@@ -7,7 +7,7 @@ import (
 )
 
 // runShow is roostctl ring show.
-func runShow(_ context.Context, args []string, t terminal) error {
+func runShow(ctx context.Context, args []string, t terminal) error {
 	f := newFlags("show", "FILE [--json]", `The nodes of a snapshot: weight, points, and their share of the ring beside
 what the weight asks for.`)
 	asJSON := f.Bool("json", false, "the snapshot in JSON")
@@ -18,7 +18,7 @@ what the weight asks for.`)
 	if err := f.want(rest, 1, 1, "one FILE"); err != nil {
 		return err
 	}
-	s, r, err := readSnapshot(rest[0])
+	s, r, err := readSnapshot(ctx, rest[0])
 	if err != nil {
 		return err
 	}

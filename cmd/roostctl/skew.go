@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 
@@ -11,7 +12,7 @@ import (
 )
 
 // runSkew is roostctl ring skew.
-func runSkew(_ context.Context, args []string, t terminal) error {
+func runSkew(ctx context.Context, args []string, t terminal) error {
 	f := newFlags("skew", "NODE[@ZONE]=SLOTS ... [--targets NODE=SHARE,...] | --snapshot FILE", `How unevenly slots lie on nodes and zones, against what they should have, and the
 fewest moves that mend it: inside zones first, and only where a node is more than
 --threshold slots off. With --snapshot, the skew of a ring's own shares.`)
@@ -24,10 +25,10 @@ fewest moves that mend it: inside zones first, and only where a node is more tha
 		return err
 	}
 	if *file != "" {
-		if len(rest) > 0 || *targets != "" || *redis != "" {
+		if len(rest) > 0 || f.given("targets") || *redis != "" {
 			return errors.New("a snapshot has its slots and targets: give --snapshot alone")
 		}
-		return skewOfSnapshot(t, *file)
+		return skewOfSnapshot(ctx, t, *file)
 	}
 	if err := f.want(rest, 1, -1, "NODE=SLOTS"); err != nil {
 		return err
@@ -35,7 +36,7 @@ fewest moves that mend it: inside zones first, and only where a node is more tha
 	if *threshold < 0 {
 		return fmt.Errorf("--threshold is %d, must not be negative", *threshold)
 	}
-	hs, err := parseHoldings(rest, *targets)
+	hs, err := parseHoldings(rest, f.given("targets"), *targets)
 	if err != nil {
 		return err
 	}
@@ -60,17 +61,21 @@ fewest moves that mend it: inside zones first, and only where a node is more tha
 
 // parseHoldings reads NODE[@ZONE]=SLOTS and NODE=SHARE,...; what else is wrong
 // with them slots says.
-func parseHoldings(args []string, targets string) (hs []slots.Holding, err error) {
+func parseHoldings(args []string, given bool, targets string) (hs []slots.Holding, err error) {
+	sum := 0
 	for _, arg := range args {
 		name, count, ok := cutLast(arg, "=")
 		h := slots.Holding{Weight: 1}
 		if h.Slots, err = strconv.Atoi(count); !ok || err != nil || h.Slots < 0 || h.Slots > 1<<30 {
 			return nil, fmt.Errorf("%q: write NODE=SLOTS or NODE@ZONE=SLOTS, such as a@eu-1=7210", arg)
 		}
+		if sum += h.Slots; sum > slots.Count {
+			return nil, fmt.Errorf("%q: there are %d slots, and it makes %d", arg, slots.Count, sum)
+		}
 		h.Node, h.Zone, _ = strings.Cut(name, "@")
 		hs = append(hs, h)
 	}
-	if targets == "" {
+	if !given {
 		return hs, nil
 	}
 	share := map[string]float64{}
@@ -108,18 +113,19 @@ func writeSkew(t terminal, hs []slots.Holding, p *slots.Plan, lines []string) er
 	for i, h := range hs {
 		rows.add(h.Node, h.Zone, strconv.Itoa(h.Slots), strconv.Itoa(p.Targets[i]), ratio(h.Slots, float64(p.Targets[i])), strconv.Itoa(p.After[i]))
 	}
-	if err := rows.write(t.out); err != nil {
-		return err
-	}
 	later := make([]slots.Holding, len(hs))
 	for i, h := range hs {
 		later[i] = h
 		later[i].Slots = p.After[i]
 	}
-	if err := writeSigmas(t, hs, later); err != nil {
+	sigmas, err := sigmasOf(hs, later)
+	if err != nil {
 		return err
 	}
-	fmt.Fprintf(t.out, "%d slots move, %d of them between zones; at least %d must\n", p.Moved, p.Across, p.Minimum)
+	if err := rows.write(t.out); err != nil {
+		return err
+	}
+	fmt.Fprintf(t.out, "%s%d slots move, %d of them between zones; at least %d must\n", sigmas, p.Moved, p.Across, p.Minimum)
 	for _, m := range p.Moves {
 		fmt.Fprintf(t.out, "  %d from %s to %s\n", m.Slots, m.From, m.To)
 	}
@@ -136,9 +142,9 @@ func ratio(n int, target float64) string {
 	return fmt.Sprintf("%.4f", float64(n)/target)
 }
 
-// writeSigmas writes the skew over nodes and zones, and what it will be; later is
-// nil if nothing is planned.
-func writeSigmas(t terminal, hs, later []slots.Holding) error {
+// sigmasOf says the skew over nodes and zones, in lines, and what it will be; later
+// is nil if nothing is planned.
+func sigmasOf(hs, later []slots.Holding) (lines string, err error) {
 	for _, of := range []struct {
 		what  string
 		group func([]slots.Holding) []slots.Holding
@@ -151,28 +157,28 @@ func writeSigmas(t terminal, hs, later []slots.Holding) error {
 		}
 		now, err := slots.Nodes(of.group(hs))
 		if err != nil {
-			return err
+			return "", err
 		}
 		then := func(func(s slots.Skew) float64) string { return "" }
 		if later != nil {
 			after, err := slots.Nodes(of.group(later))
 			if err != nil {
-				return err
+				return "", err
 			}
 			then = func(value func(s slots.Skew) float64) string { return fmt.Sprintf(" -> %.3f", value(after)) }
 		}
 		sigma := func(s slots.Skew) float64 { return s.Sigma }
 		deviation := func(s slots.Skew) float64 { return s.Deviation }
-		fmt.Fprintf(t.out, "sigma over %s, of slots/target: %.3f%s; largest deviation %.3f%s; sigma of the slots themselves %.3f\n",
+		lines += fmt.Sprintf("sigma over %s, of slots/target: %.3f%s; largest deviation %.3f%s; sigma of the slots themselves %.3f\n",
 			of.what, now.Sigma, then(sigma), now.Deviation, then(deviation), now.Given)
 	}
-	return nil
+	return lines, nil
 }
 
 // skewOfSnapshot writes the skew of the shares of a ring. To mend it is the ring's
 // own calibration, so no moves are planned.
-func skewOfSnapshot(t terminal, file string) error {
-	s, r, err := readSnapshot(file)
+func skewOfSnapshot(ctx context.Context, t terminal, file string) error {
+	s, r, err := readSnapshot(ctx, file)
 	if err != nil {
 		return err
 	}
@@ -180,7 +186,6 @@ func skewOfSnapshot(t terminal, file string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(t.out, line)
 	var hs []slots.Holding
 	rows := newTable("node", "zone", "slots>", "target>", "slots/target>")
 	unit := slots.Count / float64(r.TableSlots())
@@ -191,9 +196,14 @@ func skewOfSnapshot(t terminal, file string) error {
 	if len(hs) == 0 {
 		return fmt.Errorf("%s has no nodes", file)
 	}
-	fmt.Fprintf(t.out, "in slots, of which there are %d\n", slots.Count)
+	sigmas, err := sigmasOf(hs, nil)
+	if err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	fmt.Fprintf(t.out, "%s\nin slots, of which there are %d\n", line, slots.Count)
 	if err := rows.write(t.out); err != nil {
 		return err
 	}
-	return writeSigmas(t, hs, nil)
+	_, err = io.WriteString(t.out, sigmas)
+	return err
 }

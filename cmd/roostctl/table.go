@@ -3,9 +3,19 @@ package main
 import (
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
+
+// clean is s, or a Go string if s is not text that a terminal only shows.
+func clean(s string) string {
+	if !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return strconv.Quote(s)
+	}
+	return s
+}
 
 // table is text in columns.
 type table struct {
@@ -25,7 +35,13 @@ func newTable(titles ...string) *table {
 	return t
 }
 
-func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
+// add adds a row. Names of nodes come from files.
+func (t *table) add(cells ...string) {
+	for i := range cells {
+		cells[i] = clean(cells[i])
+	}
+	t.rows = append(t.rows, cells)
+}
 
 // write writes the table, if it has rows.
 func (t *table) write(w io.Writer) error {

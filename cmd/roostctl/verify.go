@@ -23,6 +23,7 @@ type verifyOptions struct {
 	json     bool
 	mostIDs  int
 	source   idSource
+	nobody   bool // nodes were asked for, and none has weight
 }
 
 // runVerify is roostctl ring verify.
@@ -31,7 +32,7 @@ func runVerify(ctx context.Context, args []string, t terminal) error {
 	if err != nil {
 		return err
 	}
-	placements, err := o.placements()
+	placements, err := o.placements(ctx)
 	if err != nil {
 		return err
 	}
@@ -45,18 +46,26 @@ func runVerify(ctx context.Context, args []string, t terminal) error {
 	if err := o.source.each(ctx, t.in, c.Add); err != nil {
 		return err
 	}
+	if ctx.Err() != nil {
+		return errInterrupted // not the verdict on a part
+	}
 	r := c.Report()
 	if err := o.write(t.out, r); err != nil {
 		return err
 	}
 	if o.svg != "" {
-		if err := writeFile(o.svg, func(w io.Writer) error { return picture(w, r) }); err != nil {
+		if err := writeFile(ctx, o.svg, func(w io.Writer) error { return picture(w, r) }); err != nil {
 			return err
 		}
 		fmt.Fprintf(t.errout, "picture written to %s\n", o.svg)
 	}
-	if r.Verdict == verify.Bad {
+	switch {
+	case r.Verdict == verify.Bad:
 		return errBad
+	case r.Verdict == verify.Info:
+		return errors.New("there are no ids, so nothing is judged")
+	case o.nobody:
+		return errors.New("no node has weight, so nothing is said of nodes: give one a weight above 0")
 	}
 	return nil
 }
@@ -96,6 +105,9 @@ The exit code is 1 if the verdict is bad.`)
 	if err != nil {
 		return nil, err
 	}
+	if err := checkOutput("svg", o.svg); err != nil {
+		return nil, err
+	}
 	if len(rest) == 1 && rest[0] == "-" {
 		if o.source.file != "" {
 			return nil, errors.New("ids come from one place: --file or -")
@@ -112,7 +124,7 @@ The exit code is 1 if the verdict is bad.`)
 }
 
 // ring returns the nodes and their ring; no nodes if none were asked for.
-func (o *verifyOptions) ring() (nodes []ring.Node, r *ring.Ring, err error) {
+func (o *verifyOptions) ring(ctx context.Context) (nodes []ring.Node, r *ring.Ring, err error) {
 	ways := 0
 	for _, set := range []bool{o.snapshot != "", o.count != 0, len(o.nodes) > 0} {
 		if set {
@@ -126,7 +138,7 @@ func (o *verifyOptions) ring() (nodes []ring.Node, r *ring.Ring, err error) {
 		if o.points != 0 {
 			return nil, nil, errors.New("--points is what the snapshot says: leave it out")
 		}
-		if _, r, err = readSnapshot(o.snapshot); err != nil {
+		if _, r, err = readSnapshot(ctx, o.snapshot); err != nil {
 			return nil, nil, err
 		}
 		for _, n := range r.Nodes() {
@@ -147,11 +159,12 @@ func (o *verifyOptions) ring() (nodes []ring.Node, r *ring.Ring, err error) {
 }
 
 // placements returns the presets, in the order in which they were named.
-func (o *verifyOptions) placements() (placements []verify.Placement, err error) {
-	nodes, r, err := o.ring()
+func (o *verifyOptions) placements(ctx context.Context) (placements []verify.Placement, err error) {
+	nodes, r, err := o.ring(ctx)
 	if err != nil {
 		return nil, err
 	}
+	o.nobody = r != nil && !owned(r)
 	for name := range strings.SplitSeq(o.presets, ",") {
 		var p verify.Placement
 		switch name {
