@@ -48,13 +48,11 @@ not said stays (zone, address, capacity).`)
 	if err != nil {
 		return err
 	}
-	switch {
-	case !f.given("version") && r.Version() == math.MaxUint64:
-		return fmt.Errorf("%s has version %d, the last: build a ring anew", rest[0], r.Version())
-	case !f.given("version"):
+	if !f.given("version") {
 		*version = r.Version() + 1
-	case *version <= r.Version():
-		return fmt.Errorf("--version is %d, must be above %d, the version of %s: a node takes the ring with the higher one", *version, r.Version(), rest[0])
+	}
+	if err := checkVersion(*version, r.Version(), rest[0]); err != nil {
+		return err
 	}
 	c := ring.Change{Remove: remove}
 	for _, n := range set {
@@ -78,6 +76,18 @@ not said stays (zone, address, capacity).`)
 		return nil
 	}
 	return save(ctx, t, *out, &snapshot.Snapshot{Definition: next.Definition(), Sections: s.Sections}, next)
+}
+
+// checkVersion refuses versions that do not go up: a node keeps the ring with the
+// higher one.
+func checkVersion(version, before uint64, name string) error {
+	switch {
+	case before == math.MaxUint64:
+		return fmt.Errorf("%s has version %d, the last: build a ring anew", name, before)
+	case version <= before:
+		return fmt.Errorf("--version is %d, must be above %d, the version of %s", version, before, name)
+	}
+	return nil
 }
 
 // over returns the node with what was not said taken from the ring.
