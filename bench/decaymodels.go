@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -125,7 +124,8 @@ type decayRun struct {
 // RunDecayModels compares models that estimate the rate of requests for a limiter
 // in front of a server: memory, spread of P95, and how soon a burst is seen. It
 // replays loads in virtual time, the same for each model; with the same options it
-// gives the same numbers on any machine. It prints a report to out and writes it,
+// gives the same numbers however busy the machine is (processors that fuse
+// multiplication and addition round otherwise). It prints a report to out and writes it,
 // with the raw results and pictures, to a folder.
 func RunDecayModels(ctx context.Context, opt DecayModelsOptions, out io.Writer) error {
 	x := &decayRun{opt: opt.withDefaults(), out: out}
@@ -176,11 +176,11 @@ func (x *decayRun) finish() error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(x.opt.Out, "runs", "outcomes.json"), append(raw, '\n'), 0o644); err != nil {
+	if err := writeReport(x.opt.Out, x.text.Bytes(), filepath.Join("runs", "outcomes.json"), raw); err != nil {
 		return err
 	}
-	fmt.Fprintf(x.out, "\nwritten to %s\n", x.opt.Out)
-	return os.WriteFile(filepath.Join(x.opt.Out, "report.md"), x.text.Bytes(), 0o644)
+	_, err = fmt.Fprintf(x.out, "\nwritten to %s\n", x.opt.Out)
+	return err
 }
 
 // printf writes to the report and shows it.

@@ -52,6 +52,19 @@ func (l decayLoad) burstSince(t, before time.Duration) bool {
 	return l.Factor != 1 && since >= 0 && since%l.Every < l.Burst+before
 }
 
+// calm returns how much of the time from the end of the warm-up to t lies neither
+// in a burst nor within a time after one.
+func (l decayLoad) calm(t, after time.Duration) time.Duration {
+	calm := t - l.WarmUp
+	if l.Factor == 1 {
+		return calm
+	}
+	for i := 0; l.burst(i) < t; i++ {
+		calm -= min(l.Burst+after, l.Every, t-l.burst(i))
+	}
+	return calm
+}
+
 // burst returns when burst i begins.
 func (l decayLoad) burst(i int) time.Duration {
 	return l.WarmUp + l.Every/2 + time.Duration(i)*l.Every

@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"os"
 	"path/filepath"
 	"time"
 
@@ -51,11 +50,8 @@ func (x *decayRun) pictures() error {
 		if name == "no limiter" || name == "decay 2/s" || name == "last slot" {
 			continue
 		}
-		seconds := make([]float64, min(len(o.P95), 60))
-		for i := range seconds {
-			seconds[i] = float64(i)
-		}
-		p95.Panels = append(p95.Panels, chart.Panel{YLabel: "ms", Height: 150, Series: []chart.Series{{Name: name, X: seconds, Y: o.P95, Steps: true}}})
+		shown := min(len(o.P95), 60)
+		p95.Panels = append(p95.Panels, chart.Panel{YLabel: "ms", Height: 150, Series: []chart.Series{{Name: name, X: o.Seconds[:shown], Y: o.P95[:shown], Steps: true}}})
 	}
 	sameScale(p95.Panels)
 	if err := x.draw("estimates.svg", estimates); err != nil {
@@ -80,16 +76,11 @@ func sameScale(panels []chart.Panel) {
 
 // draw writes a picture and names it in the report.
 func (x *decayRun) draw(name string, picture chart.Lines) error {
-	f, err := os.Create(filepath.Join(x.opt.Out, name))
-	if err != nil {
-		return err
-	}
-	_, err = picture.WriteSVG(f)
-	if err := f.Close(); err != nil {
+	if err := writePicture(filepath.Join(x.opt.Out, name), picture); err != nil {
 		return err
 	}
 	x.printf("\n![%s](%s)\n", picture.Title, name)
-	return err
+	return nil
 }
 
 // modelNamed returns the model of a name of decayModels.

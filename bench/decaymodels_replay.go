@@ -9,7 +9,8 @@ import (
 
 // outcome is what one model made of one trace.
 type outcome struct {
-	P95      []float64 `json:"p95_ms"`           // of each interval of 1 s, by arrival
+	P95      []float64 `json:"p95_ms"`           // of each interval of 1 s, by arrival, that let any in
+	Seconds  []float64 `json:"-"`                // which intervals these are, from 0
 	Mean     float64   `json:"mean_p95_ms"`      // of these
 	Jitter   float64   `json:"jitter_ms"`        // half of what lies between their 10th and 90th percentile
 	SD       float64   `json:"sd_p95_ms"`        // their standard deviation
@@ -18,7 +19,7 @@ type outcome struct {
 	Seen     []float64 `json:"seen_after_ms"`    // of each burst that was seen while it lasted
 	On       int       `json:"on_already"`       // bursts that found the estimate over the target
 	Bursts   int       `json:"bursts"`           // how many there were
-	Alarms   float64   `json:"false_per_minute"` // of calm: times that the estimate rose over the target
+	Alarms   float64   `json:"false_per_minute"` // of the time that is watched for them: times that the estimate rose over the target
 }
 
 // places is when each place of the server is free again, the first one first.
@@ -117,6 +118,10 @@ func (r *replayer) book(now time.Duration, in bool, latency time.Duration) {
 	}
 }
 
+// afterBurst is how long after a burst a rise of the estimate is its doing, and no
+// false alarm.
+const afterBurst = time.Second
+
 // watch writes down when the estimate rises over the target. before says whether
 // it was over it at the request before.
 func (r *replayer) watch(now time.Duration, before bool) {
@@ -124,7 +129,7 @@ func (r *replayer) watch(now time.Duration, before bool) {
 	burst := l.inBurst(now)
 	switch {
 	case burst < 0:
-		if r.above && !before && !l.burstSince(now, time.Second) {
+		if r.above && !before && !l.burstSince(now, afterBurst) {
 			r.out.Alarms++
 		}
 	case burst != r.burst: // its first request
@@ -144,9 +149,10 @@ func (r *replayer) finish() outcome {
 	l, o := r.trace.load, r.out
 	last := r.trace.arrival[len(r.trace.arrival)-1]
 	// The last interval is not whole.
-	for _, v := range r.intervals[:max(len(r.intervals)-1, 0)] {
+	for k, v := range r.intervals[:max(len(r.intervals)-1, 0)] {
 		if len(v) > 0 {
 			slices.Sort(v)
+			o.Seconds = append(o.Seconds, float64(k))
 			o.P95 = append(o.P95, rounded(quantile(v, 0.95)))
 		}
 	}
@@ -156,7 +162,9 @@ func (r *replayer) finish() outcome {
 	o.Shed, o.ShedCalm = r.shed/r.n, r.shedCalm/max(r.calm, 1)
 	for o.Bursts = 0; l.Factor != 1 && l.burst(o.Bursts) < last; o.Bursts++ {
 	}
-	o.Alarms /= (last - l.WarmUp).Minutes()
+	if watched := l.calm(last, afterBurst); watched > 0 {
+		o.Alarms /= watched.Minutes()
+	}
 	return o
 }
 

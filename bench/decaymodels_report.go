@@ -16,8 +16,8 @@ func (x *decayRun) report() {
 		"Bursts: every %v, the first one %.1f s after %v of base load that is not measured.\n\n"+
 		"P95 is that of the latencies of the requests let in that arrived within the same second. Jitter is half of the distance between the\n"+
 		"10th and the 90th percentile of these P95 over the run (+-), sd their standard deviation. A burst is seen when the estimate first\n"+
-		"rises over the target while it lasts; \"on already\" are bursts that found it there. False: rises per minute that began in no burst,\n"+
-		"nor within a second after one. Shed in calm: of the requests outside of bursts, how many were not let in. Memory: the model's\n"+
+		"rises over the target while it lasts; \"on already\" are bursts that found it there. False: rises that began in no burst, nor within\n"+
+		"a second after one, per minute of that time. Shed in calm: of the requests outside of bursts, how many were not let in. Memory: the model's\n"+
 		"state on the heap, for one loop; 256 bytes of a window's are the ring.\n\n",
 		l.Requests, l.Rate, x.opt.Seeds, l.Places, l.Service.Seconds()*1e3, l.ServiceSD, l.capacity(), l.target(), l.Every, l.Every.Seconds()/2, l.WarmUp)
 	for _, m := range decayModels {

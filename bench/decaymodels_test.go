@@ -3,10 +3,12 @@ package bench
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"io"
 	"math"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -14,44 +16,59 @@ import (
 )
 
 // TestRunDecayModels: a small comparison has a report with a row for each model,
-// raw results and pictures, and comes out the same again.
+// raw results and pictures.
 func TestRunDecayModels(t *testing.T) {
-	var raw [2][]byte
-	for i := range raw {
-		o := DecayModelsOptions{Out: t.TempDir(), Requests: 1000, Quick: true, Command: []string{"bench", "decay"}}
-		var shown bytes.Buffer
-		if err := RunDecayModels(t.Context(), o, &shown); err != nil {
-			t.Fatal(err)
-		}
-		report, err := os.ReadFile(filepath.Join(o.Out, "report.md"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, m := range decayModels {
-			if !strings.Contains(string(report), "\n| "+m.Name+" | ") {
-				t.Errorf("the report has no row for %s", m.Name)
-			}
-		}
-		for _, c := range o.withDefaults().cases() {
-			if !strings.Contains(string(report), "\n| "+c.Name+" | ") {
-				t.Errorf("the report has no row for %s", c.Name)
-			}
-		}
-		if !strings.HasPrefix(shown.String(), string(report)) {
-			t.Error("what is shown is not the report")
-		}
-		for _, name := range []string{"estimates.svg", "p95.svg"} {
-			svg, err := os.ReadFile(filepath.Join(o.Out, name))
-			if err != nil || !bytes.Contains(svg, []byte("window, newest slots")) {
-				t.Errorf("%s: %v, %d bytes", name, err, len(svg))
-			}
-		}
-		if raw[i], err = os.ReadFile(filepath.Join(o.Out, "runs", "outcomes.json")); err != nil {
-			t.Fatal(err)
+	o := DecayModelsOptions{Out: t.TempDir(), Requests: 1000, Quick: true, Command: []string{"bench", "decay"}}
+	var shown bytes.Buffer
+	if err := RunDecayModels(t.Context(), o, &shown); err != nil {
+		t.Fatal(err)
+	}
+	report, err := os.ReadFile(filepath.Join(o.Out, "report.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range decayModels {
+		if !strings.Contains(string(report), "\n| "+m.Name+" | ") {
+			t.Errorf("the report has no row for %s", m.Name)
 		}
 	}
-	if !bytes.Equal(raw[0], raw[1]) {
-		t.Error("the same options give other results")
+	for _, c := range o.withDefaults().cases() {
+		if !strings.Contains(string(report), "\n| "+c.Name+" | ") {
+			t.Errorf("the report has no row for %s", c.Name)
+		}
+	}
+	if !strings.HasPrefix(shown.String(), string(report)) {
+		t.Error("what is shown is not the report")
+	}
+	for _, name := range []string{"estimates.svg", "p95.svg"} {
+		svg, err := os.ReadFile(filepath.Join(o.Out, name))
+		if err != nil || !bytes.Contains(svg, []byte("window, newest slots")) {
+			t.Errorf("%s: %v, %d bytes", name, err, len(svg))
+		}
+	}
+	var raw []decayCase
+	data, err := os.ReadFile(filepath.Join(o.Out, "runs", "outcomes.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(data, &raw); err != nil || len(raw) != len(o.withDefaults().cases()) {
+		t.Errorf("%d cases in outcomes.json: %v", len(raw), err)
+	}
+}
+
+// TestDecayCasesRepeat: the same options give the same results.
+func TestDecayCasesRepeat(t *testing.T) {
+	cases := DecayModelsOptions{Requests: 1000, Quick: true}.withDefaults().cases()
+	for _, c := range []decayCase{cases[0], cases[len(cases)-1]} {
+		again := decayCase{Name: c.Name, Load: c.Load}
+		for _, x := range []*decayCase{&c, &again} {
+			if err := x.run(t.Context(), 1); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !reflect.DeepEqual(c.Outcomes, again.Outcomes) {
+			t.Errorf("%s comes out otherwise the second time", c.Name)
+		}
 	}
 }
 
@@ -131,6 +148,47 @@ func TestBurstTimes(t *testing.T) {
 	if l.inBurst(first) >= 0 || l.burstSince(first, time.Second) {
 		t.Error("bursts without a factor")
 	}
+}
+
+// TestCalmTime: false alarms are counted per time in which there can be any.
+func TestCalmTime(t *testing.T) {
+	for _, burst := range []time.Duration{100 * time.Millisecond, 2 * time.Second, 10 * time.Second} {
+		l := small(2, burst)
+		for _, end := range []time.Duration{0, l.Every/2 + 50*time.Millisecond, 7 * time.Second, 20 * time.Second} {
+			want := time.Duration(0)
+			for at := l.WarmUp; at < l.WarmUp+end; at += time.Millisecond {
+				if !l.burstSince(at, time.Second) {
+					want += time.Millisecond
+				}
+			}
+			if got := l.calm(l.WarmUp+end, time.Second); (got - want).Abs() > 10*time.Millisecond {
+				t.Errorf("bursts of %v: %v of %v are calm, want %v", burst, got, end, want)
+			}
+		}
+	}
+	// Above the target from the warm-up on, but for every second request of calm.
+	l := small(2, 2*time.Second)
+	x := l.draw()
+	o := replay(x, &flicker{high: 1.01 * l.target()})
+	want := 0.5 * l.Rate * 60
+	if math.Abs(o.Alarms/want-1) > 0.05 {
+		t.Errorf("%.0f alarms a minute of calm, want %.0f: every second request", o.Alarms, want)
+	}
+}
+
+// flicker is over the target at every second request.
+type flicker struct {
+	high float64
+	on   bool
+}
+
+func (f *flicker) arrive(time.Duration) {}
+func (f *flicker) rate(time.Duration) float64 {
+	f.on = !f.on
+	if f.on {
+		return f.high
+	}
+	return 1
 }
 
 // TestReplayAtRest: a server with room and no limiter takes the service time, and

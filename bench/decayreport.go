@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -221,10 +219,7 @@ func (x *weightsReport) write() error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(x.opt.Out, "results.json"), append(raw, '\n'), 0o644); err != nil {
-		return err
-	}
-	return os.WriteFile(filepath.Join(x.opt.Out, "report.md"), x.text.Bytes(), 0o644)
+	return writeReport(x.opt.Out, x.text.Bytes(), "results.json", raw)
 }
 
 // raw is what results.json holds: each run's numbers.

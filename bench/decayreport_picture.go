@@ -2,7 +2,6 @@ package bench
 
 import (
 	"math"
-	"os"
 	"path/filepath"
 	"slices"
 
@@ -91,15 +90,7 @@ func (x *weightsReport) picture(c weightsCase) error {
 	if d := c.Settings.Drop; d.Share > 0 {
 		l.Bands = []chart.Band{{From: d.At.Minutes(), To: d.At.Minutes() + c.Results[plant.Default][0].Storms/60, Label: "storm"}}
 	}
-	f, err := os.Create(filepath.Join(x.opt.Out, c.Name+".svg"))
-	if err != nil {
-		return err
-	}
-	if _, err := l.WriteSVG(f); err != nil {
-		f.Close()
-		return err
-	}
-	return f.Close()
+	return writePicture(filepath.Join(x.opt.Out, c.Name+".svg"), l)
 }
 
 // clip returns the part of a line between two minutes. On a log axis zeros are

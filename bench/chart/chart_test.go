@@ -120,7 +120,8 @@ func TestThinningKeepsSpikes(t *testing.T) {
 }
 
 func TestNumber(t *testing.T) {
-	for v, want := range map[float64]string{0: "0", 0.25: "0.25", 9500: "9500", 20000: "20k", 1.5e6: "1.5M", -3e9: "-3G", 1e15: "1e+15"} {
+	for v, want := range map[float64]string{0: "0", 0.25: "0.25", 9500: "9500", 20000: "20k", 1.5e6: "1.5M", -3e9: "-3G", 1e15: "1e+15",
+		9999.4: "9999", 9999.6: "10k", 999_960: "1M", -999_960: "-1M"} {
 		if got := number(v); got != want {
 			t.Errorf("number(%v) = %q, want %q", v, got, want)
 		}

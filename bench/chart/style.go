@@ -94,6 +94,10 @@ func label(s string) string {
 // number writes v shortly: 0.25, 9500, 20k, 1.5M.
 func number(v float64) string {
 	v += 0 // -0 becomes 0
+	// Four digits first: what rounds to 10,000 is 10k.
+	if short, err := strconv.ParseFloat(strconv.FormatFloat(v, 'g', 4, 64), 64); err == nil {
+		v = short
+	}
 	suffix := ""
 	switch a := math.Abs(v); {
 	case a >= 1e13:

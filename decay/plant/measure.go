@@ -56,7 +56,6 @@ type meter struct {
 	Result
 	points, moved5, moved60 float64
 	minute                  []float64 // moved in each of the last 60 s
-	last                    []float64 // weights 5 s ago
 	changes                 float64
 	joinAt                  time.Duration
 	joiner                  int // index; -1 none
@@ -67,7 +66,6 @@ func (m *meter) begin(s *sim) {
 	m.joiner = -1
 	m.minute = make([]float64, 60)
 	m.Fill, m.Restored = -1, -1
-	m.last = append(m.last, s.weights...)
 }
 
 // joined notes that the last node has just joined.

@@ -1,6 +1,7 @@
 package plant
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -18,8 +19,8 @@ type Settings struct {
 	Load        float64       // utilisation of a node at the mean; default 0.5
 	Handshake   float64       // utilisation per placement a second on a node of capacity 1; default 0.0005
 	Noise       float64       // relative deviation of what is measured; default 0.02; decay.Off
-	Sample      time.Duration // between samples of a node; default 1 s
-	Stale       time.Duration // age of a sample when it is known; default 5 s; decay.Off
+	Sample      time.Duration // between samples of a node, whole seconds; default 1 s
+	Stale       time.Duration // age of a sample when it is known, a multiple of Sample; default 5 of them; decay.Off
 	RingSkew    float64       // relative deviation of a node's share from its weight, for good; default none
 	Unknown     bool          // the pipeline is told that all capacities are 1
 	Moves       bool          // connections follow the weights
@@ -65,30 +66,23 @@ type Policy struct {
 
 // withDefaults fills zero fields.
 func (s Settings) withDefaults() Settings {
-	set(&s.Nodes, 64)
+	s.Nodes = cmp.Or(s.Nodes, 64)
 	if len(s.Capacities) == 0 {
 		s.Capacities = []float64{0.7, 1, 1.3}
 	}
-	set(&s.Connections, 1e6)
-	set(&s.Life, 30*time.Minute)
-	set(&s.Load, 0.5)
-	set(&s.Handshake, 0.0005)
-	set(&s.Noise, 0.02)
-	set(&s.Sample, time.Second)
-	set(&s.Stale, 5*time.Second)
-	set(&s.Run, 2*time.Hour)
-	set(&s.Warmup, 30*time.Minute)
-	set(&s.Join.Capacity, 1.3)
-	set(&s.Drop.Back, 20*time.Second)
+	s.Connections = cmp.Or(s.Connections, 1e6)
+	s.Life = cmp.Or(s.Life, 30*time.Minute)
+	s.Load = cmp.Or(s.Load, 0.5)
+	s.Handshake = cmp.Or(s.Handshake, 0.0005)
+	s.Noise = cmp.Or(s.Noise, 0.02)
+	s.Sample = cmp.Or(s.Sample, time.Second)
+	s.Stale = cmp.Or(s.Stale, 5*s.Sample)
+	s.Run = cmp.Or(s.Run, 2*time.Hour)
+	s.Warmup = cmp.Or(s.Warmup, 30*time.Minute)
+	s.Join.Capacity = cmp.Or(s.Join.Capacity, 1.3)
+	s.Drop.Back = cmp.Or(s.Drop.Back, 20*time.Second)
 	s.Noise, s.Stale, s.Warmup = max(s.Noise, 0), max(s.Stale, 0), max(s.Warmup, 0)
 	return s
-}
-
-func set[T comparable](p *T, v T) {
-	var zero T
-	if *p == zero {
-		*p = v
-	}
 }
 
 // Validate returns nil, or all that is wrong.
@@ -111,11 +105,20 @@ func (s Settings) Validate() error {
 	within("noise", s.Noise, 0, 1)
 	within("sample in seconds", s.Sample.Seconds(), 1, 600)
 	within("stale in seconds", s.Stale.Seconds(), 0, 600)
+	if s.Sample%time.Second != 0 {
+		wrong = append(wrong, fmt.Errorf("sample is %v: want whole seconds, the simulation's step", s.Sample))
+	}
+	if s.Sample > 0 && s.Stale%s.Sample != 0 {
+		wrong = append(wrong, fmt.Errorf("stale is %v: want a multiple of sample, %v", s.Stale, s.Sample))
+	}
 	within("ring skew", s.RingSkew, 0, 0.5)
 	within("run in seconds", s.Run.Seconds(), 1, 1e6)
 	within("warm-up of a run", float64(s.Warmup), 0, float64(s.Run))
 	within("joiner's capacity", s.Join.Capacity, 0.01, 100)
+	within("join in seconds", s.Join.At.Seconds(), 0, 1e6)
 	within("dropped share", s.Drop.Share, 0, 1)
+	within("drop in seconds", s.Drop.At.Seconds(), 0, 1e6)
+	within("back after a drop in seconds", s.Drop.Back.Seconds(), 1e-3, 1e6)
 	if len(wrong) > 0 {
 		return fmt.Errorf("plant settings: %w", errors.Join(wrong...))
 	}

@@ -16,6 +16,7 @@ func short(s Settings) Settings {
 	s.Run, s.Warmup = 40*time.Minute, 15*time.Minute
 	if testing.Short() {
 		s.Nodes, s.Connections = 32, 500_000
+		s.Run, s.Warmup = 20*time.Minute, 10*time.Minute
 	}
 	return s
 }
@@ -69,6 +70,7 @@ func TestStaleSamples(t *testing.T) {
 // ones give it a third of all handshakes.
 func TestJoiner(t *testing.T) {
 	s := short(Settings{Join: Join{At: 16 * time.Minute}})
+	s.Run = 40 * time.Minute
 	static, def, window := run(t, s, Static), run(t, s, Default), run(t, s, Window)
 	if def.JoinerPeak > 2*def.JoinerFair || def.Fill < 0 || def.Fill > 25*60 || def.Overshoot > 1.05 {
 		t.Errorf("default: %.1f %% of what is placed (fair %.1f), full after %.0f s, at most %.2f of its share; want twice the fair share, 1200 s, 1.02",
@@ -84,7 +86,7 @@ func TestJoiner(t *testing.T) {
 
 func TestUnknownCapacities(t *testing.T) {
 	s := short(Settings{Unknown: true, Life: 10 * time.Minute})
-	s.Warmup = 30 * time.Minute
+	s.Run, s.Warmup = 40*time.Minute, 30*time.Minute
 	static, blind := run(t, s, Static), run(t, s, NoCapacity)
 	if static.LoadStd < 20 || blind.LoadStd > 2.5 || blind.Cycles() {
 		t.Errorf("deviation %.1f %% with equal weights, %.2f %% with nocapacity; want 25 and 1.6", static.LoadStd, blind.LoadStd)
@@ -104,7 +106,7 @@ func TestRingSkewIsCorrected(t *testing.T) {
 // or not; the integral one does not, and keeps its budget.
 func TestMovingLiveConnections(t *testing.T) {
 	s := short(Settings{Moves: true})
-	s.Warmup = decay.Off
+	s.Run, s.Warmup = 40*time.Minute, decay.Off
 	for _, name := range []string{Window, Floored, Default} {
 		if r := run(t, s, name); !r.Cycles() || r.Moves < 300 {
 			t.Errorf("%s: %.0f %%/h moved, swing %.1f %%; want a cycle", name, r.Moves, r.Swing)
@@ -138,8 +140,8 @@ func TestMassReconnect(t *testing.T) {
 }
 
 func TestRunIsDeterministic(t *testing.T) {
-	s := short(Settings{Join: Join{At: 30 * time.Minute}, RingSkew: 0.01})
-	s.Nodes = 16
+	s := short(Settings{Join: Join{At: 10 * time.Minute}, RingSkew: 0.01})
+	s.Nodes, s.Run = 16, 20*time.Minute
 	a, b := run(t, s, Default), run(t, s, Default)
 	a.Trace.JoinerLoad, b.Trace.JoinerLoad = nil, nil // NaN is not itself
 	a.Trace.JoinerShare, b.Trace.JoinerShare = nil, nil
@@ -191,6 +193,15 @@ func TestOscillation(t *testing.T) {
 	if _, c := oscillation(ramp); c > 0.5 {
 		t.Errorf("a ramp: %v", c)
 	}
+	// A lag leaves n - lag products: of a sine of half of a turn of which a third is
+	// the longest lag, their mean at it is as deep as the sine's.
+	var slow []float64
+	for i := range 300 {
+		slow = append(slow, math.Sin(2*math.Pi*float64(i)/200))
+	}
+	if _, c := oscillation(slow); math.Abs(c-1) > 0.05 {
+		t.Errorf("a sine of one and a half turns: %v, want 1", c)
+	}
 	if std, c := oscillation(flat); std != 0 || c != 0 {
 		t.Errorf("nothing: %v, %v", c, std)
 	}
@@ -203,6 +214,11 @@ func TestSettingsSayWhatIsWrong(t *testing.T) {
 		"load is 2":       {Load: 2},
 		"warm-up":         {Run: time.Minute, Warmup: time.Hour},
 		"ring skew":       {RingSkew: -1},
+		"sample is 1.5s":  {Sample: 1500 * time.Millisecond},
+		"stale is 3s":     {Sample: 2 * time.Second, Stale: 3 * time.Second},
+		"back after":      {Drop: Drop{At: time.Minute, Share: 0.5, Back: -time.Second}},
+		"join in seconds": {Join: Join{At: -time.Second}},
+		"drop in seconds": {Drop: Drop{At: -time.Second, Share: 0.5}},
 	} {
 		if _, err := Run(s, Policy{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%+v: %v, want %q", s, err, want)

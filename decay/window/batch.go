@@ -89,7 +89,7 @@ func (b *MeterBatch) Observe(e Epoch, v uint64) {
 	}
 	v = min(v, MaxValue)
 	b.n++
-	b.sum += v // at most 2^16 x 2^39
+	b.sum += v // at most 2^16 x 2^40
 	b.max = max(b.max, v)
 }
 

@@ -7,8 +7,8 @@ import (
 )
 
 // Decay weighs the records of a window by their age: a record t seconds old
-// counts e^(-lambda t). The weights are made once; a reading costs one
-// exponential and a multiplication per epoch. It is read-only after NewDecay.
+// counts e^(-lambda t). The weights are made once; a reading costs three
+// exponentials and a multiplication per epoch. It is read-only after NewDecay.
 type Decay struct {
 	span   Span
 	x      float64           // lambda x width
