@@ -63,8 +63,31 @@ var only = map[string]struct {
 	"unsafe":                             {[]string{"poller", "server/ws", "loadgen", "bench"}, "as above"},
 	"github.com/gobwas/ws":               {[]string{"server/ws"}, "its types and cipher are behind our rules"},
 	"github.com/VictoriaMetrics/metrics": {[]string{"server/metrics"}, "every metric name is in one place"},
+	"github.com/zeebo/xxh3":              {[]string{"ring"}, "one hash places keys"},
+	"gonum.org/v1/plot":                  {[]string{"bench/chart"}, "pictures have one style"},
+	"github.com/google/pprof":            {[]string{"cmd/roostctl"}, "profiles are read where they are asked for"},
 	"go.etcd.io/etcd":                    {[]string{"server/cluster"}, "membership is behind one interface"},
 	"github.com/redis/rueidis":           {[]string{"server/fanout", "server/session", "server/inbox"}, "only the redis implementations"},
+}
+
+// pure says which packages do no I/O: they may import none of impure, and
+// nothing of a third party but what only gives them.
+var (
+	pure   = []string{"ring", "ring/snapshot", "ring/slots", "ring/verify", "decay", "decay/window", "decay/dawn", "decay/plant"}
+	impure = []string{"os", "net", "syscall", "io/fs", "log", "math/rand", "hash/maphash", "unsafe"}
+)
+
+// checkPure says what a file of a pure package imports and must not.
+func checkPure(t *testing.T, file, pkg, name string) {
+	first, _, _ := strings.Cut(name, "/")
+	for _, bad := range impure {
+		if name == bad || strings.HasPrefix(name, bad+"/") && bad != "math/rand" { // rand/v2 is seeded by who uses it
+			t.Errorf("%s imports %s, but %s does no I/O and gives the same each time", file, name, pkg)
+		}
+	}
+	if _, named := only[name]; strings.Contains(first, ".") && !named {
+		t.Errorf("%s imports %s, but %s imports nothing of a third party", file, name, pkg)
+	}
 }
 
 // TestImportDirection reads the import clauses of every package, tests
@@ -116,6 +139,9 @@ func checkImports(t *testing.T, root, file string) {
 				t.Errorf("%s imports %s: %s %s", file, ours, pkg, rule.why)
 			}
 			continue
+		}
+		if slices.Contains(pure, pkg) {
+			checkPure(t, file, pkg, name)
 		}
 		for third, rule := range only {
 			if (name == third || strings.HasPrefix(name, third+"/")) && !slices.Contains(rule.by, pkg) {
