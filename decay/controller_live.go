@@ -57,7 +57,7 @@ func (l *live) update(c *Controller, now time.Duration) (moved float64) {
 	}
 	l.aim(c)
 	share, moved := l.afford(c)
-	if moved > l.budget || moved == 0 {
+	if moved == 0 {
 		return 0
 	}
 	l.budget -= moved

@@ -103,6 +103,10 @@ func TestClockBackInAStorm(t *testing.T) {
 	if c.State() != Normal {
 		t.Error("40 s of calm do not end a storm after the clock went back")
 	}
+	play(time.Minute, 100)
+	if play(time.Second, 1000); c.State() != Storm {
+		t.Error("a minute after the clock went back no storm is seen")
+	}
 }
 
 // rates plays the same rate each step from *now on for d, and says whether it
@@ -156,6 +160,10 @@ func TestUsualRateIsForgotten(t *testing.T) {
 	s, now := aStorm(), time.Duration(0)
 	rates(s, &now, 5*time.Minute, time.Second, 20)
 	rates(s, &now, 10*time.Minute, time.Minute, math.NaN())
+	s.update(now, 40)
+	if u, _ := s.usual(now); u > 30 {
+		t.Errorf("one rate of 40 after ten minutes of unknown ones makes %v usual: it stands for a minute, not for ten", u)
+	}
 	if !rates(s, &now, time.Second, time.Second, 200) {
 		t.Error("ten minutes of unknown rates, and what was usual is forgotten")
 	}
@@ -173,9 +181,14 @@ func TestStormDoesNotCount(t *testing.T) {
 	if u, _ := s.usual(now); math.Abs(u-before) > 1e-9 {
 		t.Errorf("after 5 minutes of storm %v is usual, before it was %v", u, before)
 	}
+	s.set.Tau = time.Minute
+	rates(s, &now, 4*time.Minute, time.Second, 1000)
 	// 45 is more than Calm x 20, and less than Floor.
 	if rates(s, &now, 40*time.Second, time.Second, 45) {
 		t.Error("45 a second keep a storm up: the floor is 50")
+	}
+	if !rates(s, &now, time.Second, time.Second, 1000) {
+		t.Error("after nine minutes of storm nothing is usual: time should not have passed for it")
 	}
 }
 

@@ -194,6 +194,11 @@ func TestChangedIsTheNumberOfNodes(t *testing.T) {
 	if other, _ := c.Changed(nodes[1]); !placement || !live || other {
 		t.Errorf("changed: the new one %v and %v, another %v", placement, live, other)
 	}
+	p.Remove(nodes[1])
+	p.Remove(nodes[2])
+	if r := c.Update(4*time.Second, 10); r.Changed != 2 || r.LiveChanged != 2 {
+		t.Errorf("two leave: %+v", r)
+	}
 	if a, b := c.Changed(nodes[0]); a || b {
 		t.Error("a removed node has changed")
 	}

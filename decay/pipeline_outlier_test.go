@@ -110,6 +110,16 @@ func TestWhatOneNodeMovesOf64(t *testing.T) {
 	}
 }
 
+// TestBandHolds: a quantile between ranks needs both of them.
+func TestBandHolds(t *testing.T) {
+	b := band{under: 5, n: 10}
+	for p, want := range map[place]bool{{4, 0}: false, {5, 0}: true, {14, 0}: true, {15, 0}: false, {13, 0.5}: true, {14, 0.5}: false} {
+		if b.holds(p) != want {
+			t.Errorf("ranks 5 to 14 hold %v: %v", p, !want)
+		}
+	}
+}
+
 // TestPlaces: how many nodes are cut.
 func TestPlaces(t *testing.T) {
 	for _, c := range []struct {
@@ -129,5 +139,9 @@ func TestPlaces(t *testing.T) {
 		if low.rank != c.low.rank || high.rank != c.high.rank || math.Abs(low.share-c.low.share) > 1e-9 || math.Abs(high.share-c.high.share) > 1e-9 {
 			t.Errorf("%d nodes are cut at %v and %v, want %v and %v", c.n, low, high, c.low, c.high)
 		}
+	}
+	// 100 x 0.07 is 7.000000000000001.
+	if low, high := places(101, 0.07, 0.07, false); low.rank != 7 || high.rank != 93 {
+		t.Errorf("7 %% of 101 nodes are cut at %v and %v", low, high)
 	}
 }

@@ -73,6 +73,23 @@ func TestSigmaFloorKeepsNoiseSmall(t *testing.T) {
 	}
 }
 
+// TestRoundingIsNoDeviation: with all floors off, what differs in the last digit
+// does not differ.
+func TestRoundingIsNoDeviation(t *testing.T) {
+	p, nodes := even(t, 20, Settings{Tau: Off, SigmaFloor: Off, ScaleFloor: Off})
+	for i, n := range nodes {
+		s := usual(time.Second)
+		s.CPU *= 1 + 1e-12*float64(i%5)
+		p.Put(n, s)
+	}
+	p.Step(time.Second)
+	for _, n := range nodes {
+		if w := p.Weight(n); math.Abs(w-1) > 0.01 {
+			t.Errorf("a difference of 1e-12 makes a weight %v", w)
+		}
+	}
+}
+
 // TestCutOwnHidesTheOnlyOne: a joiner is the lowest of 64; cut to the quantile
 // it looks like the fourth lowest.
 func TestCutOwnHidesTheOnlyOne(t *testing.T) {
