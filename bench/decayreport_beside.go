@@ -56,7 +56,7 @@ func (x *weightsReport) beside() {
 		return // what follows is what was found at the defaults
 	}
 	x.printf("\nWhat differs and why:\n\n" +
-		"- The joiner gets at most twice its share of capacity, measured against what the others really have; there it was twice its capacity\n" +
+		"- The joiner gets at most twice its share of capacity of what is placed, as all weights really are; there it was twice its capacity\n" +
 		"  against weights that its own emptiness had pushed below 1. It fills in 20 minutes instead of 12.\n" +
 		"- A cool-down of 30 s gathers publications: fewer versions of the ring, the same loads. On a ring that moves connections it also slows the cycle.\n" +
 		"- Without a floor the size of the change depends on the bounds of the weight (here 0.04 to 25 x capacity): it means \"far too much\", no more.\n" +

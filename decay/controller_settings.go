@@ -27,7 +27,7 @@ type PlacementSettings struct {
 	// Off follows everything.
 	Band, Inner float64
 	// CoolDown is the least time between two publications, except for joins,
-	// leaves and storms: what moves within it is published together. Default 30
+	// leaves, new capacities and storms: what moves within it is published together. Default 30
 	// s, which in the simulation of 64 nodes makes 120 publications an hour where
 	// none makes 600, with the same loads; Off.
 	CoolDown time.Duration

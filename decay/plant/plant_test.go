@@ -10,11 +10,12 @@ import (
 	"roost/decay"
 )
 
-// short makes a run that still shows what it should.
+// short makes a run that still shows what it should, in less time with -short and
+// under the race detector: the package starts no goroutine.
 func short(s Settings) Settings {
 	s.Seed = 1
 	s.Run, s.Warmup = 40*time.Minute, 15*time.Minute
-	if testing.Short() {
+	if testing.Short() || raceDetector {
 		s.Nodes, s.Connections = 32, 500_000
 		s.Run, s.Warmup = 20*time.Minute, 10*time.Minute
 	}
