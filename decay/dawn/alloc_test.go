@@ -15,7 +15,7 @@ func TestAllocs(t *testing.T) {
 	at := time.Date(2026, 3, 29, 0, 45, 0, 0, time.UTC)
 	spec := c.Windows[2].Cron
 	night, _ := c.Night(20260329)
-	r := NewRecord(&night, night.Fire())
+	r := newRecord(&night, night.Fire())
 	for i := range r.Entries {
 		r.Entries[i].Stage = Falling
 	}

@@ -24,7 +24,7 @@ func BenchmarkNext(b *testing.B) {
 func BenchmarkFactor(b *testing.B) {
 	c := testCalendar(b, "Europe/Berlin")
 	night, _ := c.Night(20260314)
-	r := NewRecord(&night, night.Fire())
+	r := newRecord(&night, night.Fire())
 	for i := range r.Entries {
 		r.Entries[i].Stage = Falling
 	}

@@ -156,21 +156,22 @@ func (o *Opening) Clear() time.Time { return o.End.Add(o.Curve.Recovery) }
 func (o *Opening) Last() time.Time { return o.End.Add(-o.Curve.Lead) }
 
 // Factor returns by what the weight of the nodes is multiplied at t, in [floor,
-// 1]. It is continuous, falls until Low and does not fall after it.
+// 1]. It is continuous, falls until Low, or until it is aborted, and does not fall
+// after that.
 func (o *Opening) Factor(t time.Time) float64 {
-	switch {
-	case !t.After(o.Begin) || !t.Before(o.Clear()):
+	if !t.After(o.Begin) || !t.Before(o.Clear()) {
 		return 1
-	case t.Before(o.Low()):
-		return o.Curve.at(t.Sub(o.Begin).Seconds() / o.Curve.Lead.Seconds())
-	case !t.After(o.End):
-		return o.Curve.Floor
 	}
-	return o.Curve.at(1 - t.Sub(o.End).Seconds()/o.Curve.Recovery.Seconds())
+	// The way down meets the way back at the floor, or above it if it was aborted.
+	return max(o.Curve.at(t.Sub(o.Begin).Seconds()/o.Curve.Lead.Seconds()), o.Curve.at(1-t.Sub(o.End).Seconds()/o.Curve.Recovery.Seconds()))
 }
 
 // Validate reports what is wrong with the opening.
-func (o *Opening) Validate() error {
+func (o *Opening) Validate() error { return o.validate(false) }
+
+// validate allows for the End of one that was aborted, which may lie anywhere up
+// to what it was.
+func (o *Opening) validate(aborted bool) error {
 	if err := o.Curve.Validate(); err != nil {
 		return err
 	}
@@ -181,6 +182,12 @@ func (o *Opening) Validate() error {
 		if !inRange(t) {
 			return fmt.Errorf("the year of %v is not in 1 to 9999", t)
 		}
+	}
+	if aborted {
+		if o.Begin.Before(o.Start.Add(-o.Curve.Lead)) || o.Begin.After(o.Start.Add(maxDuration)) || o.Clear().Before(o.Begin) || o.End.After(o.Start.Add(maxDuration)) {
+			return fmt.Errorf("it was aborted, its fall begins at %v and its rise at %v: one of them is not possible", o.Begin, o.End)
+		}
+		return nil
 	}
 	if d := o.End.Sub(o.Start); d < minDuration || d > maxDuration {
 		return fmt.Errorf("the maintenance lasts %v, not %v to %v", d, minDuration, maxDuration)

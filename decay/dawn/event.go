@@ -3,16 +3,18 @@ package dawn
 import "time"
 
 // Event is what happens to a Machine: Fired, Tick, RecordRead, LockResult,
-// Assessed, CommitResult, Released, Failed or LeaseLost. Each carries Now, the
+// Assessed, CommitResult, Released, Failed, LeaseLost, Reloaded or Abort. Each carries Now, the
 // clock of the node; it may jump. Answers carry the Seq of their action; an
 // answer to any other is stale, or a duplicate, and is ignored.
 type Event interface{ event() }
 
 // Fired says that the cron of the node has fired for the night, or that the node
-// has started and Calendar.Due has the night. More of them change nothing.
+// has started and Calendar.Due has the night. More of them say only what has
+// become of the clock: a node that was refused for it may take part after all.
 type Fired struct {
-	Now  time.Time
-	Skew time.Duration // clock of the node less that of the cluster (median), 0 if not known
+	Now   time.Time
+	Skew  time.Duration // clock of the node less that of the cluster (median), 0 if not known
+	Known bool          // Skew was measured. Else the node records no opening as too late: its clock may be ahead
 }
 
 // Tick says that time has passed. It is due when a Wait is, and does no harm
@@ -81,6 +83,26 @@ type Failed struct {
 // LeaseLost says that the lease of the lock is gone.
 type LeaseLost struct{ Now time.Time }
 
+// Reloaded says that the calendar has changed, and what the night is in it now;
+// it may have no opening left. A machine that had finished goes on if there is
+// something to do.
+type Reloaded struct {
+	Now   time.Time
+	Night Night // of the same date and environment, else nothing happens
+}
+
+// Abort says that an operator ends the night, or one window of it, for the whole
+// cluster. It is a step: when the machine has committed it no opening that the
+// record or the node's calendar has for the date falls any more, and weights come
+// back on their curves from now on. An opening that is added afterwards is carried
+// out. A node that dies before the commit forgets it; one that is idle keeps it
+// until it has Fired, one that is refused ignores it.
+type Abort struct {
+	Now    time.Time
+	Window string // its id; empty is all
+	Reason string // who, and why; ends up in Entry.Reason
+}
+
 func (Fired) event()        {}
 func (Tick) event()         {}
 func (RecordRead) event()   {}
@@ -90,6 +112,8 @@ func (CommitResult) event() {}
 func (Released) event()     {}
 func (Failed) event()       {}
 func (LeaseLost) event()    {}
+func (Reloaded) event()     {}
+func (Abort) event()        {}
 
 // Action is what the caller does next: None, Wait, Read, Lock, Assess, Commit,
 // Release or Stop. Those with a Seq are requests, one at a time, and want an

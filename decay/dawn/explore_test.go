@@ -32,7 +32,7 @@ type explorer struct {
 	by     []move  // from it
 	depths []int32
 	done   []bool // the night is done
-	dead   []bool // nobody is up
+	dead   []bool // nobody is up who can finish it
 	edges  []edge // of moves that are no faults
 	key    keyer
 }
@@ -103,11 +103,11 @@ func (x *explorer) add(w *world, from int32, by move) (id int32, fresh bool) {
 		depth = x.depths[from] + 1
 	}
 	up := false
-	for i := range w.nodes {
-		up = up || !w.nodes[i].down
+	for i := range w.nodes { // who does not know its clock, or the calendar, may have to leave it to others
+		up = up || !w.nodes[i].down && !slices.Contains(x.set.unsure, i) && !x.set.ignorant(i)
 	}
 	x.from, x.by, x.depths = append(x.from, from), append(x.by, by), append(x.depths, depth)
-	x.done, x.dead = append(x.done, w.rev != 0 && w.rec.Done()), append(x.dead, !up)
+	x.done, x.dead = append(x.done, w.rev != 0 && w.done(&w.set.night)), append(x.dead, !up)
 	return id, true
 }
 

@@ -10,9 +10,7 @@ import (
 func (m *Machine) Handle(ev Event) Action {
 	switch e := ev.(type) {
 	case Fired:
-		if m.state == Idle {
-			return m.fired(e)
-		}
+		return m.fired(e)
 	case Tick:
 		if m.state == Asleep {
 			return m.tick(plain(e.Now))
@@ -45,6 +43,16 @@ func (m *Machine) Handle(ev Event) Action {
 		if e.Seq == m.seq && m.state == Releasing {
 			return m.released()
 		}
+	case Reloaded:
+		if e.Night.Date == m.night.Date && e.Night.Environment == m.night.Environment {
+			m.night, m.full = e.Night, false
+			return m.look()
+		}
+	case Abort:
+		if m.state != Refused {
+			m.abort = &e
+			return m.look()
+		}
 	case Failed:
 		if e.Seq == m.seq {
 			return m.failed(plain(e.Now))
@@ -58,11 +66,27 @@ func plain(t time.Time) time.Time { return t.Round(0).UTC() }
 
 // fired is the first of the checks that need no store.
 func (m *Machine) fired(e Fired) Action {
+	skewed := e.Skew > m.config.Rules.MaxSkew || e.Skew < -m.config.Rules.MaxSkew
+	knew := m.known
+	m.known = e.Known && !skewed
+	switch {
+	case m.state == Idle || m.state == Refused && m.skewed && !skewed:
+	case m.state == Asleep && skewed:
+	case m.state == Asleep && m.known && !knew:
+		return m.check() // what is too late can be skipped now
+	default:
+		return None{}
+	}
+	m.ending, m.skewed = false, false
 	if m.night.Environment != m.config.Environment {
 		return m.refuse(fmt.Sprintf("the calendar is for environment %q, this cluster is %q", m.night.Environment, m.config.Environment))
 	}
-	if d := e.Skew; d > m.config.Rules.MaxSkew || d < -m.config.Rules.MaxSkew {
-		return m.refuse(fmt.Sprintf("the clock of this node is %v off the cluster's, more than %v", d, m.config.Rules.MaxSkew))
+	if skewed {
+		m.skewed = true
+		return m.refuse(fmt.Sprintf("the clock of this node is %v off the cluster's, more than %v", e.Skew, m.config.Rules.MaxSkew))
+	}
+	if m.abort != nil {
+		return m.check()
 	}
 	m.until = m.night.Fire().Add(m.stagger)
 	m.state = Asleep
@@ -75,6 +99,19 @@ func (m *Machine) tick(now time.Time) Action {
 		return Wait{m.until}
 	}
 	return m.check()
+}
+
+// look makes the machine read the record: now, or when it has given the lock
+// back. In the other states it looks at all that is due anyway.
+func (m *Machine) look() Action {
+	switch m.state {
+	case Asleep, Finished:
+		m.ending = false
+		return m.check()
+	case Releasing:
+		m.again = true
+	}
+	return None{}
 }
 
 // check is the first look at the record, without the lock: it spares the lock
@@ -119,12 +156,18 @@ func (m *Machine) read(e RecordRead) Action {
 // ready reports whether a step is due at now. If not, the action leaves: to sleep
 // until one is, or for good.
 func (m *Machine) ready(now time.Time) (bool, Action) {
-	at := m.night.Fire()
-	if m.rev != 0 {
-		var ok bool
-		if _, at, ok = m.record.Due(); !ok {
-			return false, m.leave(Stop{false, "the night is done"})
+	s, _, at := m.due(now)
+	if s == noStep {
+		reason := "the night is done"
+		switch {
+		case m.full:
+			reason += ", but for openings for which its record has no room"
+		case m.rev == 0 && len(m.night.Openings) == 0:
+			reason = "no window opens in this night"
+		case !m.known && !m.blocked(now).IsZero():
+			reason += ", but for openings that are too late by a clock that may be wrong"
 		}
+		return false, m.leave(Stop{false, reason})
 	}
 	if now.Before(at) {
 		// Who made the last step is there already; the others come behind it, so
@@ -178,11 +221,21 @@ func (m *Machine) proceed(now time.Time) Action {
 	if d := now.Sub(m.held); d > m.config.Rules.Hold || d < 0 {
 		return m.sleep(now.Add(m.config.Rules.Backoff))
 	}
-	if m.rev == 0 {
-		return m.commit(NewRecord(&m.night, now))
+	s, i, _ := m.due(now)
+	switch s {
+	case aborts:
+		r, _ := m.record.abort(&m.night, m.abort, now)
+		return m.commit(r)
+	case adds:
+		r, added := m.record.admit(&m.night, now, m.known)
+		if added > 0 {
+			return m.commit(r)
+		}
+		m.full = true
+		return m.proceed(now)
 	}
-	i, _, _ := m.record.Due()
 	e := &m.record.Entries[i]
+	m.entry = i
 	if e.Stage != Planned {
 		return m.commit(m.record.advance(i))
 	}
@@ -196,12 +249,15 @@ func (m *Machine) proceed(now time.Time) Action {
 
 // decide commits what becomes of the fall that is due.
 func (m *Machine) decide(now time.Time, loads []Load) Action {
-	i, at, _ := m.record.Due()
+	i := m.entry
 	e := &m.record.Entries[i]
-	if now.Before(at) {
+	if at := e.due(); now.Before(at) {
 		now = at // the clock was set back meanwhile
 	}
 	d := Headroom(&e.Opening, m.record.begun(i), e.Postponed, loads, now, m.config.Limits)
+	if d.Late && !m.known { // so it says, by a clock that may be ahead
+		return m.sleep(now.Add(m.config.Limits.Retry))
+	}
 	return m.commit(m.record.decide(i, now, &d))
 }
 
@@ -280,6 +336,11 @@ func (m *Machine) release() Action {
 
 func (m *Machine) released() Action {
 	m.fence = 0
+	if m.again && !(m.ending && m.stop.Refused) {
+		m.again, m.ending = false, false
+		return m.check()
+	}
+	m.again = false
 	if m.ending {
 		return m.leave(m.stop)
 	}

@@ -22,7 +22,7 @@ type keyer struct {
 
 func (k *keyer) key(w *world) []byte {
 	k.w, k.b = w, k.b[:0]
-	k.byte(w.tick, w.left.crashes, w.left.losses, w.left.doubles, w.lock.age)
+	k.byte(w.tick, w.left.crashes, w.left.losses, w.left.doubles, w.ends, w.lock.age)
 	k.bool(w.lock.fence != 0, w.rev != 0)
 	k.record(&w.rec)
 	head := len(k.b)
@@ -75,7 +75,8 @@ func (k *keyer) record(r *Record) {
 	k.byte(r.Step, len(r.Entries))
 	for i := range r.Entries {
 		e := &r.Entries[i]
-		k.byte(int(e.Stage), e.Postponed, int(e.Begin.Sub(k.w.set.night.Fire())/Notice))
+		k.bool(e.Aborted)
+		k.byte(int(e.Stage), e.Postponed, int(e.End.Sub(k.w.set.fire)/Notice), int(e.Begin.Sub(k.w.set.fire)/Notice))
 	}
 }
 
@@ -88,7 +89,8 @@ func (k *keyer) member(i int) {
 	w := k.w
 	n := &w.nodes[i]
 	id := w.set.nodes[i].Node
-	k.byte(w.set.skews[i], int(n.m.state))
+	k.byte(w.set.skews[i], b2i(slices.Contains(w.set.unsure, i)), b2i(w.set.ignorant(i)), int(n.m.state))
+	k.bool(n.old, n.m.abort != nil)
 	mine := w.lock.node == id
 	k.bool(n.down, mine, mine && w.lock.life == n.life, w.rec.Holder == id)
 	k.machine(&n.m, i)
@@ -114,13 +116,14 @@ func (k *keyer) machine(m *Machine, i int) {
 	case Idle, Checking, Finished, Refused:
 		return
 	case Releasing:
-		k.bool(m.ending, m.stop.Refused)
+		k.bool(m.ending, m.stop.Refused, m.again)
 		k.ticks(m.until, i)
 	}
 	k.rev(m.fence, k.w.lock.fence)
 	k.byte(int(k.w.now(i).Sub(m.held) / Alive))
 	if m.state == Assessing {
 		k.rev(m.rev, k.w.rev)
+		k.byte(m.entry)
 		k.record(&m.record)
 	}
 }

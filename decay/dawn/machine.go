@@ -33,6 +33,9 @@ import (
 //	                  ╰ LockMoved, LeaseLost ──────────────────────────────╯
 //
 //	Finished  the record is done          Refused  this node may not take part
+//
+// Reloaded and Abort take Asleep and Finished to Checking, and are kept in mind in
+// any other state. Refused is left by Fired, if the clock was the reason.
 type State uint8
 
 // The states.
@@ -115,10 +118,16 @@ func (c *Config) Validate() error {
 type Machine struct {
 	// Static after NewMachine.
 	config  Config
-	night   Night
 	stagger time.Duration // of this node in this night, within Spread
 
 	// Owned by Handle.
+	night  Night  // as the calendar has it now
+	known  bool   // how far the clock is off, and that it is not far
+	skewed bool   // Refused: because of the clock
+	abort  *Abort // asked for and not found to be done; it is not changed
+	again  bool   // Releasing: then read the record again
+	full   bool   // the record has no room for what it lacks
+	entry  int    // Assessing: of the record
 	state  State
 	seq    uint64    // of the request under way, or of the last one
 	record Record    // as it was read or committed last
@@ -131,13 +140,19 @@ type Machine struct {
 	ending bool      // stop holds
 }
 
-// NewMachine returns the machine of a node for a night of Calendar.Night.
+// NewMachine returns the machine of a node for a night of Calendar.Night. A night
+// without openings only finishes what others have recorded.
 func NewMachine(c Config, n Night) (*Machine, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	if !n.Date.Valid() || len(n.Openings) == 0 || n.Environment == "" {
-		return nil, fmt.Errorf("night %v of environment %q has %d openings", n.Date, n.Environment, len(n.Openings))
+	if !n.Date.Valid() || n.Environment == "" {
+		return nil, fmt.Errorf("night %v of environment %q: date or name is not possible", n.Date, n.Environment)
+	}
+	for i := range n.Openings {
+		if err := n.Openings[i].Validate(); err != nil {
+			return nil, fmt.Errorf("window %q: %w", n.Openings[i].Window, err)
+		}
 	}
 	// Lives are told apart by the upper half, so that no answer to a former one
 	// is taken for ours.
@@ -170,4 +185,76 @@ func (m *Machine) String() string {
 		s += fmt.Sprintf(", step %d by %s", m.record.Step, m.record.Holder)
 	}
 	return s
+}
+
+// step is a kind of step of the plan.
+type step uint8
+
+const (
+	noStep step = iota // the night is done
+	aborts             // an operator has asked for it
+	adds               // openings that the record lacks
+	moves              // an entry
+	others             // it is too late for something, and this node may be wrong about that
+)
+
+// due returns the step that is due first, and when; entry is of moves.
+func (m *Machine) due(now time.Time) (s step, entry int, at time.Time) {
+	if m.abort != nil {
+		if _, changes := m.record.abort(&m.night, m.abort, now); changes {
+			return aborts, 0, now
+		}
+		m.abort = nil
+	}
+	sure := now
+	if m.known {
+		sure = time.Time{} // nothing is too late to be recorded so
+	}
+	entry, at, ok := m.record.due(sure)
+	if ok {
+		s = moves
+	}
+	for i := range m.night.Openings {
+		o := &m.night.Openings[i]
+		if m.full || sure.After(o.Last()) || m.record.has(o) {
+			continue
+		}
+		if t := o.Begin.Add(-Notice); s == noStep || !t.After(at) {
+			s, at = adds, t
+		}
+	}
+	if s == noStep && !m.known {
+		if over := m.blocked(now); now.Before(over) {
+			return others, 0, earlier(over, now.Add(m.config.Limits.Retry))
+		}
+	}
+	return s, entry, at
+}
+
+// blocked returns until when to wait for a node that knows its clock, the zero
+// time if there is no need.
+func (m *Machine) blocked(now time.Time) (until time.Time) {
+	add := func(o *Opening) {
+		if t := o.Clear().Add(Grace); now.After(o.Last()) && t.After(until) {
+			until = t
+		}
+	}
+	for i := range m.record.Entries {
+		if e := &m.record.Entries[i]; e.Stage == Planned {
+			add(&e.Opening)
+		}
+	}
+	for i := range m.night.Openings {
+		if o := &m.night.Openings[i]; !m.full && !m.record.has(o) {
+			add(o)
+		}
+	}
+	return until
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
 }

@@ -47,13 +47,13 @@ func fuzzEvent(m *Machine, kind, x byte, now time.Time) Event {
 	}
 	switch kind % 9 {
 	case 0:
-		return Fired{now, time.Duration(int8(x)) * time.Second}
+		return Fired{now, time.Duration(int8(x)) * time.Second, x%2 == 0}
 	case 1:
 		return Tick{now}
 	case 2:
 		ev := RecordRead{Now: now, Seq: seq, Rev: int64(x % 3), Record: m.record}
 		if len(ev.Record.Entries) == 0 {
-			ev.Record = NewRecord(&m.night, now)
+			ev.Record = newRecord(&m.night, now)
 			ev.Record.Step = 1
 		}
 		if x == 77 {

@@ -3,6 +3,9 @@ package dawn
 import (
 	"errors"
 	"fmt"
+	"reflect"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -17,6 +20,9 @@ type variant struct {
 	forget            bool // the record is not read: the lock is all there is
 	begunIsDone       bool // a record that exists is taken for a night that is done
 	given             bool // the given rule: go on only with a lock that is there, with more than 300 s left
+	deaf              bool // an opening that the record lacks is not looked for
+	replaces          bool // who adds openings writes the record anew
+	sure              bool // everybody is told that its clock is right
 	eternal           bool // the lock has no TTL and its holder never counts as dead
 }
 
@@ -31,7 +37,10 @@ func (w *world) apply(a Action, seq uint64, scarce bool) (Event, error) {
 			ev.Rev, ev.Record = 0, Record{}
 		}
 		if v.begunIsDone && w.rev != 0 {
-			ev.Record.Entries = nil
+			ev.Record.Entries = slices.Clone(w.rec.Entries)
+			for i := range ev.Record.Entries {
+				ev.Record.Entries[i].Stage = Skipped
+			}
 		}
 		return ev, nil
 	case Lock:
@@ -75,6 +84,9 @@ func (w *world) applyCommit(a Commit, seq uint64) (Event, error) {
 	case a.IfRevision != w.rev && !v.ignoreRevision:
 		return CommitResult{Seq: seq, Refusal: RecordMoved}, nil
 	}
+	if v.replaces && len(a.Record.Entries) > len(w.rec.Entries) {
+		a.Record.Entries = a.Record.Entries[len(w.rec.Entries):]
+	}
 	if err := w.checkCommit(a); err != nil {
 		return nil, err
 	}
@@ -96,35 +108,77 @@ func (w *world) checkCommit(a Commit) error {
 	case w.lock.fence != a.IfFence || w.lock.node != r.Holder || w.lock.life != r.Life || r.Fence != a.IfFence:
 		return fmt.Errorf("%s commits step %d under lock %d, but lock %d of %q holds", r.Holder, r.Step, r.Fence, w.lock.fence, w.lock.value)
 	}
+	for i := range r.Entries {
+		e := &r.Entries[i]
+		known := i < len(w.rec.Entries) && w.rec.Entries[i].Stage == Skipped
+		if e.Stage == Skipped && !known && strings.HasPrefix(e.Reason, "too late") && !w.clockNow().After(e.Last()) {
+			return fmt.Errorf("window %s is skipped as too late before its time", e.Window)
+		}
+	}
 	return checkStep(&w.rec, r)
 }
 
-// checkStep checks that one entry has made one step along an arrow of Stage.
+// checkStep checks what a step may do: put openings into the record, move one
+// entry along an arrow of Stage, or end what an operator wants to be ended. All
+// else of what is recorded stays.
 func checkStep(old, next *Record) error {
-	if len(old.Entries) == 0 {
-		for i := range next.Entries {
-			if s := next.Entries[i].Stage; s != Planned && s != Skipped {
-				return fmt.Errorf("a night begins with %v", s)
-			}
-		}
-		return nil
+	if len(next.Entries) < len(old.Entries) {
+		return fmt.Errorf("step %d loses openings", next.Step)
 	}
-	changed := 0
+	moved, ended, added := 0, 0, len(next.Entries)-len(old.Entries)
 	for i := range next.Entries {
-		o, n := &old.Entries[i], &next.Entries[i]
-		put := n.Postponed == o.Postponed+1 && o.Stage == Planned && n.Stage == Planned
-		switch {
-		case n.Stage == o.Stage && n.Postponed == o.Postponed:
-		case put, n.Postponed == o.Postponed && (n.Stage == o.Stage+1 && n.Stage != Skipped || o.Stage == Planned && n.Stage == Skipped):
-			changed++
-		default:
-			return fmt.Errorf("window %s goes from %v to %v", n.Window, o.Stage, n.Stage)
+		n := &next.Entries[i]
+		if err := n.validate(n.Aborted); err != nil {
+			return fmt.Errorf("window %s: %w", n.Window, err)
 		}
+		if i >= len(old.Entries) {
+			if n.Stage != Planned && n.Stage != Skipped {
+				return fmt.Errorf("an opening begins with %v", n.Stage)
+			}
+			if old.has(&n.Opening) {
+				return fmt.Errorf("window %s is added twice", n.Window)
+			}
+			continue
+		}
+		change, err := checkEntry(&old.Entries[i], n)
+		if err != nil {
+			return err
+		}
+		moved += b2i(change == moves)
+		ended += b2i(change == aborts)
 	}
-	if changed != 1 {
-		return fmt.Errorf("step %d changes %d openings", next.Step, changed)
+	if !(moved == 1 && ended+added == 0 || moved == 0 && ended+added > 0) {
+		return fmt.Errorf("step %d changes %d openings, adds %d and ends %d", next.Step, moved, added, ended)
 	}
 	return nil
+}
+
+// checkEntry says what a step has done with an entry.
+func checkEntry(o, n *Entry) (change step, err error) {
+	if n.Window != o.Window || !n.Start.Equal(o.Start) {
+		return 0, fmt.Errorf("a step changes what is recorded of window %s: it is %s", o.Window, n.Window)
+	}
+	put := n.Postponed == o.Postponed+1 && o.Stage == Planned && n.Stage == Planned
+	same := *n
+	same.Stage, same.Reason = o.Stage, o.Reason
+	switch {
+	case n.Aborted && !o.Aborted && n.Stage == Rising && o.falls() && !n.End.After(o.End):
+		change, same.End, same.Aborted = aborts, o.End, false
+	case n.Stage == Skipped && o.Stage == Planned && strings.HasPrefix(n.Reason, "aborted"):
+		change = aborts
+	case put:
+		change, same.Begin, same.Postponed = moves, o.Begin, o.Postponed
+	case o.Stage == Planned && n.Stage == Falling:
+		change, same.Begin = moves, o.Begin
+	case n.Stage == o.Stage+1 && n.Stage != Skipped, o.Stage == Planned && n.Stage == Skipped:
+		change = moves
+	case n.Stage != o.Stage:
+		return 0, fmt.Errorf("window %s goes from %v to %v", n.Window, o.Stage, n.Stage)
+	}
+	if !reflect.DeepEqual(&same, o) {
+		return 0, fmt.Errorf("a step changes what is recorded of window %s: %+v becomes %+v", n.Window, o, n)
+	}
+	return change, nil
 }
 
 // loadsFor is a cluster of three with room for one to go, or without.

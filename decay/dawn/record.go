@@ -3,6 +3,7 @@ package dawn
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -15,6 +16,8 @@ import (
 //	 │    │ on by Limits.Retry
 //	 ├────╯
 //	 ╰──────────────────▶ Skipped: too late, postponed too often, nowhere to go
+//
+// An operator's abort takes Planned to Skipped, and Falling and AtFloor to Rising.
 type Stage uint8
 
 // The stages.
@@ -63,36 +66,128 @@ type Entry struct {
 	Opening
 	Stage     Stage
 	Postponed int    // how often its fall was put off
+	Aborted   bool   // End is where an operator's abort has put it
 	Reason    string // of the last decision, in words
 }
 
-// Record is the night as the cluster has agreed on it, the value of DoneKey. Who
-// makes it decides the openings: a node whose calendar differs follows the
-// record. A Record is a value; nothing that it refers to is changed.
+// Record is the night as the cluster has agreed on it, the value of DoneKey. An
+// opening comes into it when its fall is to be decided, by whoever has it in its
+// calendar, and then no calendar changes it any more: nodes whose calendars differ
+// follow the record. Until then an edit of the calendar counts. A Record is a
+// value; nothing that it refers to is changed.
 type Record struct {
 	Date        Date
 	Environment string
-	Step        int    // commits so far: 1 for the record itself, then one for each step
+	Step        int    // commits so far: 1 for the record itself, then one for each step, also one that adds openings
 	Holder      string // node that made the last one
 	Life        uint64 // of that node, as in Config
 	Fence       int64  // of the lock under which it was made
 	Entries     []Entry
 }
 
-// NewRecord begins a night at now. Openings for which it is too late are skipped
-// from the start, so that every node knows that nobody will do them.
-func NewRecord(n *Night, now time.Time) Record {
-	r := Record{Date: n.Date, Environment: n.Environment, Entries: make([]Entry, len(n.Openings))}
-	for i := range n.Openings {
-		r.Entries[i].Opening = n.Openings[i]
-		if now.After(n.Openings[i].Last()) {
-			r.Entries[i].Stage, r.Entries[i].Reason = Skipped, fmt.Sprintf("too late: nobody had begun the night by %s", clock(n.Openings[i].Last()))
+// admit returns the record with the openings of the night that it lacks and whose
+// time has come, and how many these are. One for which it is too late is skipped
+// from the start, so that every node knows that nobody will do it; or left out, if
+// it is not sure that it is too late. What is in the record stays as it is.
+// Openings for which there is no room are left out.
+func (r Record) admit(n *Night, now time.Time, sure bool) (Record, int) {
+	return r.extend(n, "", func(e *Entry) bool {
+		if now.Before(e.due()) || !sure && now.After(e.Last()) {
+			return false
 		}
-	}
-	return r
+		if now.After(e.Last()) {
+			e.Stage, e.Reason = Skipped, fmt.Sprintf("too late: nobody had recorded it by %s", clock(e.Last()))
+		}
+		return true
+	})
 }
 
-// Done reports whether nothing is left to do.
+// extend adds the openings of the night, or of one window, that the record lacks
+// and admit wants, as long as there is room.
+func (r Record) extend(n *Night, window string, admit func(*Entry) bool) (Record, int) {
+	if r.Step == 0 {
+		r.Date, r.Environment = n.Date, n.Environment
+	}
+	had := len(r.Entries)
+	var p *plan
+	for i := range n.Openings {
+		e := Entry{Opening: n.Openings[i]}
+		if window != "" && e.Window != window || r.has(&e.Opening) || !admit(&e) || len(r.Entries) >= maxEntries {
+			continue
+		}
+		if p == nil { // only now, for it costs most
+			p = newPlan()
+			for j := range r.Entries {
+				p.add(&r.Entries[j].Opening, 1)
+			}
+		}
+		if p.add(&e.Opening, 1); p.size > maxRecord {
+			break
+		}
+		r.Entries = append(r.Entries[:len(r.Entries):len(r.Entries)], e)
+	}
+	return r, len(r.Entries) - had
+}
+
+// has reports whether the opening is in the record: that of its window and time.
+// Whatever else of it a calendar has changed since, the record holds.
+func (r *Record) has(o *Opening) bool {
+	for i := range r.Entries {
+		if e := &r.Entries[i]; e.Window == o.Window && e.Start.Equal(o.Start) {
+			return true
+		}
+	}
+	return false
+}
+
+// abort returns the record with all openings of the night, or of one window,
+// ended, and whether that changes anything. What has not begun is skipped, what
+// the record lacks too. What falls or is at its floor comes back from now on: End
+// moves to where the way back meets the way down, so that no weight jumps.
+func (r Record) abort(n *Night, a *Abort, now time.Time) (Record, bool) {
+	why := clip("aborted: " + a.Reason)
+	r.Entries = slices.Clone(r.Entries)
+	changed := 0
+	for i := range r.Entries {
+		if e := &r.Entries[i]; (a.Window == "" || e.Window == a.Window) && e.abort(now) {
+			e.Reason = why
+			changed++
+		}
+	}
+	r, added := r.extend(n, a.Window, func(e *Entry) bool {
+		e.Stage, e.Reason = Skipped, why
+		return true
+	})
+	return r, changed+added > 0
+}
+
+// abort ends the entry and reports whether there was something to end.
+func (e *Entry) abort(now time.Time) bool {
+	switch {
+	case e.Stage == Planned:
+		e.Stage = Skipped
+		return true
+	case e.Stage.over() || e.Aborted || !now.Before(e.End):
+		return false
+	case now.Before(e.Begin):
+		now = e.Begin
+	}
+	// The share of the way down that has passed is that of the way back to go.
+	x := min(1, now.Sub(e.Begin).Seconds()/e.Curve.Lead.Seconds())
+	e.End = now.Add(-time.Duration((1 - x) * float64(e.Curve.Recovery)))
+	e.Stage, e.Aborted = Rising, true
+	return true
+}
+
+// clip bounds a reason.
+func clip(s string) string {
+	if s = strings.ToValidUTF8(s, "?"); len(s) > maxReason {
+		s = strings.ToValidUTF8(s[:maxReason-3], "") + "..."
+	}
+	return s
+}
+
+// Done reports whether nothing is left to do, but for openings that it lacks.
 func (r *Record) Done() bool {
 	_, _, ok := r.Due()
 	return !ok
@@ -100,10 +195,13 @@ func (r *Record) Done() bool {
 
 // Due returns which entry takes the next step, and when. ok is false if the night
 // is done.
-func (r *Record) Due() (entry int, at time.Time, ok bool) {
+func (r *Record) Due() (entry int, at time.Time, ok bool) { return r.due(time.Time{}) }
+
+// due is Due without the entries that can only be skipped at now.
+func (r *Record) due(now time.Time) (entry int, at time.Time, ok bool) {
 	for i := range r.Entries {
 		e := &r.Entries[i]
-		if e.Stage.over() {
+		if e.Stage.over() || e.Stage == Planned && now.After(e.Last()) {
 			continue
 		}
 		if t := e.due(); !ok || t.Before(at) {
@@ -137,7 +235,7 @@ func (r Record) advance(entry int) Record {
 func (r Record) decide(entry int, now time.Time, d *Decision) Record {
 	r.Entries = slices.Clone(r.Entries)
 	e := &r.Entries[entry]
-	e.Reason = d.Reason
+	e.Reason = clip(d.Reason)
 	switch d.Verdict {
 	case Go:
 		e.Stage = Falling
@@ -194,8 +292,11 @@ func (r *Record) Validate() error {
 		if e.Postponed < 0 || int(e.Stage) >= len(stageNames) {
 			return fmt.Errorf("window %q: %v, postponed %d times", e.Window, e.Stage, e.Postponed)
 		}
-		if err := e.Validate(); err != nil {
+		if err := e.validate(e.Aborted); err != nil {
 			return fmt.Errorf("window %q: %w", e.Window, err)
+		}
+		if slices.ContainsFunc(r.Entries[:i], func(o Entry) bool { return o.Window == e.Window && o.Start.Equal(e.Start) }) {
+			return fmt.Errorf("window %q is there twice at %v", e.Window, e.Start)
 		}
 	}
 	return nil

@@ -2,6 +2,7 @@ package dawn
 
 import (
 	"errors"
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -16,14 +17,21 @@ func genRecord(t *rapid.T) Record {
 		Date: 20260314, Environment: "production", Step: rapid.IntRange(1, 1000).Draw(t, "step"),
 		Holder: rapid.StringN(1, 20, 64).Draw(t, "holder"), Life: rapid.Uint64().Draw(t, "life"), Fence: rapid.Int64Range(1, 1<<62).Draw(t, "fence"),
 	}
-	for range rapid.IntRange(1, 4).Draw(t, "openings") {
+	for i := range rapid.IntRange(1, 4).Draw(t, "openings") {
 		e := Entry{
 			Opening: genOpening(t), Stage: Stage(rapid.IntRange(0, int(Skipped)).Draw(t, "stage")),
 			Postponed: rapid.IntRange(0, 9).Draw(t, "postponed"), Reason: rapid.String().Draw(t, "reason"),
 		}
+		e.Window = fmt.Sprint("w", i)
 		e.Nodes = Group{IDs: []string{"*"}, Labels: map[string]string{"rack": rapid.SampledFrom([]string{"r?", "s?"}).Draw(t, "rack")}}
 		r.Entries = append(r.Entries, e)
 	}
+	return r
+}
+
+// newRecord is a record of a night as it is made at now.
+func newRecord(n *Night, now time.Time) Record {
+	r, _ := Record{}.admit(n, now, true)
 	return r
 }
 
@@ -102,6 +110,7 @@ func TestCodecErrors(t *testing.T) {
 		{"group beyond", `"group":0`, `"group":1`, ErrRecord},
 		{"group below", `"group":0`, `"group":-1`, ErrRecord},
 		{"postponed", `"postponed":1`, `"postponed":-1`, ErrRecord},
+		{"aborted", `"postponed":1`, `"aborted":7`, ErrRecord},
 		{"late", "T01:40", "T03:31", ErrRecord},
 		{"no openings", `"openings":[`, `"closings":[`, ErrRecord},
 		{"no object", `{"version":1`, `["version"`, ErrRecord},

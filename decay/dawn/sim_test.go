@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -21,7 +22,7 @@ import (
 func TestSimulation(t *testing.T) {
 	first, seeds := uint64(1), uint64(60)
 	if testing.Short() || raceEnabled {
-		seeds = 10
+		seeds = 6
 	}
 	if n, err := strconv.ParseUint(os.Getenv("ROOST_SIM_SEEDS"), 10, 64); err == nil {
 		seeds = n
@@ -43,12 +44,12 @@ func TestSimulation(t *testing.T) {
 
 // simCounts is what has happened.
 type simCounts struct {
-	nights, steps, skipped, postponed, crashes, lost, late, doubled, pauses, taken, refused int
+	nights, steps, skipped, postponed, crashes, lost, late, doubled, pauses, taken, refused, edits, added, aborted int
 }
 
 func (n *simCounts) each() ([]string, []*int) {
-	return []string{"nights", "steps", "skipped", "postponed", "crashes", "lost", "late", "doubled", "pauses", "taken over", "refused"},
-		[]*int{&n.nights, &n.steps, &n.skipped, &n.postponed, &n.crashes, &n.lost, &n.late, &n.doubled, &n.pauses, &n.taken, &n.refused}
+	return []string{"nights", "steps", "skipped", "postponed", "crashes", "lost", "late", "doubled", "pauses", "taken over", "refused", "edits of the calendar", "added later", "aborted"},
+		[]*int{&n.nights, &n.steps, &n.skipped, &n.postponed, &n.crashes, &n.lost, &n.late, &n.doubled, &n.pauses, &n.taken, &n.refused, &n.edits, &n.added, &n.aborted}
 }
 
 func (n *simCounts) add(o *simCounts) {
@@ -111,7 +112,7 @@ type sim struct {
 	t        testing.TB
 	seed     uint64
 	rng      *rand.Rand
-	calendar Calendar
+	calendar *Calendar // as it is now; each node has that of its last reload
 	start    time.Time
 	now      time.Time
 	end      time.Time // of faults
@@ -137,7 +138,7 @@ func newSim(t testing.TB, seed uint64) *sim {
 		time.Date(2026, 3, 26, 12, 0, 0, 0, berlin), time.Date(2026, 10, 22, 12, 0, 0, 0, berlin), time.Date(2028, 2, 26, 12, 0, 0, 0, berlin),
 	}[s.rng.IntN(3)]
 	s.now, s.end = s.start, s.start.AddDate(0, 0, 5)
-	s.calendar = Calendar{Environment: "production", Zone: berlin, Curve: DefaultCurve}
+	s.calendar = &Calendar{Environment: "production", Zone: berlin, Curve: DefaultCurve}
 	for i, spec := range []string{"0 2 * * *", "30 2 * * *", "0 0 * * SUN", "45 23 * * *"}[:1+s.rng.IntN(4)] {
 		cron, err := Parse(spec, berlin)
 		if err != nil {
@@ -209,9 +210,15 @@ func (s *sim) play() {
 		if !ok || !r.rec.Done() {
 			s.fatal("night %v is not done: %+v", night.Date, r.rec)
 		}
+		for i := range night.Openings {
+			if !r.rec.has(&night.Openings[i]) {
+				s.fatal("night %v lacks %+v", night.Date, night.Openings[i])
+			}
+		}
 		s.n.nights++
 		for i := range r.rec.Entries {
 			s.n.skipped += b2i(r.rec.Entries[i].Stage == Skipped)
+			s.n.aborted += b2i(r.rec.Entries[i].Aborted)
 			s.n.postponed += b2i(r.rec.Entries[i].Postponed > 0)
 		}
 	}
@@ -228,7 +235,16 @@ func (s *sim) fault() {
 		return
 	}
 	n := s.nodes[s.rng.IntN(len(s.nodes))]
-	switch s.rng.IntN(4) {
+	switch s.rng.IntN(6) {
+	case 4:
+		if s.now.Before(s.end.Add(-36 * time.Hour)) {
+			s.edit()
+		}
+	case 5:
+		if night, ok := n.calendar.Night(DateOf(s.now, n.calendar.Zone)); ok && !n.down && n.machines[night.Date] != nil && s.rng.IntN(4) == 0 {
+			s.note("%s is told to end night %v", n.id, night.Date)
+			n.handle(n.machines[night.Date], Abort{n.now(), []string{"", "w0"}[s.rng.IntN(2)], "by hand"})
+		}
 	case 0, 1:
 		if !n.down {
 			n.crash()
@@ -247,6 +263,31 @@ func (s *sim) fault() {
 		}
 	}
 	s.after(time.Duration(s.rng.Int64N(int64(40*time.Minute))), s.fault)
+}
+
+// edit adds a window of the next hours, or changes how long one lasts. The nodes
+// read it within half an hour.
+func (s *sim) edit() {
+	c := *s.calendar
+	c.Windows = slices.Clone(c.Windows)
+	s.n.edits++
+	if i := s.rng.IntN(len(c.Windows)); s.rng.IntN(3) == 0 {
+		c.Windows[i].Duration = time.Duration(1+s.rng.IntN(150)) * time.Minute
+	} else {
+		c.Windows = append(c.Windows, Window{
+			ID: fmt.Sprint("once", len(c.Windows)), Start: s.now.Add(time.Duration(s.rng.Int64N(int64(15 * time.Hour)))),
+			Duration: time.Hour, Nodes: Group{IDs: []string{fmt.Sprint("n", i)}},
+		})
+	}
+	if err := c.Validate(); err != nil {
+		s.fatal("%v", err)
+	}
+	s.calendar = &c
+	s.note("the calendar changes: %+v", c.Windows[len(c.Windows)-1])
+	for _, n := range s.nodes {
+		life := n.life
+		s.after(time.Duration(s.rng.Int64N(int64(30*time.Minute))), func() { n.run(life, n.reload) })
+	}
 }
 
 // TestNightOnTime: with nothing wrong, every weight is where the calendar says,

@@ -2,6 +2,7 @@ package dawn
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -10,11 +11,19 @@ type simNode struct {
 	sim      *sim
 	id       string
 	life     uint64
+	calendar *Calendar
 	skew     time.Duration
 	down     bool
 	paused   time.Time // nothing happens in the node before
 	machines map[Date]*Machine
-	ended    map[Date]bool
+}
+
+// right is the node whose clock is right, and that knows it.
+func (s *sim) right() *simNode {
+	if len(s.nodes) == 0 {
+		return nil
+	}
+	return s.nodes[0]
 }
 
 func (n *simNode) now() time.Time { return n.sim.now.Add(n.skew) }
@@ -22,7 +31,8 @@ func (n *simNode) now() time.Time { return n.sim.now.Add(n.skew) }
 // boot starts the node with nothing but the calendar.
 func (n *simNode) boot() {
 	n.life++
-	n.down, n.machines, n.ended = false, map[Date]*Machine{}, map[Date]bool{}
+	n.calendar = n.sim.calendar
+	n.down, n.machines = false, map[Date]*Machine{}
 	n.sim.note("%s starts its life %d", n.id, n.life)
 	n.look()
 }
@@ -52,11 +62,30 @@ func (n *simNode) run(life uint64, do func()) {
 	do()
 }
 
+// reload takes the calendar of now.
+func (n *simNode) reload() {
+	n.calendar = n.sim.calendar
+	for d := n.sim.dateOf(-72 * time.Hour); d <= n.sim.dateOf(72*time.Hour); d++ { // in order, for the seed
+		if m := n.machines[d]; m != nil {
+			night, _ := n.calendar.Night(d)
+			n.handle(m, Reloaded{n.now(), night})
+		}
+	}
+	n.look()
+}
+
+func (s *sim) dateOf(d time.Duration) Date { return DateOf(s.now.Add(d), s.calendar.Zone) }
+
 // look takes up the nights that are due, and sets the cron for the next one.
 func (n *simNode) look() {
 	s := n.sim
-	for _, night := range s.calendar.Due(n.now()) {
-		if n.machines[night.Date] != nil {
+	fired := Fired{Now: n.now()}
+	if s.skewed || n == s.right() {
+		fired.Skew, fired.Known = n.skew, true
+	}
+	for _, night := range n.calendar.Due(n.now()) {
+		if m := n.machines[night.Date]; m != nil {
+			n.handle(m, fired)
 			continue
 		}
 		m, err := NewMachine(Config{Node: n.id, Life: n.life, Environment: "production", Rules: DefaultRules, Limits: DefaultLimits}, night)
@@ -64,17 +93,13 @@ func (n *simNode) look() {
 			s.fatal("%v", err)
 		}
 		n.machines[night.Date] = m
-		fired := Fired{Now: n.now()}
-		if s.skewed {
-			fired.Skew = n.skew
-		}
 		n.handle(m, fired)
 	}
-	if next, ok := s.calendar.Next(n.now()); ok {
-		life, skew := n.life, n.skew
+	if next, ok := n.calendar.Next(n.now()); ok {
+		life, skew, calendar := n.life, n.skew, n.calendar
 		s.after(next.Fire().Sub(n.now()), func() {
 			n.run(life, func() {
-				if n.skew == skew { // else the timer was set anew
+				if n.skew == skew && n.calendar == calendar { // else the timer was set anew
 					n.look()
 				}
 			})
@@ -91,7 +116,6 @@ func (n *simNode) handle(m *Machine, ev Event) {
 	switch a := action.(type) {
 	case None:
 	case Stop:
-		n.ended[m.night.Date] = true
 		s.n.refused += b2i(a.Refused)
 		if r := s.store.records[m.night.Date]; !a.Refused && !r.rec.Done() {
 			s.fatal("%s stops before night %v is done", n.id, m.night.Date)
@@ -204,18 +228,19 @@ func (st *simStore) apply(m *Machine, a Action, seq uint64) Event {
 // read returns the record as it comes out of the store.
 func (st *simStore) read(date Date, seq uint64) Event {
 	r := st.records[date]
-	ev := RecordRead{Seq: seq, Rev: r.rev}
-	if r.rev == 0 {
-		return ev
-	}
-	b, err := r.rec.Encode()
+	return RecordRead{Seq: seq, Rev: r.rev, Record: r.rec}
+}
+
+// kept is a record as it comes out of the store.
+func (st *simStore) kept(r Record) Record {
+	b, err := r.Encode()
 	if err == nil {
-		ev.Record, err = DecodeRecord(b)
+		r, err = DecodeRecord(b)
 	}
 	if err != nil {
 		st.sim.fatal("%v", err)
 	}
-	return ev
+	return r
 }
 
 func (st *simStore) commit(date Date, a Commit, seq uint64) Event {
@@ -230,8 +255,17 @@ func (st *simStore) commit(date Date, a Commit, seq uint64) Event {
 	if a.Record.Step != old.rec.Step+1 || a.Key != DoneKey(date) {
 		s.fatal("step %d after %d of %s", a.Record.Step, old.rec.Step, a.Key)
 	}
+	a.Record = st.kept(a.Record)
 	if err := checkStep(&old.rec, &a.Record); err != nil {
 		s.fatal("%v", err)
+	}
+	for i := range a.Record.Entries {
+		e := &a.Record.Entries[i]
+		fresh := i >= len(old.rec.Entries)
+		s.n.added += b2i(fresh && i > 0 && old.rev > 0)
+		if e.Stage == Skipped && (fresh || old.rec.Entries[i].Stage != Skipped) && strings.HasPrefix(e.Reason, "too late") && s.now.Add(DefaultRules.MaxSkew).Before(e.Last()) {
+			s.fatal("at %v %s skips an opening as too late: %+v", s.now, a.Record.Holder, e)
+		}
 	}
 	s.n.steps++
 	s.note("step %d of %v by %s", a.Record.Step, date, a.Record.Holder)

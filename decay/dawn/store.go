@@ -15,8 +15,11 @@ import (
 // LockTTL. That somebody has it says nothing about the night.
 const LockKey = "/config/decay/lock"
 
+// DonePrefix is what the keys of all records begin with. A node watches it.
+const DonePrefix = "/config/decay/done/"
+
 // DoneKey returns the key of the record of a night.
-func DoneKey(d Date) string { return "/config/decay/done/" + d.String() }
+func DoneKey(d Date) string { return DonePrefix + d.String() }
 
 const (
 	// LockTTL is the given life of the lock.
@@ -84,6 +87,7 @@ type entryJSON struct {
 	Stage     Stage     `json:"stage"`
 	Reason    string    `json:"reason,omitempty"`
 	Postponed int       `json:"postponed,omitempty"`
+	Aborted   bool      `json:"aborted,omitempty"`
 	Begin     time.Time `json:"begin"`
 	Start     time.Time `json:"start"`
 	End       time.Time `json:"end"`
@@ -155,7 +159,7 @@ func DecodeRecord(b []byte) (Record, error) {
 
 func (e *Entry) json(group int) entryJSON {
 	return entryJSON{
-		Window: e.Window, Stage: e.Stage, Reason: e.Reason, Postponed: e.Postponed,
+		Window: e.Window, Stage: e.Stage, Reason: e.Reason, Postponed: e.Postponed, Aborted: e.Aborted,
 		Begin: e.Begin.UTC(), Start: e.Start.UTC(), End: e.End.UTC(),
 		Shape: e.Curve.Shape, Floor: e.Curve.Floor,
 		Lead: e.Curve.Lead.String(), Recovery: e.Curve.Recovery.String(), Group: group,
@@ -179,7 +183,7 @@ func (j *entryJSON) entry(groups []Group) (Entry, error) {
 			Window: j.Window, Nodes: groups[j.Group], Begin: j.Begin, Start: j.Start, End: j.End,
 			Curve: Curve{Shape: j.Shape, Floor: j.Floor, Lead: lead, Recovery: recovery},
 		},
-		Stage: j.Stage, Postponed: j.Postponed, Reason: j.Reason,
+		Stage: j.Stage, Postponed: j.Postponed, Aborted: j.Aborted, Reason: j.Reason,
 	}, nil
 }
 
@@ -205,7 +209,7 @@ func newPlan() *plan {
 
 // add counts an opening, times over.
 func (p *plan) add(o *Opening, times int) {
-	e := Entry{Opening: *o, Stage: Skipped, Postponed: 100, Reason: longestText}
+	e := Entry{Opening: *o, Stage: Skipped, Postponed: 100, Aborted: true, Reason: longestText}
 	e.Begin, e.Start, e.End = longestTime, longestTime, longestTime
 	p.size += times * (jsonSize(e.json(maxEntries)) + 1)
 	if !slices.ContainsFunc(p.groups, o.Nodes.equal) {

@@ -137,7 +137,7 @@ func TestNightsThatFit(t *testing.T) {
 			continue
 		}
 		night, _ := c.Night(20260314)
-		r := NewRecord(&night, night.Clear())
+		r := newRecord(&night, night.Clear())
 		r.Step, r.Holder, r.Fence = 1, "n1", 1
 		for i := range r.Entries {
 			r.Entries[i].Reason = longestText

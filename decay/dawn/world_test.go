@@ -24,6 +24,7 @@ type world struct {
 
 	nodes []member
 	left  budget
+	ends  int // aborts that operators may still ask for
 }
 
 // lock is the key LockKey; fence 0 is none.
@@ -40,8 +41,13 @@ type budget struct{ crashes, losses, doubles int }
 
 // setup does not change on the way.
 type setup struct {
-	night   Night
-	env     string // that the cluster really is
+	night   Night     // as it is to be done at last
+	old     Night     // as the nodes know it before they read the calendar again; empty: as night
+	fire    time.Time // of night, from newWorld on
+	readers int       // nodes that ever read it again, the first ones
+	aborts  int       // that operators ask for
+	unsure  []int     // nodes that do not know how far their clocks are off
+	env     string    // that the cluster really is
 	nodes   []Config
 	skews   []int // of their clocks, in ticks
 	budget  budget
@@ -57,6 +63,7 @@ type member struct {
 	m       Machine
 	life    uint64
 	down    bool
+	old     bool   // it has not read the calendar again
 	request Action // nil: none under way
 	answer  Event  // to request, on its way back; nil: request has not arrived
 	ghost   Action // given up, may still arrive; nil: none
@@ -74,6 +81,7 @@ const (
 	scarce              // Assess arrives and finds too much load
 	deliver             // the answer is there
 	haunt               // a request that was given up arrives
+	reload              // the node reads the calendar again
 	crash               // the node dies
 	restart             // it starts again
 	lost                // the request is lost
@@ -81,11 +89,12 @@ const (
 	unheard             // the request arrives, its answer is lost
 	double              // the request arrives twice, the second answer counts
 	expired             // the node hears that its lease is lost
+	abort               // an operator ends the night
 )
 
 var kindNames = [...]string{
-	"a tick passes", "cron fires", "wakes", "%T arrives", "%T arrives and finds too much load", "%T is answered", "a request that was given up arrives",
-	"dies", "starts again", "%T is lost", "%T is late", "%T arrives, its answer is lost", "%T arrives twice", "hears that its lease is lost",
+	"a tick passes", "cron fires", "wakes", "%T arrives", "%T arrives and finds too much load", "%T is answered", "a request that was given up arrives", "reads the calendar again",
+	"dies", "starts again", "%T is lost", "%T is late", "%T arrives, its answer is lost", "%T arrives twice", "hears that its lease is lost", "is told to end the night",
 }
 
 // move is a step from one world to the next.
@@ -109,13 +118,16 @@ func (mv move) name(w *world) string {
 }
 
 func newWorld(s *setup) *world {
-	w := &world{set: s, left: s.budget}
+	s.fire = s.night.Fire()
+	w := &world{set: s, left: s.budget, ends: s.aborts}
 	for i := range s.nodes {
-		m, err := NewMachine(s.nodes[i], s.night)
+		n := member{life: s.nodes[i].Life, old: len(s.old.Openings) > 0}
+		m, err := NewMachine(s.nodes[i], w.calendar(&n))
 		if err != nil {
 			panic(err)
 		}
-		w.nodes = append(w.nodes, member{m: *m, life: s.nodes[i].Life})
+		n.m = *m
+		w.nodes = append(w.nodes, n)
 	}
 	return w
 }
@@ -133,9 +145,52 @@ func (w *world) become(o *world) {
 	w.nodes = append(nodes[:0], o.nodes...)
 }
 
+// ignorant says that the node never reads the calendar again.
+func (s *setup) ignorant(i int) bool { return len(s.old.Openings) > 0 && i >= s.readers }
+
+// calendar is the night as a node knows it.
+func (w *world) calendar(n *member) Night {
+	if n.old {
+		return w.set.old
+	}
+	return w.set.night
+}
+
+// done says that the night is done as a calendar has it.
+func (w *world) done(n *Night) bool {
+	for i := range n.Openings {
+		if !w.rec.has(&n.Openings[i]) {
+			return false
+		}
+	}
+	return w.rec.Done()
+}
+
+// doneFor says that the night was done when the node last read the record: all
+// that it has in its calendar, or found there. Others may have added to it since.
+func (w *world) doneFor(n *member) bool {
+	night := w.calendar(n)
+	for i := range night.Openings {
+		if !w.rec.has(&night.Openings[i]) {
+			return false
+		}
+	}
+	for i := range w.rec.Entries {
+		if e := &w.rec.Entries[i]; !e.Stage.over() && n.m.record.has(&e.Opening) {
+			return false
+		}
+	}
+	return true
+}
+
+// clockNow is a clock that is right.
+func (w *world) clockNow() time.Time {
+	return w.set.fire.Add(time.Duration(w.tick) * Alive)
+}
+
 // now is the clock of node i.
 func (w *world) now(i int) time.Time {
-	return w.set.night.Fire().Add(time.Duration(w.tick+w.set.skews[i]) * Alive)
+	return w.set.fire.Add(time.Duration(w.tick+w.set.skews[i]) * Alive)
 }
 
 // ended says that the ticks are used up: all that waits for a time may go on.
@@ -159,12 +214,18 @@ func (w *world) moves(all []move) []move {
 		if w.left.crashes > 0 {
 			all = append(all, move{crash, at})
 		}
+		if n.old && !w.set.ignorant(i) {
+			all = append(all, move{reload, at})
+		}
+		if w.ends > 0 && n.m.state != Idle && n.m.state != Refused {
+			all = append(all, move{abort, at})
+		}
 		switch {
 		case n.answer != nil:
 			all = append(all, move{deliver, at})
 		case n.request != nil:
 			all = w.requestMoves(all, n, at)
-		case n.m.state == Idle && (!w.now(i).Before(w.set.night.Fire()) || w.ended()):
+		case n.m.state == Idle && (!w.now(i).Before(w.set.fire) || w.ended()):
 			all = append(all, move{fire, at})
 		case n.m.state == Asleep && (n.m.until.Before(w.now(i).Add(Alive)) || w.ended()):
 			all = append(all, move{wake, at})
@@ -195,182 +256,4 @@ func (w *world) requestMoves(all []move, n *member, at int8) []move {
 		all = append(all, move{double, at})
 	}
 	return all
-}
-
-// do makes a move. An error is a promise that is broken.
-func (w *world) do(mv move) error {
-	i := int(mv.node)
-	n := &w.nodes[i]
-	switch mv.kind {
-	case pass:
-		w.passTick()
-	case fire:
-		return w.give(i, Fired{Now: w.now(i)})
-	case wake:
-		return w.give(i, Tick{later(n.m.until, w.now(i))})
-	case arrive, scarce:
-		return w.arrive(i, mv.kind == scarce)
-	case deliver:
-		return w.deliver(i)
-	case haunt:
-		ghost := n.ghost
-		n.ghost = nil
-		_, err := w.apply(ghost, 0, false)
-		return err
-	case crash:
-		w.left.crashes--
-		n.giveUp(w)
-		n.down, n.m = true, Machine{}
-	case restart:
-		return w.restart(i)
-	case lost, late, unheard:
-		return w.lose(i, mv.kind)
-	case double:
-		w.left.doubles--
-		if _, err := w.apply(n.request, n.m.seq, false); err != nil {
-			return err
-		}
-		return w.arrive(i, false)
-	case expired:
-		n.giveUp(w)
-		return w.give(i, LeaseLost{w.now(i)})
-	}
-	return nil
-}
-
-// later is the later of two times.
-func later(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return b
-	}
-	return a
-}
-
-func (w *world) passTick() {
-	w.tick = min(w.tick+1, w.set.last)
-	if w.lock.fence != 0 && !w.set.variant.eternal {
-		if w.lock.age++; w.lock.age >= int(LockTTL/Alive) {
-			w.lock = lock{}
-		}
-	}
-}
-
-// give hands an event to node i and keeps the request that it makes.
-func (w *world) give(i int, ev Event) error {
-	n := &w.nodes[i]
-	n.request, n.answer = nil, nil
-	switch a := n.m.Handle(ev).(type) {
-	case None:
-		return fmt.Errorf("node %d in state %v does nothing with %T", i, n.m.state, ev)
-	case Wait:
-	case Stop:
-		if !a.Refused && !w.rec.Done() {
-			return fmt.Errorf("node %d stops (%s) before the night is done", i, a.Reason)
-		}
-	default:
-		n.request = a
-	}
-	return nil
-}
-
-// giveUp keeps the request, if it has not arrived: it may still.
-func (n *member) giveUp(w *world) {
-	if n.request != nil && n.answer == nil && n.ghost == nil && w.potent(n.request) {
-		n.ghost = n.request
-	}
-	n.request, n.answer = nil, nil
-}
-
-// potent reports whether a request that arrives now can do anything.
-func (w *world) potent(a Action) bool {
-	switch a := a.(type) {
-	case Lock:
-		return a.Replace == 0 || a.Replace == w.lock.fence
-	case Commit:
-		return w.set.variant.ignoreRevision || a.IfRevision == w.rev
-	case Release:
-		return a.Fence == w.lock.fence
-	}
-	return false
-}
-
-func (w *world) restart(i int) error {
-	n := &w.nodes[i]
-	n.life++
-	c := w.set.nodes[i]
-	c.Life = n.life
-	m, err := NewMachine(c, w.set.night)
-	if err != nil {
-		return err
-	}
-	n.m, n.down = *m, false
-	return nil
-}
-
-// lose gives the node no answer.
-func (w *world) lose(i int, how kind) error {
-	w.left.losses--
-	n := &w.nodes[i]
-	_, commit := n.request.(Commit)
-	switch how {
-	case late:
-		n.giveUp(w)
-	case unheard:
-		if _, err := w.apply(n.request, 0, false); err != nil {
-			return err
-		}
-	}
-	if commit && w.set.variant.believe {
-		return w.give(i, CommitResult{Now: w.now(i), Seq: n.m.seq, Rev: w.rev})
-	}
-	return w.give(i, Failed{Now: w.now(i), Seq: n.m.seq})
-}
-
-// arrive lets the store do the request of node i.
-func (w *world) arrive(i int, scarce bool) error {
-	n := &w.nodes[i]
-	ev, err := w.apply(n.request, n.m.seq, scarce)
-	if err != nil {
-		return err
-	}
-	if n.answer = ev; w.set.travel {
-		return nil
-	}
-	return w.deliver(i)
-}
-
-// deliver brings the answer, and then brings it again, which must do nothing.
-func (w *world) deliver(i int) error {
-	n := &w.nodes[i]
-	answer := stamp(n.answer, w.now(i))
-	if err := w.give(i, answer); err != nil {
-		return err
-	}
-	state, seq := n.m.state, n.m.seq
-	if a, none := n.m.Handle(answer).(None); !none || n.m.state != state || n.m.seq != seq {
-		return fmt.Errorf("node %d in state %v: an answer that comes twice makes it %T", i, state, a)
-	}
-	return nil
-}
-
-// stamp puts the time of arrival into an answer.
-func stamp(ev Event, now time.Time) Event {
-	switch e := ev.(type) {
-	case RecordRead:
-		e.Now = now
-		return e
-	case LockResult:
-		e.Now = now
-		return e
-	case Assessed:
-		e.Now = now
-		return e
-	case CommitResult:
-		e.Now = now
-		return e
-	case Released:
-		e.Now = now
-		return e
-	}
-	panic("no answer")
 }
