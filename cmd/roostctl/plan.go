@@ -78,8 +78,8 @@ not said stays (zone, address, capacity).`)
 	return save(ctx, t, *out, &snapshot.Snapshot{Definition: next.Definition(), Sections: s.Sections}, next)
 }
 
-// checkVersion refuses versions that do not go up: a node keeps the ring with the
-// higher one.
+// checkVersion refuses versions that do not go up: they tell which of two rings
+// is the later one.
 func checkVersion(version, before uint64, name string) error {
 	switch {
 	case before == math.MaxUint64:
