@@ -252,3 +252,16 @@ func TestNoZone(t *testing.T) {
 		t.Error(night, next, due)
 	}
 }
+
+// TestTwoZones: where a cron spec is read in another zone than dates, a date may
+// have two of its openings, or none.
+func TestTwoZones(t *testing.T) {
+	c := testCalendar(t, "UTC")
+	c.Windows = c.Windows[:1]
+	c.Windows[0].Cron = mustParse(t, "30 0 * * *", zone(t, "Europe/London"))
+	for date, want := range map[Date]int{20260328: 1, 20260329: 2, 20260330: 1, 20261024: 1, 20261025: 0, 20261026: 1} {
+		if n, ok := c.Night(date); len(n.Openings) != want || ok != (want > 0) {
+			t.Errorf("%v: %v", date, names(n.Openings))
+		}
+	}
+}

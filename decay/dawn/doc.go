@@ -35,6 +35,29 @@
 // Had n3 died too, n1 would have been back at 04:15 all the same: Record.Factor
 // depends on step 2 and the time.
 //
+// # A day that changes
+//
+// An opening comes into the record when its fall is to be decided, with all that
+// the calendar of the node says of it then: who takes part, how far, how long. From
+// there on no edit of a calendar changes it, on any node. So
+//
+//   - a window at 15:00 that is added at noon is carried out, although the record
+//     was made at 01:29: at 14:29 a step adds it. Steps that add are made like all
+//     others, and leave what is recorded as it is.
+//   - until 14:29 it may be edited, moved or taken out. Calendars should agree by
+//     then: openings are told apart by window and start, so of a window that was
+//     moved while one node had not heard of it both openings are carried out.
+//   - a record holds 512 openings and 1 MiB. What has no room is not carried out,
+//     and Stop says so.
+//
+// An operator ends a night, or one window, by Abort. It is a step too. What has not
+// begun is skipped. What has, comes back from where it is: End moves to
+//
+//	now - (1-x) Recovery, x = the share of the way down that has passed
+//
+// where the way back meets the way down, so no weight jumps, and it is back after x
+// Recovery.
+//
 // # Cron
 //
 // The spec names the hour of the maintenance (given: 0 2 * * *); the plan fires
@@ -64,7 +87,9 @@
 //	exponential  f^x = e^(-lambda t), lambda = ln(1/f) / Lead
 //
 // f = 0.1 is given (10 of 100). All times are instants, so hours that zones skip
-// or repeat and leap days change nothing: two hours are two hours. Where openings
+// or repeat and leap days change nothing: two hours are two hours. A maintenance
+// from 02:00 to 04:00 by the clock takes three in the night of 25 hours and one in
+// that of 23: Window.Until is for it. Where openings
 // of a node overlap they are not merged, the lowest weight wins; a minimum of
 // continuous curves is continuous.
 //
@@ -87,6 +112,9 @@
 // postponed by 10 minutes, at most 6 times and never so far that the floor would
 // be reached after the maintenance has ended; then the opening is skipped. Begin
 // moves, Start and End do not. Each decision keeps its reason in words.
+//
+// With one node in hand a cluster of two has no node for the load, and no fall ever
+// begins: two nodes want Spare 0.
 //
 // # The double check
 //
@@ -121,16 +149,23 @@
 //
 // A night is named by the date on which its maintenance starts, in the zone of
 // the calendar, not by the clock of who asks: nodes whose clocks differ by any
-// amount mean the same record. What a clock can do:
+// amount mean the same record. A cron spec in another zone than the calendar's may
+// have two openings on one date and none on another: 00:30 in London is at 00:30 and
+// at 23:30 of 2026-03-29 in UTC, and not on 2026-10-25. What a clock can do:
 //
 //   - Behind: the node comes late. It finds steps made, or makes the next one.
-//   - Ahead: the node makes steps early, by as much. Weights still fall and rise
-//     at the instants in the record. Only headroom was judged, and stages were
-//     marked, before their time.
+//   - Ahead by less than Begin is away: the node makes steps early, by as much.
+//     Weights still fall and rise at the instants in the record. Only headroom was
+//     judged, and stages were marked, before their time.
+//   - Ahead by more: the node takes its fall for late, and has it begin by its
+//     clock. If that is after Last, the opening is too late for it; but whoever does
+//     not know how far its clock is off (Fired.Known) records nothing as too late,
+//     and waits for one that does. So a node that is three hours ahead and starts at
+//     00:40 does not call off the night.
 //   - Off by more than Rules.MaxSkew, and known to be: the node is refused.
 //   - Late for the whole night: the first who comes after the latest possible
-//     Begin records it as skipped, so that nobody does it later. A night that has
-//     begun is resumed however late: only stages are missing.
+//     Begin, and knows its clock, records it as skipped, so that nobody does it
+//     later. A night that has begun is resumed however late: only stages are missing.
 //   - A late fall begins at the clock of who decides it, so it is late by how far
 //     that clock is ahead. It never makes a weight jump by more than clocks differ.
 //
@@ -138,8 +173,16 @@
 //
 // At start and when its timer fires a node takes Calendar.Due and gives a Machine
 // of each night Fired; Calendar.Next sets the timer. Life goes up with each start.
-// The weight of a node is multiplied by the lowest Record.Factor over the records
-// of the nights that are due, whoever makes their steps.
+// Fired is given again when the skew of the clock is measured anew. When the
+// calendar has changed, each Machine is given Reloaded with its night in the new
+// one, and then Due and Next are asked again.
+//
+// The weight of a node is multiplied by the lowest Record.Factor over all records
+// under DonePrefix, which it watches: its own calendar may lack what others have
+// recorded. A record that is not done and whose date is not due by its calendar it
+// may finish by the Machine of a Night without openings. Records may be deleted a
+// week after; sooner, a node with an old clock could make them again.
+//
 // Each action is done and answered, a request within 5 s or by Failed. In etcd:
 //
 //   - The fence is the mod revision of the lock key. Its lease is kept alive by
@@ -147,17 +190,21 @@
 //   - Age is granted TTL less TimeToLive of the lease. After a change of etcd's
 //     leader a lease is new again, so a dead holder may look alive for longer.
 //   - Lock, Commit and Release are one transaction each, Read is linearizable.
-//   - The record has no lease. One of a window is some 500 bytes.
+//   - The record has no lease. One of a window is some 500 bytes; each group is in
+//     it once. Calendar.Validate holds a night to 512 KiB.
 //   - What a step does in the store goes into the commit's transaction.
 //
 // # How this was checked
 //
 // TestModel goes through all worlds that one to three nodes can get into, with
 // late and early clocks, deaths, restarts, leases that expire, and requests and
-// answers that are lost, late or doubled: 6 million worlds, in which every step
-// takes effect once, in order, under the lock of who makes it, and from each of
-// which the night can be finished by whoever is up.
+// answers that are lost, late or doubled, with windows that are added and nights
+// that are ended on the way: 6 million worlds, in which every step takes effect
+// once, in order, under the lock of who makes it, and changes nothing else of what
+// is recorded, and from each of which the night can be finished by whoever is up
+// and knows its clock and the calendar.
 // TestModelCanFail breaks the rules one by one and wants each to be found out;
 // TestModelKeys checks that worlds which the search takes for equal are.
-// TestSimulation plays nights of up to nine nodes in virtual seconds.
+// TestSimulation plays nights of up to nine nodes in virtual seconds, while the
+// calendar is edited.
 package dawn
