@@ -193,12 +193,12 @@ func (m *Machine) lock(now time.Time, replace int64) Action {
 // locked goes on with the lock, or decides whether its holder is dead.
 func (m *Machine) locked(e LockResult) Action {
 	now := plain(e.Now)
+	if e.Fence <= 0 { // the one that we would have replaced is gone, or a lock without a revision, which fences nothing
+		return m.sleep(now.Add(m.config.Rules.Backoff))
+	}
 	if e.Taken {
 		m.fence = e.Fence
 		return m.recheck()
-	}
-	if e.Fence == 0 { // the one that we would have replaced is gone
-		return m.sleep(now.Add(m.config.Rules.Backoff))
 	}
 	date, node, life, ok := ParseLockValue(e.Value)
 	if ok && node == m.config.Node && (life < m.config.Life || life == m.config.Life && date == m.night.Date) {
