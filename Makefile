@@ -84,8 +84,8 @@ bench-ring: need-go ## the ring beside other libraries, interleaved; writes benc
 
 .PHONY: decay-report
 decay-report: bin/bench ## simulate what weights do to a cluster, and compare models of decay; writes bench/results
-	bin/bench decay-report $(BENCH_FLAGS)
-	bin/bench decay $(BENCH_FLAGS)
+	bin/bench decay-report
+	bin/bench decay
 
 .PHONY: clean
 clean: ## remove what was built

@@ -2,7 +2,6 @@ package main
 
 import (
 	"flag"
-	"fmt"
 	"io"
 
 	"roost/bench"
@@ -18,11 +17,5 @@ func parseDecay(args []string, errout io.Writer) (o bench.DecayModelsOptions, er
 	fs.IntVar(&o.Requests, "requests", 0, "measured in each replay (default 100000; quick: 10000)")
 	fs.IntVar(&o.Seeds, "seeds", 0, "replays of each load (default 5; quick: 1)")
 	fs.BoolVar(&o.Quick, "quick", false, "one seed, a tenth of the requests and of the time before, to see that it works")
-	if err := fs.Parse(args); err != nil {
-		return o, err
-	}
-	if fs.NArg() > 0 {
-		return o, fmt.Errorf("unexpected argument %q: bench decay takes flags only", fs.Arg(0))
-	}
-	return o, nil
+	return o, parseFlags(fs, args)
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"flag"
-	"fmt"
 	"io"
 
 	"roost/bench"
@@ -16,11 +15,5 @@ func parseDecayReport(args []string, errout io.Writer) (o bench.DecayReportOptio
 	fs.Uint64Var(&o.Seed, "seed", 0, "of the first run (default 1)")
 	fs.IntVar(&o.Seeds, "seeds", 0, "runs of each policy (default 5; quick: 1)")
 	fs.BoolVar(&o.Quick, "quick", false, "one run of a quarter of the nodes, to see that it works")
-	if err := fs.Parse(args); err != nil {
-		return o, err
-	}
-	if fs.NArg() > 0 {
-		return o, fmt.Errorf("unexpected argument %q: bench decay-report takes flags only", fs.Arg(0))
-	}
-	return o, nil
+	return o, parseFlags(fs, args)
 }

@@ -84,6 +84,17 @@ func run(ctx context.Context, args []string, out, errout io.Writer) error {
 	return errors.New("say what to do: peers, node, kept, decay or decay-report")
 }
 
+// parseFlags reads a command line without arguments; fs has the command's name.
+func parseFlags(fs *flag.FlagSet, args []string) error {
+	if err := fs.Parse(args); err != nil {
+		return err
+	}
+	if fs.NArg() > 0 {
+		return fmt.Errorf("unexpected argument %q: %s takes flags only", fs.Arg(0), fs.Name())
+	}
+	return nil
+}
+
 // parseNode reads the command line of bench node.
 func parseNode(args []string, errout io.Writer) (o bench.NodeOptions, err error) {
 	fs := flag.NewFlagSet("bench node", flag.ContinueOnError)
@@ -95,11 +106,8 @@ func parseNode(args []string, errout io.Writer) (o bench.NodeOptions, err error)
 	fs.DurationVar(&o.Settle, "settle", 0, "pause before memory is read (default 6s; quick: 1s)")
 	only := fs.String("only", "", "`parts`, separated by commas: memory, limit, recovery, publishers (default all)")
 	fs.BoolVar(&o.Quick, "quick", false, "a tenth of the connections and short loads, to see that it works")
-	if err := fs.Parse(args); err != nil {
+	if err := parseFlags(fs, args); err != nil {
 		return o, err
-	}
-	if fs.NArg() > 0 {
-		return o, fmt.Errorf("unexpected argument %q: bench node takes flags only", fs.Arg(0))
 	}
 	if *only != "" {
 		o.Only = strings.Split(*only, ",")
@@ -125,11 +133,8 @@ func parsePeers(args []string, errout io.Writer) (o bench.PeersOptions, err erro
 	only := fs.String("only", "", "`names` of servers, separated by commas; the floor is always run")
 	fs.BoolVar(&o.Saturated, "saturated", false, "also a closed loop, labelled client-bound")
 	fs.BoolVar(&o.Quick, "quick", false, "one short round, to see that it works")
-	if err := fs.Parse(args); err != nil {
+	if err := parseFlags(fs, args); err != nil {
 		return o, err
-	}
-	if fs.NArg() > 0 {
-		return o, fmt.Errorf("unexpected argument %q: bench peers takes flags only", fs.Arg(0))
 	}
 	if *only != "" {
 		o.Only = strings.Split(*only, ",")
@@ -152,11 +157,8 @@ func parseKept(args []string, errout io.Writer) (o bench.KeptOptions, err error)
 	fs.Float64Var(&o.BatchRate, "rate-batch", 0, "kept pushes/s in batches (default: half of the ceiling)")
 	only := fs.String("only", "", "`parts`, separated by commas: push, broadcast, recovery, idle (default all)")
 	fs.BoolVar(&o.Quick, "quick", false, "one round, a tenth of the devices and short loads, to see that it works")
-	if err := fs.Parse(args); err != nil {
+	if err := parseFlags(fs, args); err != nil {
 		return o, err
-	}
-	if fs.NArg() > 0 {
-		return o, fmt.Errorf("unexpected argument %q: bench kept takes flags only", fs.Arg(0))
 	}
 	if *only != "" {
 		o.Only = strings.Split(*only, ",")
