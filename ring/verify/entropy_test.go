@@ -11,7 +11,6 @@ import (
 // limits say, for few ids and for unequal shares too, and have the spread that is
 // said.
 func TestEntropyOfFewIDs(t *testing.T) {
-	rnd := rand.New(rand.NewPCG(31, 32))
 	weights := func(k int, w func(i int) float64) (share []float64) {
 		sum := 0.0
 		for i := range k {
@@ -29,18 +28,20 @@ func TestEntropyOfFewIDs(t *testing.T) {
 	for name, tt := range map[string]struct {
 		share, target []float64
 		n, rounds     int
+		bad           int // most that may be: beside one much larger node the rarest tail is 1 in 20,000 (doc.go)
 	}{
-		"2 equal nodes":        {weights(2, equal), nil, 10, 20_000},
-		"3 equal nodes":        {weights(3, equal), nil, 30, 8_000},
-		"16 nodes":             {weights(16, four), nil, 4, 20_000},
-		"16 nodes, more ids":   {weights(16, four), nil, 300, 800},
-		"1,000 nodes, 3 ids":   {weights(1000, equal), nil, 3, 500},
-		"a large node":         {weights(3, large), nil, 30, 8_000},
-		"shares off by a part": {weights(2, uneven), weights(2, equal), 100, 4_000},
+		"2 equal nodes":        {weights(2, equal), nil, 10, 20_000, 0},
+		"3 equal nodes":        {weights(3, equal), nil, 30, 8_000, 0},
+		"16 nodes":             {weights(16, four), nil, 4, 20_000, 0},
+		"16 nodes, more ids":   {weights(16, four), nil, 300, 800, 0},
+		"1,000 nodes, 3 ids":   {weights(1000, equal), nil, 3, 500, 0},
+		"a large node":         {weights(3, large), nil, 30, 8_000, 2},
+		"shares off by a part": {weights(2, uneven), weights(2, equal), 100, 4_000, 0},
 	} {
 		if testing.Short() {
 			tt.rounds /= 8
 		}
+		rnd := rand.New(rand.NewPCG(31, uint64(len(name)))) // its own: cases come in any order
 		c := cells{counts: make([]float64, len(tt.share)), share: tt.share, target: tt.target, effective: float64(tt.n)}
 		if tt.target == nil {
 			c.target = tt.share
@@ -61,7 +62,7 @@ func TestEntropyOfFewIDs(t *testing.T) {
 			square.add(sq)
 		}
 		for figure, s := range map[string]*tally{"bits short": bits, "deviation": square} {
-			if most := 0.004*float64(tt.rounds) + 2; s.far > 0 || float64(s.over) > most {
+			if most := 0.004*float64(tt.rounds) + 2; s.far > tt.bad || float64(s.over) > most {
 				t.Errorf("%s: %s is look %d times and bad %d times in %d by chance", name, figure, s.over, s.far, tt.rounds)
 			}
 		}
