@@ -33,6 +33,8 @@ test: need-go need-gcc ## all tests: format, vet, staticcheck, race, allocation 
 	ROOST_SIM_SEEDS=2000 $(GO) test -run Simulation -timeout 10m ./server/delivery
 	@# What takes too long with it: 16 million points, 24 million records, all setups of the model of a night.
 	ROOST_MODEL=full $(GO) test -timeout 10m ./ring/... ./decay/...
+	@# And 24 million records across turnovers with it, which takes half a minute.
+	ROOST_STRESS=1 $(GO) test -race -run Stress -timeout 10m ./decay/window
 	@$(MAKE) --no-print-directory fuzz
 	@$(MAKE) --no-print-directory bench-once
 	@# The servers that roostd is compared with do the same job, each checked.

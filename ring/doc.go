@@ -13,7 +13,8 @@
 //
 // The nearest point instead of the next one clockwise costs nothing in a table,
 // and makes shares more even: a point's share is half the sum of two gaps, not
-// one gap (standard deviation of a node's share at 160 points 5.9 % against 8.5).
+// one gap (standard deviation of a node's share of a million keys, 256 nodes x 160
+// points, not calibrated: 5.8 % against 8.1 of gRPC's and serialx's rings).
 //
 // # Weights and calibration
 //
