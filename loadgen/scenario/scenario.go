@@ -190,6 +190,7 @@ const (
 	ToAll    Audience = "all"
 	ToTopic  Audience = "topic"  // one of Topics each time, by popularity
 	ToDevice Audience = "device" // one client each time, all in turn in a seeded order
+	ToNode   Audience = "node"   // all clients of one URL each time, the URLs in turn: message n is published at API n mod len(APIs)
 	ToSelf   Audience = "self"   // echo: a client sends and gets it back, all in turn
 )
 
