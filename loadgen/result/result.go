@@ -66,6 +66,18 @@ type Scenario struct {
 	Text   string `json:"text"` // resolved YAML: every default written out
 	SHA256 string `json:"sha256"`
 	Seed   uint64 `json:"seed"`
+	// Groups name those of every phase's Tally, by index.
+	Groups []Group `json:"groups"`
+}
+
+// Group is a part of the clients that are alike.
+type Group struct {
+	Name  string  `json:"name"`
+	Share float64 `json:"share"` // of the clients, 0 to 1
+	// Reads says that the group reads at once and answers pings. What others
+	// miss is their own doing: metrics of deliveries without a group leave
+	// them out.
+	Reads bool `json:"reads"`
 }
 
 // Comparability says which results may be compared: those of the same hash. It
@@ -203,6 +215,9 @@ type Server struct {
 	Version string   `json:"version,omitempty"` // Go build information
 	Argv    []string `json:"argv,omitempty"`
 	Env     []Fact   `json:"env,omitempty"` // GOGC, GOMEMLIMIT, GOMAXPROCS
+	// Before holds the levels before the first connection; nil: not read. The
+	// sums in it are 0.
+	Before *ServerUse `json:"before,omitempty"`
 	// Slope is bytes per connection over the counts that were seen (at least
 	// three), by kind: heap, stacks, rss, pss, slab, sock.
 	Slope   map[string]float64 `json:"bytes_per_connection_slope,omitempty"`

@@ -2,6 +2,7 @@ package tally
 
 import (
 	"encoding/json"
+	"fmt"
 	"math"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
@@ -153,15 +154,22 @@ func (h *Hist) MarshalJSON() ([]byte, error) {
 		P99: h.Quantile(.99), P999: h.Quantile(.999), Max: h.Max(), HDR: string(b)})
 }
 
-// UnmarshalJSON reads what MarshalJSON wrote.
+// UnmarshalJSON reads what MarshalJSON wrote: histograms of these bounds alone,
+// so that adding them loses nothing.
 func (h *Hist) UnmarshalJSON(data []byte) error {
 	var f histForm
 	if err := json.Unmarshal(data, &f); err != nil {
 		return err
 	}
 	v, err := hdrhistogram.Decode([]byte(f.HDR))
-	if err != nil {
-		return err
+	switch {
+	case err != nil:
+		return fmt.Errorf("histogram: %w", err)
+	case v.LowestTrackableValue() != MinValue || v.HighestTrackableValue() != MaxValue || v.SignificantFigures() != digits:
+		return fmt.Errorf("histogram of %d to %d with %d digits, want %d to %d with %d",
+			v.LowestTrackableValue(), v.HighestTrackableValue(), v.SignificantFigures(), int64(MinValue), int64(MaxValue), digits)
+	case f.Misses > math.MaxInt64 || f.Over > uint64(v.TotalCount()) || f.Count != uint64(v.TotalCount())+f.Misses:
+		return fmt.Errorf("histogram whose counts disagree: %d in all, %d came, %d misses, %d over", f.Count, v.TotalCount(), f.Misses, f.Over)
 	}
 	*h = Hist{h: v, Over: f.Over, Misses: f.Misses}
 	return nil

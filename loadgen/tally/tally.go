@@ -9,15 +9,15 @@ package tally
 type Tally struct {
 	Groups []Group `json:"groups"` // by index in scenario.Groups
 	// Hists are those that no group has; nil where nothing was recorded.
-	Hists  [NumHists]*Hist `json:"hists"`
-	Errors Errors          `json:"errors,omitempty"`
-	Rounds []Round         `json:"rounds,omitempty"` // fan-outs that are complete or overdue on this worker
+	Hists  Hists   `json:"hists"`
+	Errors Errors  `json:"errors,omitempty"`
+	Rounds []Round `json:"rounds,omitempty"` // fan-outs that are complete or overdue on this worker
 }
 
 // Group is what was counted of one group of clients.
 type Group struct {
-	Counts Counts               `json:"counts"`
-	Hists  [NumGroupHists]*Hist `json:"hists"`
+	Counts Counts     `json:"counts"`
+	Hists  GroupHists `json:"hists"`
 }
 
 // Counts are of events. Those of connections:
