@@ -153,3 +153,26 @@ func TestQueueDoesNotAllocate(t *testing.T) {
 		})
 	})
 }
+
+// TestStampedReadsDoNotAllocate: recvmsg and the stamp, with and without input
+// that was kept.
+func TestStampedReadsDoNotAllocate(t *testing.T) {
+	got := make(chan int, 16)
+	far, _, l := stamped(t, DialOptions{Stamps: true}, func(c Conn, b []byte) int {
+		if c.Arrived() == 0 {
+			t.Error("no time")
+		}
+		got <- len(b)
+		return len(b) / 1000 * 1000
+	})
+	part := make([]byte, 600)
+	rest := make([]byte, 400)
+	write := TaskFunc(func(*Loop) { far.Write(part, Reliable) })
+	finish := TaskFunc(func(*Loop) { far.Write(rest, Reliable) })
+	allocs(t, "stamped read", func() {
+		l.Post(write)
+		<-got
+		l.Post(finish)
+		<-got
+	})
+}

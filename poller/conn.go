@@ -39,6 +39,7 @@ const (
 	flagOutMask                // registered for output
 	flagDialed                 // we called
 	flagTarget                 // in the slice of a cast that is being sent
+	flagStamped                // read by recvmsg, with the kernel's time of arrival
 )
 
 // noData reports a state in which the handler gets no input.

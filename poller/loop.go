@@ -79,6 +79,8 @@ type Loop struct {
 	spareOuts  []*outQueue
 	buffers    Buffers
 	iov        [maxIovec]unix.Iovec
+	stamps     stampReader
+	arrived    int64  // of what a stamped connection was just given; see Conn.Arrived
 	joined     []byte // parts of a frame
 	gathered   int
 

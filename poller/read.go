@@ -77,6 +77,9 @@ func (l *Loop) discard(slot uint32, s *conn, n int) {
 // They are read to behind that input as far as its buffer has room and to the
 // loop's buffer beyond, so that a message that was cut makes no read smaller.
 func (l *Loop) read(s *conn) (data []byte, n, room int, errno unix.Errno) {
+	if s.flags&flagStamped != 0 {
+		return l.readStamped(s)
+	}
 	if s.in == 0 {
 		n, errno = sysRead(int(s.fd), l.rbuf)
 		return l.rbuf[:n], n, len(l.rbuf), errno
@@ -86,21 +89,32 @@ func (l *Loop) read(s *conn) (data []byte, n, room int, errno unix.Errno) {
 	if len(behind) == 0 {
 		n, errno = sysRead(int(s.fd), l.rbuf)
 	} else {
-		l.iov[0].Base, l.iov[1].Base = unsafe.SliceData(behind), unsafe.SliceData(l.rbuf)
-		l.iov[0].SetLen(len(behind))
-		l.iov[1].SetLen(len(l.rbuf))
-		n, errno = sysReadv(int(s.fd), l.iov[:2])
+		n, errno = sysReadv(int(s.fd), l.aim(behind))
 		clear(l.iov[:2])
 	}
-	room = len(behind) + len(l.rbuf)
+	return l.joinInput(s, kept, n), n, len(behind) + len(l.rbuf), errno
+}
+
+// aim points two buffers of a read at behind and at the loop's own.
+func (l *Loop) aim(behind []byte) []unix.Iovec {
+	l.iov[0].Base, l.iov[1].Base = unsafe.SliceData(behind), unsafe.SliceData(l.rbuf)
+	l.iov[0].SetLen(len(behind))
+	l.iov[1].SetLen(len(l.rbuf))
+	return l.iov[:2]
+}
+
+// joinInput makes one of n bytes that were read behind kept and on into the
+// loop's buffer.
+func (l *Loop) joinInput(s *conn, kept []byte, n int) (data []byte) {
+	behind := kept[len(kept):cap(kept)]
 	if n <= len(behind) {
-		return kept[:len(kept)+n], n, room, errno
+		return kept[:len(kept)+n]
 	}
 	grown := append(l.buffers.Get(max(2*cap(kept), len(kept)+n)), kept[:cap(kept)]...)
 	data = append(grown, l.rbuf[:n-len(behind)]...)
 	l.ins[s.in-1] = data[:len(kept)]
 	l.buffers.Put(kept)
-	return data, n, room, errno
+	return data
 }
 
 // deliver hands data to the handler and keeps what it leaves.
@@ -169,6 +183,7 @@ func (l *Loop) redeliver(h Handle) {
 	if s.in == 0 || s.flags&(noData|flagPaused) != 0 {
 		return
 	}
+	l.arrived = 0 // long ago
 	l.deliver(h.Slot(), s, l.ins[s.in-1])
 }
 

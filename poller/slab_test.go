@@ -56,7 +56,7 @@ func TestIdleConnectionCost(t *testing.T) {
 func TestConnFlagsFit(t *testing.T) {
 	all := 0
 	for _, f := range []int{flagUsed, flagConnecting, flagClosing, flagDying, flagPaused, flagResumed, flagEnded,
-		flagInMask, flagOutMask, flagDialed, flagTarget} {
+		flagInMask, flagOutMask, flagDialed, flagTarget, flagStamped} {
 		if f == 0 || all&f != 0 || f > 0xffff {
 			t.Errorf("flag %#x", f)
 		}

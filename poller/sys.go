@@ -30,6 +30,15 @@ func sysReadv(fd int, iov []unix.Iovec) (n int, errno unix.Errno) {
 	return int(r), 0
 }
 
+// sysRecvmsg reads into the buffers of m, and what the kernel says about them.
+func sysRecvmsg(fd int, m *unix.Msghdr) (n int, errno unix.Errno) {
+	r, _, e := unix.RawSyscall(unix.SYS_RECVMSG, uintptr(fd), uintptr(unsafe.Pointer(m)), unix.MSG_DONTWAIT)
+	if e != 0 {
+		return 0, e
+	}
+	return int(r), 0
+}
+
 // sysSend sends b as far as the socket takes it.
 func sysSend(fd int, b []byte) (n int, errno unix.Errno) {
 	r, _, e := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)),

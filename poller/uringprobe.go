@@ -2,7 +2,6 @@ package poller
 
 import (
 	"fmt"
-	"net/netip"
 
 	"golang.org/x/sys/unix"
 )
@@ -79,7 +78,7 @@ func tcpPair() (a, b int, err error) {
 	if ap, err = localAddr(ln); err != nil {
 		return -1, -1, err
 	}
-	if a, err = dialSocket(ap, netip.AddrPort{}, &opt); err != nil {
+	if a, err = dialSocket(&DialOptions{Remote: ap}, &opt); err != nil {
 		return -1, -1, err
 	}
 	fds := []unix.PollFd{{Fd: int32(ln), Events: unix.POLLIN}}
