@@ -1,8 +1,3 @@
-// Package dialect is what clients say to a server, without I/O: how they open
-// a connection, what they answer, when they are ready, what a delivery looks
-// like, and how a message is published. A dialect serves all clients of one
-// worker and is called from its loop only; its state per client is small and
-// free of pointers.
 package dialect
 
 import (
@@ -18,6 +13,7 @@ type Config struct {
 	Topics  func(i uint32) []string // what it subscribes to; called at each greeting
 	Format  string                  // json or bin
 	Path    string                  // of the URL, with its query
+	API     string                  // base URL of the first API; empty: there is none
 	Resume  bool                    // a client that comes back says what it had
 	Seed    uint64
 }
@@ -35,7 +31,8 @@ type Sink interface {
 	// Fail gives the connection up.
 	Fail(err error)
 	// Redial asks for a second connection of the same client that replaces this
-	// one when it is ready: make before break.
+	// one when it is ready: make before break. Once asked for it is dialed, even
+	// if this connection ends before.
 	Redial(after time.Duration)
 	// Replaced says that the connection of the client that was called before
 	// has been replaced by this one; the engine closes the old one, or lets the
@@ -44,10 +41,24 @@ type Sink interface {
 }
 
 // Dialect is one server's protocol. i is a client, c numbers its connections:
-// while one is replaced there are two. now is the run's clock.
+// while one is replaced there are two, and their numbers are different. now is
+// the run's clock.
+//
+//	Request -> Opened -> Message ... -> Closed
+//	   |                                  |
+//	   +--------- refused, failed --------+
+//
+// Of a connection that was closed nothing more is told. A client that must not
+// answer (a ghost, a half-open one) is one whose frames the engine does not
+// send and for which it does not call Time.
 type Dialect interface {
-	// Request fills in the upgrade request: Path with its query, Protocols,
-	// Header. Host and Key are the engine's.
+	// Supports returns nil if a message of class can be published to an
+	// audience (scenario.Audience), or says what this dialect cannot do and what
+	// to do instead.
+	Supports(to, class string) error
+
+	// Request fills in the upgrade request of a connection that is being dialed:
+	// Path with its query, Protocols, Header. Host and Key are the engine's.
 	Request(i uint32, c uint8, now time.Duration, r *ws.ClientRequest)
 	// Opened says that the upgrade was answered with 101.
 	Opened(i uint32, c uint8, now time.Duration, s Sink)
@@ -57,14 +68,25 @@ type Dialect interface {
 	// acknowledgements. 0 is never. Asked after every other call.
 	Deadline(i uint32) time.Duration
 	Time(i uint32, c uint8, now time.Duration, s Sink)
-	// Closed says how a connection ended and returns when to dial again under
-	// scenario.PolicyDialect: negative is never.
+	// Heard says that the server lives, as far as anyone can know: a client that
+	// does not read on purpose must not give a silent server up. Called before
+	// Time of such a connection.
+	Heard(i uint32, c uint8, now time.Duration)
+	// Forget makes client i, which has no connection, one that was never
+	// connected.
+	Forget(i uint32)
+	// Closed says how a connection ended, whoever ended it, also behind
+	// Sink.Fail, and returns when to dial again under scenario.PolicyDialect:
+	// negative is never, or not because of this connection: there is another one
+	// of the client, or a Redial was asked for.
 	Closed(i uint32, c uint8, now time.Duration, end End) (wait time.Duration)
 
-	// Publishing says how; one of the two below serves it.
-	Publishing() Way
-	// AppendRequest appends the HTTP request of messages: method, path and body
-	// are given back in r, which refers to dst.
+	// Publishing says how messages to an audience are published; one of the two
+	// below serves it. The same each time.
+	Publishing(to string) Way
+	// AppendRequest appends the body of the HTTP request by which m is published
+	// to dst, and fills in r; its Body is a part of the result. What is constant
+	// in r is the same for each message.
 	AppendRequest(dst []byte, m *Message, r *HTTPRequest) []byte
 	// Answer reads the answer to it: nil if the message was accepted.
 	Answer(status int, body []byte) error
@@ -85,9 +107,9 @@ const (
 
 // Message is what is published.
 type Message struct {
-	To      string // all, topic, device or self
+	To      string // scenario.Audience; node is all clients of the API's node
 	Name    string // of the topic or the device
-	ID      []byte // unique in the run
+	ID      []byte // unique in the run, or empty; a roost device remembers 8 bytes of each kept one
 	Class   string // live, kept, latest
 	TTL     time.Duration
 	Payload []byte // printable ASCII without quotes and backslashes
@@ -95,8 +117,11 @@ type Message struct {
 
 // HTTPRequest is how a message is published at the API.
 type HTTPRequest struct {
-	Method, Path, ContentType string
-	Body                      []byte
+	Method      string
+	Path        string // of the request line: with the path of the API's URL, and a query
+	ContentType string
+	Header      []ws.Field // further ones, such as a key
+	Body        []byte
 }
 
 // End is how a connection ended.
@@ -104,6 +129,6 @@ type End struct {
 	Greeted    bool
 	Status     int           // HTTP, of a refused upgrade
 	RetryAfter time.Duration // of a refused upgrade
-	Code       uint16        // WebSocket close code; 0: there was none
+	Code       uint16        // of the server's close frame, 1005 if it had none; 0: there was no close frame
 	Reason     string
 }
