@@ -54,7 +54,7 @@ var mayImport = map[string]struct {
 	"loadgen/validity":  {[]string{"loadgen/tally", "loadgen/scenario", "loadgen/result"}, "pure: what makes a run one"},
 	"loadgen/probe":     {[]string{"loadgen/usage", "loadgen/result"}, "reads the server from outside"},
 	"loadgen/live":      {[]string{"loadgen/tally", "loadgen/result"}, "shows a run under way; must not touch it"},
-	"loadgen/report":    {[]string{"loadgen/tally", "loadgen/result"}, "shows a file"},
+	"loadgen/report":    {[]string{"loadgen/tally", "loadgen/result", "loadgen/report/svg"}, "shows a file"},
 	"loadgen/link":      {[]string{"loadgen/tally", "loadgen/swarm"}, "what a coordinator and its workers say to each other; no decisions"},
 	"loadgen/merge":     {[]string{"loadgen/tally", "loadgen/result"}, "pure: one account of many workers"},
 	"loadgen/coord":     {[]string{"loadgen/link", "loadgen/merge", "loadgen/dialect", "loadgen/clock", "loadgen/tally", "loadgen/scenario", "loadgen/threshold", "loadgen/plan", "loadgen/swarm", "loadgen/preflight", "loadgen/usage", "loadgen/probe", "loadgen/result", "loadgen/validity", "loadgen/live"}, "joins workers to a run"},
@@ -71,6 +71,9 @@ var mayImport = map[string]struct {
 	"cmd/loadgen":       {[]string{"loadgen", "loadgen/scenario", "loadgen/coord", "loadgen/result", "loadgen/report", "loadgen/live", "loadgen/calibrate", "loadgen/preflight", "loadgen/usage"}, "wires"},
 	"cmd/bench":         {[]string{"bench", "bench/compare", "bench/experiment", "bench/trend", "bench/explain"}, "wires"},
 	"cmd/roostctl":      {[]string{"ring", "ring/snapshot", "ring/slots", "ring/verify", "bench/chart"}, "works away from a node: must not know the server"},
+
+	"loadgen/report/svg":    {nil, "charts as inline SVG; knows no subject"},
+	"loadgen/result/sample": {[]string{"loadgen/result", "loadgen/tally"}, "made-up results for tests; what is built does not import it"},
 
 	"server/inbox/journal":           {nil, "bytes on disk, no meaning: tested with a file system that fails"},
 	"server/inbox/journal/diskfault": {[]string{"server/inbox/journal"}, "a disk that fails, for tests"},
