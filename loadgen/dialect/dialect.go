@@ -14,6 +14,7 @@ type Config struct {
 	Format  string                  // json or bin
 	Path    string                  // of the URL, with its query
 	API     string                  // base URL of the first API; empty: there is none
+	To      []string                // audiences that are published to: clients subscribe to no others; nil: every one
 	Resume  bool                    // a client that comes back says what it had
 	Seed    uint64
 }
@@ -28,6 +29,9 @@ type Sink interface {
 	// Deliver hands over a message of the application, as it was published.
 	// payload is valid during the call.
 	Deliver(payload []byte)
+	// Refused says that a message which this client published over its own
+	// connection was not accepted; which one is not known.
+	Refused(err error)
 	// Fail gives the connection up.
 	Fail(err error)
 	// Redial asks for a second connection of the same client that replaces this

@@ -28,6 +28,7 @@ type rig struct {
 	resumed  int
 	replaced int
 	failed   []error
+	refused  []error
 	redials  []uint32
 	ended    []End
 	waits    []time.Duration
@@ -207,6 +208,9 @@ func (c *rigConn) Deliver(payload []byte) {
 	c.r.got = append(c.r.got, string(payload))
 	c.r.by = append(c.r.by, c.i)
 }
+
+// Refused implements Sink.
+func (c *rigConn) Refused(err error) { c.r.refused = append(c.r.refused, err) }
 
 // Fail implements Sink.
 func (c *rigConn) Fail(err error) {
