@@ -1,0 +1,106 @@
+package plan
+
+import (
+	"fmt"
+	"sort"
+)
+
+// Capacity is the arithmetic of source ports: a connection is a source address,
+// a source port, and a destination, and no two may be alike.
+type Capacity struct {
+	Clients      int
+	Destinations int   // different ones
+	Sources      int   // addresses that can be used
+	Ports        int   // of one source towards one destination; of one worker, if workers have ranges
+	Sharded      bool  // workers have ranges of their own
+	Needed       int   // sources that Clients need; more than Clients: no number would do
+	Most         int64 // clients that there is room for
+}
+
+// OK reports whether there is room.
+func (c Capacity) OK() bool { return int64(c.Clients) <= c.Most }
+
+// String is the arithmetic in words.
+func (c Capacity) String() string {
+	per := "ports"
+	if c.Sharded {
+		per = "ports a worker"
+	}
+	return fmt.Sprintf("%d sources x %d destinations x %d %s: at most %d connections", c.Sources, c.Destinations, c.Ports, per, c.Most)
+}
+
+// Capacity returns the arithmetic of the pool.
+func (p *Pool) Capacity() Capacity {
+	c := Capacity{Clients: p.c.Clients, Sharded: p.c.Ports != (Ports{})}
+	for _, f := range []*family{&p.v4, &p.v6} {
+		if len(f.clients) == 0 {
+			continue
+		}
+		c.Destinations += len(f.dests)
+		c.Sources += max(f.n, 1)
+		c.Needed += p.need(f)
+		if c.Ports == 0 || p.perSource(f) < c.Ports {
+			c.Ports = p.perSource(f)
+		}
+	}
+	c.Most = p.most()
+	return c
+}
+
+// perSource returns how many connections one source makes to one destination
+// (of one worker, if workers have ranges).
+//
+// Where the kernel chooses, it first searches the ports of one parity, and is
+// slow in the other: see PerSource. With IP_LOCAL_PORT_RANGE it searches all
+// alike since Linux 6.8: 18,000 of 28,232 ports, and 18,200 of 18,232, were
+// taken at the same rate throughout, where without it 14,000 connections were
+// made at 8,000/s and the next 4,000 at 480/s. TIME_WAIT is taken to be spread
+// over the sources that there are.
+func (p *Pool) perSource(f *family) int {
+	pairs := max(f.n, 1) * max(len(f.dests), 1)
+	waiting := (p.c.TimeWait + pairs - 1) / pairs
+	if p.c.Ports == (Ports{}) {
+		free := p.c.System.Len() - p.c.Reserved - waiting
+		return max(min(PerSource, free), 0)
+	}
+	// The reserved ones may all be one worker's.
+	return max(p.c.Ports.Len()/p.c.Workers-p.c.Reserved-waiting, 0)
+}
+
+// need returns how many sources the clients of a family need; more than clients
+// if no number would do, because there are hardly any ports.
+func (p *Pool) need(f *family) int {
+	limit := p.perSource(f)
+	return sort.Search(p.c.Clients, func(i int) bool { return p.busiest(f, p.c.Clients, i+1) <= limit }) + 1
+}
+
+// busiest returns the most connections that anything which shares ports gets
+// when clients are spread over so many sources. Class r has every client that
+// is r modulo classes, and its k-th is from source k mod sources, so the first
+// source has most.
+func (p *Pool) busiest(f *family, clients, sources int) (most int) {
+	for _, classes := range f.load {
+		n := 0
+		for _, r := range classes {
+			if clients > r {
+				inClass := (clients - r + p.classes - 1) / p.classes
+				n += (inClass + sources - 1) / sources
+			}
+		}
+		most = max(most, n)
+	}
+	return most
+}
+
+// most returns the largest number of clients that fits.
+func (p *Pool) most() int64 {
+	const beyond = 1 << 40
+	return int64(sort.Search(beyond, func(n int) bool {
+		for _, f := range []*family{&p.v4, &p.v6} {
+			if len(f.clients) > 0 && p.busiest(f, n+1, max(f.n, 1)) > p.perSource(f) {
+				return true
+			}
+		}
+		return false
+	}))
+}
