@@ -36,7 +36,7 @@ func (b *buffer) String() string {
 
 // children returns options for worker processes that behave in some way.
 func children(n int, how string) Options {
-	return Options{Clock: clock.New(), Local: n, Command: []string{"/proc/self/exe"}, Env: []string{childEnv + "=" + how}, Parts: parts()}
+	return Options{Clock: clock.New(), Local: n, Command: []string{"/proc/self/exe"}, Env: []string{childEnv + "=" + how, "GORACE=atexit_sleep_ms=0"}, Parts: parts()}
 }
 
 // next returns the first event that is wanted.

@@ -171,16 +171,19 @@ func (c *Crew) Close() {
 	})
 }
 
-// drain takes events until all members are silent or it is too late.
+// drain takes events until all members are silent and their processes have
+// ended, or it is too late.
 func (c *Crew) drain(late <-chan time.Time) {
 	for _, m := range c.Members {
-		for silent := false; !silent; {
-			select {
-			case <-c.Events:
-			case <-m.silent:
-				silent = true
-			case <-late:
-				return
+		for _, end := range []<-chan struct{}{m.silent, m.gone} {
+			for ended := end == nil; !ended; {
+				select {
+				case <-c.Events:
+				case <-end:
+					ended = true
+				case <-late:
+					return
+				}
 			}
 		}
 	}
