@@ -1,0 +1,229 @@
+package scenario
+
+import (
+	"math"
+	"time"
+)
+
+// Plan is what a scenario asks for, in numbers. Where due times are random they
+// are means; where a phase ends by a condition it is taken to end as soon as it
+// can, so sums and Length are lower bounds. Rates are of the busiest second.
+type Plan struct {
+	Phases             []PhasePlan
+	Length             time.Duration
+	MaxConnections     int
+	TotalDials         uint64
+	TotalMessages      uint64 // published
+	ExpectedDeliveries uint64 // messages x subscribers
+	PeakDialRate       float64
+	PeakSendRate       float64
+	PeakDeliveryRate   float64
+}
+
+// PhasePlan is a phase of a Plan.
+type PhasePlan struct {
+	Name     string
+	Start    time.Duration // since the run's begin
+	Length   time.Duration
+	Open     bool // ends by a condition: Length is the least
+	From, To int  // connections at its begin and end
+	Dials    uint64
+	Messages uint64
+	// Deliveries counts a message to all once for everybody who is connected when
+	// it is due, slow readers included.
+	Deliveries                       uint64
+	DialRate, SendRate, DeliveryRate float64 // peaks
+	timeline                         []int   // connections at even times, for DryRun
+}
+
+// Plan returns what s asks for.
+func (s *Scenario) Plan() Plan {
+	var plan Plan
+	connected := 0
+	perTopic := s.perTopic()
+	for i := range s.Phases {
+		p := s.phasePlan(&s.Phases[i], connected, perTopic)
+		p.Start = plan.Length
+		plan.Phases = append(plan.Phases, p)
+		plan.Length += p.Length
+		plan.TotalDials += p.Dials
+		plan.TotalMessages += p.Messages
+		plan.ExpectedDeliveries += p.Deliveries
+		plan.PeakDialRate = max(plan.PeakDialRate, p.DialRate)
+		plan.PeakSendRate = max(plan.PeakSendRate, p.SendRate)
+		plan.PeakDeliveryRate = max(plan.PeakDeliveryRate, p.DeliveryRate)
+		plan.MaxConnections = max(plan.MaxConnections, p.From, p.To)
+		connected = p.To
+	}
+	return plan
+}
+
+// maxBins bounds the work of planning a phase: an hour by seconds, longer ones
+// in larger steps, whose mean rates then stand for their busiest second.
+const maxBins = 3600
+
+// phasePlan walks a phase in steps of a second or more.
+func (s *Scenario) phasePlan(p *Phase, connected int, perTopic float64) PhasePlan {
+	out := PhasePlan{Name: p.Name, Length: p.For, From: connected, To: after(p, connected), Open: p.Until.Kind != UntilTime}
+	if out.Open {
+		// A second is what anything takes at least.
+		out.Length = max(expected(s, p, connected), time.Second)
+	}
+	bins := int(min(max((out.Length+time.Second-1)/time.Second, 1), maxBins))
+	width := out.Length / time.Duration(bins)
+	second := max(width.Seconds(), 1) // a bin shorter than a second is all of its second
+	messages, deliveries, dials := 0.0, 0.0, 0.0
+	for b := range bins {
+		from, to := time.Duration(b)*width, time.Duration(b+1)*width
+		if b == bins-1 {
+			to = out.Length
+		}
+		there := p.connections((from+to)/2, connected)
+		out.timeline = append(out.timeline, int(there))
+		sent, delivered := 0.0, 0.0
+		for k := range p.Publish {
+			pub := &p.Publish[k]
+			n := pub.Arrival.Planned(to, p.For) - pub.Arrival.Planned(from, p.For)
+			sent += n
+			delivered += n * s.audience(pub, there, perTopic)
+		}
+		dialled := s.dialled(p, connected, from, to)
+		messages, deliveries, dials = messages+sent, deliveries+delivered, dials+dialled
+		out.SendRate = max(out.SendRate, sent/second)
+		out.DeliveryRate = max(out.DeliveryRate, delivered/second)
+		out.DialRate = max(out.DialRate, dialled/second)
+	}
+	out.Messages, out.Deliveries, out.Dials = whole(messages), whole(deliveries), whole(dials)
+	return out
+}
+
+func whole(x float64) uint64 { return uint64(math.Round(x)) }
+
+// connections returns how many there are at t.
+func (p *Phase) connections(t time.Duration, before int) float64 {
+	n := float64(before)
+	if r := p.Ramp; r != nil {
+		if r.Arrival.Kind == AtOnce {
+			n = float64(r.To)
+		} else {
+			n = min(n+r.Arrival.Planned(t, p.For), float64(max(r.To, before)))
+		}
+	}
+	if d := p.Drain; d != nil && n > float64(d.To) {
+		gone := 1.0
+		if d.Over > 0 {
+			gone = min(t.Seconds()/d.Over.Seconds(), 1)
+		}
+		n -= gone * (n - float64(d.To))
+	}
+	return n
+}
+
+// dialled returns the dials between two times: of the ramp, of churn, and one
+// for each connection that a storm cuts if somebody dials again. How those are
+// spread is the policy's affair: over Over and the first round of full jitter,
+// or within a second.
+func (s *Scenario) dialled(p *Phase, before int, from, to time.Duration) (n float64) {
+	if r := p.Ramp; r != nil {
+		if need := float64(r.To - before); r.Arrival.Kind == AtOnce && from == 0 {
+			n += need
+		} else if r.Arrival.Kind != AtOnce {
+			n += min(r.Arrival.Planned(to, p.For), need) - min(r.Arrival.Planned(from, p.For), need)
+		}
+	}
+	if c := p.Churn; c != nil {
+		n += c.Arrival.Planned(to, p.For) - c.Arrival.Planned(from, p.For)
+	}
+	if st := p.Storm; st != nil && s.Reconnect.Policy != PolicyNone {
+		spread := max(st.Over, time.Second)
+		if s.Reconnect.Policy == PolicyFullJitter {
+			spread = max(st.Over, s.Reconnect.Base, time.Second)
+		}
+		spread = min(spread, max(p.For, expected(s, p, before), time.Second))
+		part := min(to, spread) - min(from, spread)
+		n += st.Share * float64(before) * part.Seconds() / spread.Seconds()
+	}
+	return n
+}
+
+// audience returns how many get one message of a publish while there are so
+// many connections.
+func (s *Scenario) audience(p *Publish, connections, perTopic float64) float64 {
+	all := float64(s.Clients.Count)
+	switch p.To {
+	case ToAll:
+		return connections
+	case ToNode:
+		return connections / float64(max(len(s.Target.URLs), 1))
+	case ToTopic:
+		return perTopic * connections / all
+	case ToDevice:
+		return min(connections/all, 1)
+	}
+	return min(connections, 1)
+}
+
+// exactRanks is how many of the most popular topics are summed one by one; the
+// rest goes in groups that grow by 1%, over which a power changes by a few
+// percent of 1%.
+const exactRanks = 1024
+
+// perTopic returns how many subscribers the topic of a message has when all
+// clients are connected. Messages and subscribers follow the same popularity:
+// topic k is chosen with p(k) ~ 1/k^z. A client has PerClient different ones;
+// drawing until there are so many gives topic k with 1 - (1 - p(k))^m, where m,
+// the number of draws, makes these add up to PerClient.
+func (s *Scenario) perTopic() float64 {
+	t := &s.Topics
+	if t.Count == 0 {
+		return 0
+	}
+	clients := float64(s.Clients.Count)
+	if t.Zipf == 0 || t.PerClient >= t.Count {
+		return clients * min(float64(t.PerClient)/float64(t.Count), 1)
+	}
+	ranks := ranksOf(t.Count, t.Zipf)
+	chosen := func(draws float64) (sum, weighted float64) {
+		for _, r := range ranks {
+			has := -math.Expm1(draws * math.Log1p(-min(r.p, 1-1e-12)))
+			sum += r.n * has
+			weighted += r.n * r.p * has
+		}
+		return sum, weighted
+	}
+	lo, hi := 0.0, 1.0
+	for sum, _ := chosen(hi); sum < float64(t.PerClient) && hi < 1e15; sum, _ = chosen(hi) {
+		lo, hi = hi, 2*hi
+	}
+	for range 60 {
+		mid := (lo + hi) / 2
+		if sum, _ := chosen(mid); sum < float64(t.PerClient) {
+			lo = mid
+		} else {
+			hi = mid
+		}
+	}
+	_, weighted := chosen(hi)
+	return clients * weighted
+}
+
+// rankGroup is n topics of popularity p each.
+type rankGroup struct{ n, p float64 }
+
+func ranksOf(count int, zipf float64) (groups []rankGroup) {
+	sum := 0.0
+	for first := 1; first <= count; {
+		n := 1
+		if first > exactRanks {
+			n = min(first/100, count-first+1)
+		}
+		p := math.Pow(float64(first)+float64(n-1)/2, -zipf)
+		groups = append(groups, rankGroup{float64(n), p})
+		sum += float64(n) * p
+		first += n
+	}
+	for i := range groups {
+		groups[i].p /= sum
+	}
+	return groups
+}
