@@ -237,14 +237,16 @@ type Storm struct {
 
 // Slow turns a share of the clients into slow readers for the phase.
 type Slow struct {
-	Share float64
+	Group string  // of this group alone; empty: of all
+	Share float64 // of the group
 	Read  Read
 }
 
 // HalfOpen makes a share of the clients fall silent for the phase without a
 // FIN: they neither read nor answer.
 type HalfOpen struct {
-	Share float64
+	Group string  // of this group alone; empty: of all
+	Share float64 // of the group
 }
 
 // Drain ends connections.
@@ -254,7 +256,8 @@ type Drain struct {
 	Over time.Duration
 }
 
-// Validity holds the limits of a valid run; validity.Default has them.
+// Validity holds the limits of a valid run. A limit of 0 is switched off;
+// DefaultValidity has the others.
 type Validity struct {
 	MinRate       float64       // achieved over planned
 	SendLag       time.Duration // p99
