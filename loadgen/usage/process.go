@@ -76,6 +76,33 @@ func (p Process) Memory() (m Memory, err error) {
 	return Memory{RSS: rss, PSS: pss}, nil
 }
 
+// Status is what /proc/PID/status says.
+type Status struct {
+	RSS     int64 // bytes
+	PeakRSS int64 // the most that it ever was
+	Threads int
+}
+
+// Status reads it. It costs 20 us, where Memory has the kernel walk all pages.
+func (p Process) Status() (s Status, err error) {
+	data, err := os.ReadFile(p.path("status"))
+	if err != nil {
+		return s, fmt.Errorf("usage: %w", err)
+	}
+	var ok1, ok2 bool
+	s.RSS, ok1 = kilobytes(data, "\nVmRSS:")
+	s.PeakRSS, ok2 = kilobytes(data, "\nVmHWM:")
+	if !ok1 || !ok2 {
+		return s, fmt.Errorf("usage: no VmRSS or VmHWM in %s: has the process ended?", p.path("status"))
+	}
+	if _, rest, ok := bytes.Cut(data, []byte("\nThreads:")); ok {
+		if f := bytes.Fields(rest[:min(len(rest), 40)]); len(f) > 0 {
+			s.Threads, _ = strconv.Atoi(string(f[0]))
+		}
+	}
+	return s, nil
+}
+
 // kilobytes returns the value behind name, given in kB, in bytes.
 func kilobytes(data []byte, name string) (int64, bool) {
 	_, rest, ok := bytes.Cut(data, []byte(name))
