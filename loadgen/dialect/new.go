@@ -8,8 +8,11 @@ import (
 
 // makers has all dialects, by name.
 var makers = map[string]func(Config) (Dialect, error){
-	"roost": newRoost,
-	"plain": newPlain,
+	"roost":      newRoost,
+	"plain":      newPlain,
+	"centrifugo": newCentrifugo,
+	"socketio":   newSocketIO,
+	"mqtt":       newMQTT,
 }
 
 // Names returns the names of all dialects, in order.

@@ -11,6 +11,7 @@ import (
 type plain struct {
 	cfg       Config
 	broadcast string // path
+	retry     retry
 }
 
 func newPlain(cfg Config) (Dialect, error) {
@@ -21,7 +22,7 @@ func newPlain(cfg Config) (Dialect, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &plain{cfg: cfg, broadcast: a.prefix + "/broadcast"}, nil
+	return &plain{cfg: cfg, broadcast: a.prefix + "/broadcast", retry: newRetry(&cfg, time.Second, time.Second)}, nil
 }
 
 // Supports: a bare server knows neither names nor topics, and keeps nothing.
@@ -62,9 +63,10 @@ func (p *plain) Heard(uint32, uint8, time.Duration) {}
 // Forget does nothing: there is nothing to forget.
 func (p *plain) Forget(uint32) {}
 
-// Closed dials again at once, or when a refusal says.
+// Closed dials again within a second, and not before a refusal allows it.
 func (p *plain) Closed(_ uint32, _ uint8, _ time.Duration, end End) time.Duration {
-	return end.RetryAfter
+	var failures uint8
+	return p.retry.wait(&failures, end)
 }
 
 // Publishing is by the API where there is one; an echo comes from the socket.
