@@ -1,0 +1,84 @@
+package validity
+
+import (
+	"time"
+
+	"roost/loadgen/tally"
+)
+
+// Observation is what was seen of the generator over the phases that count:
+// all but warm-ups. What could not be read says so: durations, shares and
+// counts of it are Unread, histograms nil.
+type Observation struct {
+	Length time.Duration // of the phases together
+
+	// The plan, over all workers.
+	Planned, Sent, Unsent uint64 // messages
+	PlannedDials, Dials   uint64 // dials that were due, and that were begun
+	PeakDeliveries        float64
+	PeakSends             float64 // a second, in the plan; 0: none
+	PeakDials             float64
+
+	// Deliveries, over all workers.
+	Delivery    *tally.Hist // from due
+	ClockErrors uint64      // arrived before they were sent
+	Publishing  Publishing
+
+	Workers  []Worker
+	Machines []Machine // that workers are on
+
+	// Shared says that the server runs on the processors of a worker. Then
+	// neither has them for itself, and waiting for one is expected.
+	Shared bool
+	// AllowLoss says that the run was told to go on without lost workers.
+	AllowLoss bool
+	// ClockBound is the largest difference that two processes' clocks may have:
+	// 0 on one machine.
+	ClockBound time.Duration
+	Ceiling    *Ceiling // nil: never measured on this machine
+}
+
+// Unread is the value of what could not be read.
+const Unread = -1
+
+// Worker is one process of the generator.
+type Worker struct {
+	Index int
+	Host  string
+	Lost  string // why it was lost; nothing else of it is judged then
+
+	CPU       time.Duration // that it used
+	RunDelay  time.Duration // that its threads waited for a processor though they could run
+	GCPause   time.Duration // p99
+	Sched     time.Duration // p99: goroutines that could run and did not
+	Throttled int64         // periods in which its cgroup had no time left
+	RecvQ     int64         // bytes left in its sockets when a phase had been settled
+
+	// Each worker's own: in the sum over all of them, one of 54 that stalls
+	// would be below the percentile.
+	SendLag, DialLag, Hiccup, RxLag *tally.Hist
+}
+
+// Machine is one that workers are on.
+type Machine struct {
+	Host  string
+	PSI   float64 // the largest "cpu some avg10", in %
+	Steal float64 // share of all processors' time that the hypervisor gave to others
+	// Net holds what the counters of /proc/net/netstat and snmp rose by. nil:
+	// not read.
+	Net map[string]int64
+}
+
+// Publishing is how requests to an API, whose number is limited, were under
+// way.
+type Publishing struct {
+	Limit int           // that may be under way at once, all workers together; 0: no limit
+	Rate  float64       // that were sent a second
+	Mean  time.Duration // until the answer
+}
+
+// Ceiling is what the same workers reached against a server that does nothing
+// but answer, a second. 0: not measured.
+type Ceiling struct {
+	Deliveries, Sends, Dials float64
+}

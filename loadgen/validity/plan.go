@@ -1,0 +1,146 @@
+package validity
+
+import (
+	"fmt"
+	"math"
+
+	"roost/loadgen/tally"
+)
+
+// Names of the checks of the plan and of how late it was done.
+const (
+	nameRate      = "achieved rate"
+	nameUnsent    = "unsent"
+	nameDials     = "dials begun"
+	nameSendLag   = "send lag p99"
+	nameSendShare = "send lag share"
+	nameDialLag   = "dial lag p99"
+	nameHiccup    = "hiccup p99.9"
+	nameHiccupMax = "hiccup max"
+	nameRxLag     = "rx lag share"
+	nameClosed    = "closed loop"
+	nameLost      = "workers lost"
+)
+
+// Limits that no scenario changes.
+const (
+	// maxHiccups is how many times the limit of its p99.9 the longest hiccup may
+	// be. A process that was stopped for a second in half an hour is not seen in
+	// any percentile, and everything that was due in that second is wrong.
+	maxHiccups = 50
+	// resolution is what the generator cannot see below, in ns: the worker's loop
+	// walks its plan every half millisecond. A share of less is a share of
+	// nothing.
+	resolution = 500e3
+	// sendShare of the measured p99 is what it may owe to late sends before a
+	// reader should know.
+	sendShare = .5
+	// littleShare of the limit of requests under way is as good as all of it.
+	littleShare = .9
+)
+
+// plan compares what was done with what was planned.
+func (j *judge) plan() {
+	o := j.o
+	lost := 0
+	for i := range o.Workers {
+		if o.Workers[i].Lost != "" {
+			lost++
+		}
+	}
+	j.add(check{name: nameLost, unit: "1", value: float64(lost), advice: o.AllowLoss,
+		means: "Workers that were lost during the run, with all that they had counted since.",
+		mend:  "See why in the list of workers; everything that they were to do is missing from every number."})
+	if o.Planned > 0 {
+		j.add(check{name: nameRate, unit: "share", value: float64(o.Sent) / float64(o.Planned), limit: j.limits.MinRate, least: true, off: j.limits.MinRate <= 0,
+			means: "Messages sent, of those that were due.", mend: "The generator did not keep its plan: use more workers or machines, or a lower rate."})
+		j.add(check{name: nameUnsent, unit: "1", value: float64(o.Unsent), off: j.limits.MinRate <= 0,
+			means: "Messages that were due and not sent by the end of their phase.",
+			mend:  "Nobody knows how long they would have taken: use more workers or machines, or a lower rate."})
+	}
+	if o.PlannedDials > 0 {
+		j.add(check{name: nameDials, unit: "share", value: float64(o.Dials) / float64(o.PlannedDials), limit: j.limits.MinRate, least: true, off: j.limits.MinRate <= 0,
+			means: "Dials begun, of those that were due.",
+			mend:  "What was never begun has no latency: raise clients.window or the phase's time, use more workers, or a lower rate."})
+	}
+	if p := o.Publishing; p.Limit > 0 && p.Rate > 0 {
+		j.add(check{name: nameClosed, unit: "share", value: p.Rate * p.Mean.Seconds() / float64(p.Limit), limit: littleShare, advice: true,
+			means: "Requests under way on average (rate x mean latency, Little's law), of those that may be.",
+			mend:  "The API is as busy as it is let: its answers take as long as requests under way over rate, which is no finding; compare the rate."})
+	}
+}
+
+// delays judges how late the generator does things.
+func (j *judge) delays() {
+	if j.o.Planned > 0 {
+		lag := j.worst(func(w *Worker) float64 { return tail(w.SendLag, .99) })
+		j.add(check{name: nameSendLag, unit: "ns", value: lag.value, limit: float64(j.limits.SendLag), off: j.limits.SendLag <= 0, unknown: lag.unknown,
+			means: fmt.Sprintf("How late %s sent what was due.", lag.whose),
+			mend:  "Latency counts from when a message was due, so this is in it: give workers processors of their own, use more of them, or a lower rate."})
+		j.shareOfDelivery(check{name: nameSendShare, limit: sendShare, advice: true,
+			means: fmt.Sprintf("What late sends of %s are of the measured p99.", lag.whose),
+			mend:  "Read delivery_sent beside delivery: a good part of the latency is the generator's."}, lag)
+	}
+	if lag := j.worst(func(w *Worker) float64 { return tail(w.DialLag, .99) }); j.o.PlannedDials > 0 {
+		j.add(check{name: nameDialLag, unit: "ns", value: lag.value, limit: float64(j.limits.SendLag), off: j.limits.SendLag <= 0, advice: true,
+			means: fmt.Sprintf("How late %s began its dials.", lag.whose),
+			mend:  "Connect counts from when a dial was due, so waiting for clients.window is in it: raise the window to see the server alone."})
+	}
+	limit := float64(j.limits.Hiccup)
+	hiccup := j.worst(func(w *Worker) float64 { return known(tail(w.Hiccup, .999)) })
+	j.add(check{name: nameHiccup, unit: "ns", value: hiccup.value, limit: limit, off: limit <= 0, unknown: hiccup.unknown,
+		means: fmt.Sprintf("How late an idle thread of %s woke: whatever stops it stops the measuring.", hiccup.whose),
+		mend:  "Something else had the processor: stop it, or give workers processors of their own."})
+	longest := j.worst(func(w *Worker) float64 { return known(tail(w.Hiccup, 1)) })
+	j.add(check{name: nameHiccupMax, unit: "ns", value: longest.value, limit: maxHiccups * limit, off: limit <= 0, unknown: longest.unknown,
+		means: fmt.Sprintf("The longest that %s stood still.", longest.whose),
+		mend:  "What was due meanwhile is wrong, whatever its share: the process was stopped, the machine suspended or its processor taken away; run again."})
+	rx := j.worst(func(w *Worker) float64 { return tail(w.RxLag, .99) })
+	if j.o.Delivery.Count() > 0 {
+		j.shareOfDelivery(check{name: nameRxLag, limit: j.limits.RxLagShare, off: j.limits.RxLagShare <= 0,
+			means: fmt.Sprintf("What %s took from the kernel's arrival to its own reading, of the measured p99.", rx.whose),
+			mend:  "The generator reads too slowly and measures itself: use more workers, fewer clients for each, or give them processors of their own; delivery_kernel is without it."}, rx)
+	}
+}
+
+// shareOfDelivery adds a check of a lag as a share of the measured p99. Lags
+// below the resolution are advice.
+func (j *judge) shareOfDelivery(c check, lag worst) {
+	p99 := came(j.o.Delivery, .99)
+	if c.unit = "share"; p99 > 0 {
+		c.value = lag.value / p99
+	} else {
+		c.unknown = "nothing was delivered"
+	}
+	if lag.unknown != "" {
+		c.unknown = lag.unknown + " (measure.kernel_stamps says of how many clients)"
+	}
+	c.advice = c.advice || lag.value < resolution
+	j.add(c)
+}
+
+// tail is a quantile, of which at least one value of few may be above: one late
+// message of 12 is no percentile. Of nothing it is none.
+func tail(h *tally.Hist, q float64) float64 {
+	n := h.Count()
+	if n == 0 {
+		return none
+	}
+	if q < 1 && n > 1 {
+		q = min(q, 1-1/float64(n))
+	}
+	return float64(h.Quantile(q))
+}
+
+// known says that there must be a value.
+func known(v float64) float64 { return max(v, Unread) }
+
+// came is a quantile of what came at all: misses, which are longer than
+// everything, would make every share of it nothing.
+func came(h *tally.Hist, q float64) float64 {
+	n := h.Count()
+	if n == 0 || h.Misses == n {
+		return 0
+	}
+	return math.Min(float64(h.Quantile(q*float64(n-h.Misses)/float64(n))), tally.MaxValue)
+}
