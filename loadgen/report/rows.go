@@ -2,6 +2,7 @@ package report
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -231,16 +232,18 @@ func errorTable(r *result.Result) table {
 	return t
 }
 
-// sentences joins what was said by full stops.
-func sentences(said ...string) string {
-	var all []string
-	for _, s := range said {
-		first, size := utf8.DecodeRuneInString(s)
-		if s = strings.TrimRight(s, ". "); s != "" {
-			all = append(all, string(unicode.ToUpper(first))+s[size:]+".")
-		}
+// sentences ends what was said with a full stop, and what follows begins with
+// a capital.
+func sentences(first, second string) string {
+	first, second = strings.TrimRight(first, ". "), strings.TrimRight(second, ". ")
+	if first != "" {
+		first += "."
 	}
-	return strings.Join(all, " ")
+	if second != "" {
+		letter, size := utf8.DecodeRuneInString(second)
+		second = string(unicode.ToUpper(letter)) + second[size:] + "."
+	}
+	return strings.TrimSpace(first + " " + second)
 }
 
 func stormTable(r *result.Result) table {
@@ -307,6 +310,14 @@ func thresholdValue(r *result.Result, x result.Threshold) string {
 	}
 	m, _, _ := r.Lookup(name)
 	return svg.Format(x.Value, svg.Unit(m.Unit))
+}
+
+// found says what became of a threshold that does not hold.
+func found(r *result.Result, x result.Threshold) string {
+	if math.IsInf(x.Value, 1) {
+		return "what it is about never came"
+	}
+	return "it is " + thresholdValue(r, x)
 }
 
 // words says a state.

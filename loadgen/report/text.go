@@ -3,7 +3,6 @@ package report
 import (
 	"fmt"
 	"io"
-	"math"
 	"slices"
 	"strings"
 	"time"
@@ -95,11 +94,7 @@ func (t *text) verdict(r *result.Result) {
 	for _, x := range r.Thresholds {
 		switch x.State {
 		case "fail":
-			value := "it is " + thresholdValue(r, x)
-			if math.IsInf(x.Value, 1) {
-				value = "what it is about never came"
-			}
-			t.wrap("  [fail] ", x.Text+": "+value)
+			t.wrap("  [fail] ", x.Text+": "+found(r, x))
 		case "unknown":
 			t.wrap("  [unknown] ", x.Text+": "+x.Reason)
 		}
