@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -87,6 +88,7 @@ func (c *checker) actions(p *Phase, path string, connected int) {
 	}
 	if p.Slow != nil {
 		none("slow")
+		c.group(path+".slow.group", p.Slow.Group)
 		c.shareAbove0(path+".slow.share", p.Slow.Share)
 		c.read(path+".slow.read", p.Slow.Read)
 		if p.Slow.Read.Mode == ReadDrain {
@@ -95,11 +97,26 @@ func (c *checker) actions(p *Phase, path string, connected int) {
 	}
 	if p.HalfOpen != nil {
 		none("half_open")
+		c.group(path+".half_open.group", p.HalfOpen.Group)
 		c.shareAbove0(path+".half_open.share", p.HalfOpen.Share)
 	}
 	if p.Drain != nil {
 		none("drain")
 		c.drain(p, path+".drain", connected)
+	}
+}
+
+// group wants the name of a group, or none.
+func (c *checker) group(path, name string) {
+	var names []string
+	for _, g := range c.s.Groups {
+		if g.Name == name {
+			return
+		}
+		names = append(names, g.Name)
+	}
+	if name != "" {
+		c.bad(path, "there is no group %s%s; there are: %s", quoted(name), meant(name, names), strings.Join(names, ", "))
 	}
 }
 

@@ -28,11 +28,11 @@ func resolvePhases(s *Scenario, set func(path string) bool) {
 			resolveStorm(p.Storm, path+".storm", set)
 		}
 		if p.Slow != nil {
-			setDefault(set(path+".slow.share"), &p.Slow.Share, defaultSlowShare)
+			setDefault(set(path+".slow.share"), &p.Slow.Share, partOf(p.Slow.Group))
 			setDefault(p.Slow.Read.Mode != "", &p.Slow.Read.Mode, ReadNever)
 		}
 		if p.HalfOpen != nil {
-			setDefault(set(path+".half_open.share"), &p.HalfOpen.Share, defaultSlowShare)
+			setDefault(set(path+".half_open.share"), &p.HalfOpen.Share, partOf(p.HalfOpen.Group))
 		}
 		if p.Drain != nil {
 			setDefault(set(path+".drain.how"), &p.Drain.How, CloseFrame)
@@ -41,6 +41,14 @@ func resolvePhases(s *Scenario, set func(path string) bool) {
 		resolveEnd(s, p, path, connected, set)
 		connected = after(p, connected)
 	}
+}
+
+// partOf is the default share of slow and silent clients: all of a group.
+func partOf(group string) float64 {
+	if group != "" {
+		return 1
+	}
+	return defaultSlowShare
 }
 
 // after is how many clients are connected when a phase has ended as planned.
@@ -150,5 +158,5 @@ func rampTime(r *Ramp, connected int, length time.Duration) time.Duration {
 			hi = mid
 		}
 	}
-	return hi
+	return hi.Round(time.Millisecond)
 }

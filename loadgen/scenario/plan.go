@@ -33,7 +33,6 @@ type PhasePlan struct {
 	// it is due, slow readers included.
 	Deliveries                       uint64
 	DialRate, SendRate, DeliveryRate float64 // peaks
-	timeline                         []int   // connections at even times, for DryRun
 }
 
 // Plan returns what s asks for.
@@ -69,17 +68,11 @@ func (s *Scenario) phasePlan(p *Phase, connected int, perTopic float64) PhasePla
 		// A second is what anything takes at least.
 		out.Length = max(expected(s, p, connected), time.Second)
 	}
-	bins := int(min(max((out.Length+time.Second-1)/time.Second, 1), maxBins))
-	width := out.Length / time.Duration(bins)
-	second := max(width.Seconds(), 1) // a bin shorter than a second is all of its second
+	width := max(time.Second, out.Length/maxBins)
 	messages, deliveries, dials := 0.0, 0.0, 0.0
-	for b := range bins {
-		from, to := time.Duration(b)*width, time.Duration(b+1)*width
-		if b == bins-1 {
-			to = out.Length
-		}
+	for from := time.Duration(0); from < out.Length; from += width {
+		to := min(from+width, out.Length)
 		there := p.connections((from+to)/2, connected)
-		out.timeline = append(out.timeline, int(there))
 		sent, delivered := 0.0, 0.0
 		for k := range p.Publish {
 			pub := &p.Publish[k]
@@ -89,9 +82,10 @@ func (s *Scenario) phasePlan(p *Phase, connected int, perTopic float64) PhasePla
 		}
 		dialled := s.dialled(p, connected, from, to)
 		messages, deliveries, dials = messages+sent, deliveries+delivered, dials+dialled
-		out.SendRate = max(out.SendRate, sent/second)
-		out.DeliveryRate = max(out.DeliveryRate, delivered/second)
-		out.DialRate = max(out.DialRate, dialled/second)
+		// A part of a second has what all of it has.
+		out.SendRate = max(out.SendRate, sent/width.Seconds())
+		out.DeliveryRate = max(out.DeliveryRate, delivered/width.Seconds())
+		out.DialRate = max(out.DialRate, dialled/width.Seconds())
 	}
 	out.Messages, out.Deliveries, out.Dials = whole(messages), whole(deliveries), whole(dials)
 	return out

@@ -44,11 +44,11 @@ func (r *reader) phase(n *node, path string, s *Scenario, p *Phase) {
 		}},
 		field{"slow", func(n *node, path string) {
 			p.Slow = &Slow{}
-			r.object(n, path, field{"share", r.share(&p.Slow.Share)}, field{"read", r.readMode(&p.Slow.Read)})
+			r.object(n, path, field{"group", r.name(&p.Slow.Group)}, field{"share", r.share(&p.Slow.Share)}, field{"read", r.readMode(&p.Slow.Read)})
 		}},
 		field{"half_open", func(n *node, path string) {
 			p.HalfOpen = &HalfOpen{}
-			r.object(n, path, field{"share", r.share(&p.HalfOpen.Share)})
+			r.object(n, path, field{"group", r.name(&p.HalfOpen.Group)}, field{"share", r.share(&p.HalfOpen.Share)})
 		}},
 		field{"drain", func(n *node, path string) {
 			p.Drain = &Drain{}

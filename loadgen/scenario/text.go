@@ -102,14 +102,21 @@ func (w *writer) phase(p *Phase) {
 		w.line(2, "storm: {share: %s, how: %s, over: %v%s}", formatFloat(st.Share), st.How, st.Over, hook)
 	}
 	if sl := p.Slow; sl != nil {
-		w.line(2, "slow: {share: %s, read: %s}", formatFloat(sl.Share), formatRead(sl.Read))
+		w.line(2, "slow: {%sshare: %s, read: %s}", formatGroup(sl.Group), formatFloat(sl.Share), formatRead(sl.Read))
 	}
 	if h := p.HalfOpen; h != nil {
-		w.line(2, "half_open: {share: %s}", formatFloat(h.Share))
+		w.line(2, "half_open: {%sshare: %s}", formatGroup(h.Group), formatFloat(h.Share))
 	}
 	if d := p.Drain; d != nil {
 		w.line(2, "drain: {to: %d, how: %s, over: %v}", d.To, d.How, d.Over)
 	}
+}
+
+func formatGroup(name string) string {
+	if name == "" {
+		return ""
+	}
+	return "group: " + name + ", "
 }
 
 func (w *writer) publish(p *Publish) {

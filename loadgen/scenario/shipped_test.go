@@ -1,0 +1,84 @@
+package scenario
+
+import (
+	"bytes"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// parseShipped reads a shipped scenario with the parameters that have no
+// default.
+func parseShipped(t testing.TB, name string, params map[string]string) *Scenario {
+	t.Helper()
+	text, err := ReadShipped(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	given := map[string]string{}
+	if name == "server-restart" {
+		given["restart"] = "systemctl restart roostd"
+	}
+	for k, v := range params {
+		given[k] = v
+	}
+	s, err := Parse(name+".yaml", text, ParseOptions{Params: given})
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return s
+}
+
+func TestShipped(t *testing.T) {
+	want := []string{"churn", "dawn-wave", "drain", "echo", "fan-out", "half-open", "idle-density", "mixed-day",
+		"reconnect-storm", "server-restart", "slow-readers", "smoke", "targeted-push"}
+	if got := Shipped(); !slices.Equal(got, want) {
+		t.Fatalf("shipped are %v, want %v", got, want)
+	}
+}
+
+// TestShippedScale: the same scenario runs with ten clients and with a million.
+func TestShippedScale(t *testing.T) {
+	for _, name := range Shipped() {
+		for _, count := range []string{"10", "2000", "1M"} {
+			params := map[string]string{"count": count}
+			if name == "dawn-wave" && count == "1M" {
+				params["to"] = "40k/s" // its rise has a length
+			}
+			if name == "dawn-wave" && count == "2000" {
+				params["to"] = "80/s"
+			}
+			s := parseShipped(t, name, params)
+			if s.Name != name || s.Description == "" || len(s.Thresholds) == 0 {
+				t.Errorf("%s: name %q, description %q, thresholds %v", name, s.Name, s.Description, s.Thresholds)
+			}
+			again, err := Parse("again.yaml", s.Text(), ParseOptions{})
+			if err != nil || !reflect.DeepEqual(s, again) {
+				t.Errorf("%s is not read as it is written: %v\n%s", name, err, s.Text())
+			}
+			var b bytes.Buffer
+			if err := DryRun(&b, s); err != nil || strings.Contains(b.String(), "NaN") || strings.Contains(b.String(), "Inf") {
+				t.Errorf("%s: %v\n%s", name, err, b.String())
+			}
+		}
+	}
+}
+
+func TestUnknownShipped(t *testing.T) {
+	_, err := ReadShipped("fanout")
+	if err == nil || !strings.Contains(err.Error(), "did you mean `fan-out`?") {
+		t.Error(err)
+	}
+	if _, err := ReadShipped("../flags"); err == nil {
+		t.Error("a path is no name")
+	}
+}
+
+func TestAbout(t *testing.T) {
+	text, _ := ReadShipped("server-restart")
+	description, params := About(text)
+	if !strings.Contains(description, "restarted") || !slices.Contains(params, "restart=") || !slices.Contains(params, "count=1000") {
+		t.Errorf("%q, %v", description, params)
+	}
+}
