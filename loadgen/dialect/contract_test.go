@@ -168,6 +168,8 @@ func subjects() map[string]func(t *testing.T) subject {
 			addr := goPeer(t, "centrifuge")
 			return subject{dialect: "centrifugo", addr: addr, api: "http://" + addr, cfg: Config{API: "http://secret@" + addr}}
 		},
+		"centrifugo itself": centrifugoItself,
+		"mqtt mosquitto":    mosquitto,
 		"mqtt": func(t *testing.T) subject {
 			return subject{dialect: "mqtt", addr: goPeer(t, "mqtt"), cfg: Config{Resume: true}, also: []string{"kept"}}
 		},

@@ -62,5 +62,6 @@
 //	allow_anonymous true
 //	max_queued_messages 0
 //
-// 16 bytes; a packet that frames cut is kept until it is complete, 1 MiB at most.
+// (2.0.11 does not start with that alone: it wants a second listener, of any
+// kind.) 16 bytes; a packet that frames cut is kept until it is complete, 1 MiB at most.
 package dialect

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"time"
 
 	mqtt "github.com/mochi-mqtt/server/v2"
 	"github.com/mochi-mqtt/server/v2/hooks/auth"
@@ -32,6 +33,16 @@ func main() {
 	}
 	if err := server.Serve(); err != nil {
 		log.Fatal(err)
+	}
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) { // Serve does not wait for the listener
+		nc, err := net.Dial("tcp", addr)
+		if err == nil {
+			_ = nc.Close()
+			break
+		}
+		if time.Now().After(end) {
+			log.Fatal(err)
+		}
 	}
 	fmt.Println(addr)
 	_, _ = io.Copy(io.Discard, os.Stdin)
