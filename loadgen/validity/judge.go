@@ -8,14 +8,23 @@
 //
 // # Two kinds of machines
 //
-// A generator with processors of its own never waits for one, and there waiting
+// A generator with processors of its own hardly waits for one, and there waiting
 // makes a run invalid. Where the server is on the same processors, waiting is
-// part of the game, and makes it invalid only beyond sharedSlack times the
-// limit: a process that wakes 2000 times a second waited 17-28 % of the time on
-// two processors with work for three, woke 0.8-1.2 ms late at p99, and measured
-// well; pinned to a processor beside an endless loop it waited 99-158 %, summed
-// over its threads, and woke 5-12 ms late. How late it does things is measured
-// too (send lag, hiccup, rx lag), and has the same limits everywhere.
+// part of the game: pressure, the collector's pauses and goroutines that wait
+// are hints then, and run delay makes a run invalid only beyond sharedSlack
+// times its limit. How late the generator does things because of all that is
+// measured as well (send lag, hiccup, rx lag), with the same limits everywhere.
+//
+// Measured with a process that wakes 3000 times a second, on two processors:
+//
+//	                        run delay   hiccup p99    p99.9      max
+//	nearly alone                5 %       0.14 ms    0.2 ms     1.4 ms
+//	with work for three     17-44 %      0.8-1.7     2.5-6.4    4-26
+//	with two endless loops     80 %       4.7         24         52
+//	pinned beside one       98-158 %     4.5-12       5-24      6-74
+//
+// So hiccups of a process that is starved can look like those of one that is
+// not, and run delay, summed over its threads, tells them apart.
 package validity
 
 import (

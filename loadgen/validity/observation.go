@@ -49,8 +49,8 @@ type Worker struct {
 
 	CPU       time.Duration // that it used
 	RunDelay  time.Duration // that its threads waited for a processor though they could run
-	GCPause   time.Duration // p99
-	Sched     time.Duration // p99: goroutines that could run and did not
+	GCPause   time.Duration // p99 over the whole length, not the worst of the p99s of its seconds
+	Sched     time.Duration // p99, as above: goroutines that could run and did not
 	Throttled int64         // periods in which its cgroup had no time left
 	RecvQ     int64         // bytes left in its sockets when a phase had been settled
 
