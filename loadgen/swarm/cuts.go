@@ -1,0 +1,125 @@
+package swarm
+
+import (
+	"roost/loadgen/plan"
+	"roost/loadgen/scenario"
+)
+
+// cuts are the connections that a storm or a drain ends, in order.
+type cuts struct {
+	clients []uint32
+	next    int
+	over    int64
+	how     scenario.Close
+	by      intent
+}
+
+// cutBudget is how many connections are ended in one turn.
+const cutBudget = 512
+
+// chooseCuts chooses whom the phase ends.
+func (w *Worker) chooseCuts(p *phase) {
+	c := &p.cuts
+	if s := p.spec.Storm; s != nil && s.How != scenario.CloseServer {
+		var there []uint32
+		for i := range w.clients {
+			if w.clients[i].state == ready {
+				there = append(there, uint32(i))
+			}
+		}
+		order, n := plan.Cut(len(there), s.Share, plan.Seed(w.s.Seed, uint64(p.index), uint64(w.cfg.Worker), seedStorm))
+		*c = cuts{over: int64(s.Over), how: s.How, by: byStorm}
+		for k := range n {
+			c.clients = append(c.clients, there[order.At(uint64(k))])
+		}
+	}
+	if d := p.spec.Drain; d != nil {
+		*c = cuts{over: int64(d.Over), how: d.How, by: byDrain}
+		for i := range w.clients {
+			if w.global(uint32(i)) >= w.wanted && w.clients[i].state != idle {
+				c.clients = append(c.clients, uint32(i))
+			}
+		}
+	}
+}
+
+// cutDue ends what is due to be ended.
+func (w *Worker) cutDue(now int64) {
+	p := w.phase
+	c := &p.cuts
+	for range cutBudget {
+		if w.cutsDone(p) || c.dueAt(p.begin) > now {
+			return
+		}
+		i := c.clients[c.next]
+		c.next++
+		if v := &w.clients[i]; c.by == byDrain && v.state == away {
+			w.setState(v, idle)
+			w.eachAccount(i, func(_ *stream, a *account, _ uint32, _ subject) { a.drop() })
+		}
+		w.end(i, c.how, c.by)
+	}
+}
+
+// dueAt returns when the next one is due.
+func (c *cuts) dueAt(begin int64) int64 {
+	return begin + int64(float64(c.over)*float64(c.next)/float64(len(c.clients)))
+}
+
+// cutsDone reports whether nobody is left to be ended.
+func (w *Worker) cutsDone(p *phase) bool {
+	c := &p.cuts
+	return c.next >= len(c.clients) || c.dueAt(p.begin) >= p.end
+}
+
+// churnDue ends connections and dials others in their place.
+func (w *Worker) churnDue(now int64) {
+	p := w.phase
+	if p.churn == nil {
+		return
+	}
+	for range cutBudget {
+		at, ok := p.churn.next(p.begin, p.end)
+		if !ok || at > now {
+			return
+		}
+		n := p.churn.n
+		p.churn.pass()
+		if !w.sends(n) {
+			continue
+		}
+		if i, ok := w.anyReady(); ok {
+			w.end(i, p.spec.Churn.How, byChurn)
+		}
+	}
+}
+
+func (w *Worker) churnDone(p *phase) bool {
+	if p.churn == nil {
+		return true
+	}
+	_, ok := p.churn.next(p.begin, p.end)
+	return !ok
+}
+
+// anyReady picks a connected client, each with the same chance as long as most
+// are connected.
+func (w *Worker) anyReady() (i uint32, ok bool) {
+	if w.level.connected.Load() == 0 {
+		return 0, false
+	}
+	i = uint32(w.rng.IntN(int(w.count)))
+	for range 64 {
+		if w.clients[i].state == ready {
+			return i, true
+		}
+		i = uint32(w.rng.IntN(int(w.count)))
+	}
+	for range w.count {
+		if w.clients[i].state == ready {
+			return i, true
+		}
+		i = (i + 1) % w.count
+	}
+	return 0, false
+}

@@ -1,0 +1,231 @@
+package swarm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"roost/loadgen/plan"
+	"roost/loadgen/scenario"
+	"roost/loadgen/tally"
+)
+
+// ErrNoPhase says that no phase has begun, or that it is settled.
+var ErrNoPhase = errors.New("swarm: no phase is under way")
+
+// maxRefusals bounds the list of messages that were not accepted. With more, the
+// phase cannot be accounted for.
+const maxRefusals = 1 << 20
+
+// Finish ends the plan at the instant at, which should lie a little ahead: what
+// another worker has sent later is a stray. It waits until everything is sent
+// and answered, or ctx is done: what is unsent then is refused, what is
+// unanswered unknown. The error wraps that of ctx if it was done first.
+func (w *Worker) Finish(ctx context.Context, at int64) ([]Refusal, error) {
+	finished := make(chan struct{})
+	err := ErrNoPhase
+	w.do(func() {
+		p := w.phase
+		if p == nil || p.finishing {
+			return
+		}
+		err = nil
+		p.end = min(p.end, at)
+		w.dials.end = min(w.dials.end, at)
+		p.finishing, p.finished = true, finished
+		w.turn()
+	})
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case <-finished:
+	case <-ctx.Done():
+		err = fmt.Errorf("swarm: phase %q: not all was sent and answered: %w", w.s.Phases[w.Progress().Phase].Name, ctx.Err())
+	}
+	var list []Refusal
+	w.do(func() {
+		p := w.phase
+		p.finished = nil
+		w.advance(w.now())
+		w.concede(p)
+		for k, unknown := range p.refusals {
+			list = append(list, Refusal{Publish: k.publish, Number: k.number, Unknown: unknown})
+		}
+		if p.overflow {
+			err = errors.Join(err, fmt.Errorf("swarm: more than %d messages were not accepted: losses of this phase cannot be told from refusals", maxRefusals))
+		}
+	})
+	slices.SortFunc(list, func(a, b Refusal) int {
+		if a.Publish != b.Publish {
+			return int(a.Publish) - int(b.Publish)
+		}
+		return int(int64(a.Number) - int64(b.Number))
+	})
+	return list, err
+}
+
+// concede gives up what is not sent, and what is not answered.
+func (w *Worker) concede(p *phase) {
+	for _, s := range p.streams {
+		for {
+			if _, ok := s.send.next(p.begin, p.end); !ok {
+				break
+			}
+			w.unsent(p, s)
+			s.pass()
+		}
+	}
+	for i := range w.posts {
+		w.giveUpPost(&w.posts[i], plan.ErrTimeout)
+	}
+	w.level.pending.Store(0)
+}
+
+// unsent counts the next message of a stream as not sent, if it was ours.
+func (w *Worker) unsent(p *phase, s *stream) {
+	n := s.send.n
+	if s.spec.To == scenario.ToSelf {
+		if i, own := w.local(s.of(n)); own && w.speaks(i) {
+			c := w.rec.counts(w.clients[i].group)
+			c.Planned++
+			c.Unsent++
+		}
+		return
+	}
+	if w.sends(n) {
+		w.rec.counts(0).Unsent++
+		p.refuse(s.index, n, s.part > 0) // some may have it
+	}
+}
+
+// refuse notes a message that was not accepted, and reports whether that is
+// news.
+func (p *phase) refuse(publish uint16, n uint32, unknown bool) bool {
+	k := messageKey{publish, n}
+	if _, known := p.refusals[k]; known {
+		return false
+	}
+	if len(p.refusals) >= maxRefusals {
+		p.overflow = true
+		return true
+	}
+	if p.refusals == nil {
+		p.refusals = map[messageKey]bool{}
+	}
+	p.refusals[k] = unknown
+	return true
+}
+
+// isRefused reports whether the API has said no to a message of ours.
+func (w *Worker) isRefused(s *stream, n uint32) bool {
+	if len(w.phase.refusals) == 0 {
+		return false
+	}
+	unknown, known := w.phase.refusals[messageKey{s.index, n}]
+	return known && !unknown
+}
+
+// Settle closes the accounts of the phase.
+func (w *Worker) Settle(list []Refusal) {
+	var streams []*stream
+	w.do(func() {
+		if w.phase != nil {
+			streams = w.phase.streams
+		}
+	})
+	r := locate(streams, list)
+	w.do(func() {
+		if w.phase != nil {
+			w.settle(r)
+		}
+	})
+}
+
+// locate finds the streams of messages that nobody has to expect. It reads what
+// is static in a stream only.
+func locate(streams []*stream, list []Refusal) *refused {
+	r := &refused{}
+	topics := map[uint16][]uint32{}
+	for _, x := range list {
+		if int(x.Publish) >= len(streams) {
+			continue
+		}
+		switch s := streams[x.Publish]; s.spec.To {
+		case scenario.ToSelf: // what was not sent was never due
+		case scenario.ToTopic:
+			topics[x.Publish] = append(topics[x.Publish], x.Number)
+		default:
+			r.add(x.Publish, s.of(x.Number), s.seq(x.Number))
+		}
+	}
+	for publish, numbers := range topics {
+		locateTopics(streams[publish], numbers, r)
+	}
+	r.sort()
+	return r
+}
+
+// locateTopics walks the topics of a publish, as the number of a message in its
+// topic follows from those before.
+func locateTopics(s *stream, numbers []uint32, r *refused) {
+	slices.Sort(numbers)
+	seqs := make([]uint32, len(s.planned))
+	n := uint32(0)
+	for _, want := range slices.Compact(numbers) {
+		for ; n < want; n++ {
+			seqs[s.of(n)]++
+		}
+		id := s.of(want)
+		r.add(s.index, id, seqs[id])
+	}
+}
+
+// settle resolves every account, and counts what was lost.
+func (w *Worker) settle(r *refused) {
+	p := w.phase
+	w.advance(p.end)
+	for i := range w.clients {
+		w.settleClient(uint32(i))
+	}
+	for _, s := range p.streams {
+		s.rounds.emit(p.end+1<<60, &w.rec)
+	}
+	w.ledger.settle(r, w.lose)
+	w.scrap = ledger{}
+	p.settled = true
+	for i := range w.clients {
+		w.leave(uint32(i), &w.clients[i])
+	}
+	w.phase = nil
+	w.cache.forget()
+}
+
+// settleClient resolves what was due to a client.
+func (w *Worker) settleClient(i uint32) {
+	l := w.ledgerOf(i)
+	w.eachAccount(i, func(s *stream, a *account, planned uint32, at subject) {
+		kind := missing
+		if a.parted {
+			kind = gap
+		}
+		a.resolve(planned, at, kind, l)
+	})
+}
+
+// lose counts n deliveries that did not happen.
+func (w *Worker) lose(group uint8, k lossKind, n uint64) {
+	c := w.rec.counts(group)
+	c.Expected += n
+	if k == gap {
+		c.Gap += n
+	} else {
+		c.Missing += n
+	}
+	h := w.rec.groupHist(group, tally.Delivery)
+	if *h == nil {
+		*h = tally.NewHist()
+	}
+	(*h).Miss(n)
+}

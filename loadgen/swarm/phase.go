@@ -1,0 +1,181 @@
+package swarm
+
+import (
+	"fmt"
+	"math"
+
+	"roost/loadgen/dialect"
+	"roost/loadgen/plan"
+	"roost/loadgen/scenario"
+)
+
+// phase is the phase that is under way.
+//
+//	set up by Begin --its begin has come--> started --Finish--> finishing --Settle--> gone
+type phase struct {
+	// Static.
+	spec  *scenario.Phase
+	index int
+	begin int64
+
+	end       int64 // what is due at it or later is not planned
+	streams   []*stream
+	cuts      cuts
+	churn     *cursor // nil: none
+	refusals  map[messageKey]bool
+	overflow  bool // more refusals than may be listed
+	started   bool
+	finishing bool
+	settled   bool
+	finished  chan struct{} // closed when Finish need not wait any more; nil before Finish
+}
+
+// messageKey names a message of the phase.
+type messageKey struct {
+	publish uint16
+	number  uint32
+}
+
+// Begin sets up phase i, which starts at the instant at.
+func (w *Worker) Begin(i int, at int64) error {
+	if i < 0 || i >= len(w.s.Phases) {
+		return fmt.Errorf("swarm: phase %d: the scenario has %d", i, len(w.s.Phases))
+	}
+	spec := &w.s.Phases[i]
+	p := &phase{spec: spec, index: i, begin: at, end: math.MaxInt64}
+	if spec.For > 0 && spec.Until.Kind == scenario.UntilTime {
+		p.end = at + int64(spec.For)
+	}
+	before, goal := levels(w.s.Phases[:i]), levels(w.s.Phases[:i+1])
+	for k := range spec.Publish {
+		p.streams = append(p.streams, w.newStream(i, k, max(before, goal)))
+	}
+	if c := spec.Churn; c != nil {
+		p.churn = &cursor{it: walk(arrivalOf(&c.Arrival), spec, plan.Seed(w.s.Seed, uint64(i), seedChurn))}
+	}
+	var ramp *plan.Arrivals
+	if r := spec.Ramp; r != nil {
+		a := arrivalOf(&r.Arrival)
+		if r.Arrival.Kind == scenario.AtOnce {
+			a.Burst = max(int(goal)-int(before), 1)
+		}
+		ramp = walk(a, spec, plan.Seed(w.s.Seed, uint64(i), seedRamp))
+	}
+	err := fmt.Errorf("swarm: phase %d: the worker is closed", i)
+	w.do(func() {
+		if err = nil; w.phase != nil {
+			err = fmt.Errorf("swarm: phase %d begins before phase %d is settled", i, w.phase.index)
+			return
+		}
+		w.beginPhase(p, ramp, before, goal)
+	})
+	return err
+}
+
+// levels returns how many clients are meant to be connected after some phases.
+func levels(phases []scenario.Phase) (level uint32) {
+	for i := range phases {
+		if r := phases[i].Ramp; r != nil {
+			level = max(level, uint32(max(r.To, 0)))
+		}
+		if d := phases[i].Drain; d != nil {
+			level = min(level, uint32(max(d.To, 0)))
+		}
+	}
+	return level
+}
+
+func (w *Worker) beginPhase(p *phase, ramp *plan.Arrivals, before, goal uint32) {
+	w.phase = p
+	w.cache.forget()
+	w.wanted = min(goal, w.total)
+	w.dials.ramp = nil
+	if ramp != nil {
+		w.dials.ramp, w.dials.begin, w.dials.end = ramp, p.begin, p.end
+		w.dials.next, w.dials.goal = before, w.wanted
+	}
+	g := &w.level
+	g.phase.Store(int32(p.index))
+	g.goal.Store(int32(plan.Shard(int(w.wanted), w.cfg.Worker, w.cfg.Workers)))
+	g.dialed.Store(0)
+	g.cut.Store(0)
+	g.restored.Store(0)
+	g.idle.Store(false)
+	g.planDone.Store(false)
+	for i := range w.clients {
+		w.enter(uint32(i), &w.clients[i])
+	}
+	w.pace.busy(true)
+}
+
+// enter gives a client its part in a phase that begins.
+func (w *Worker) enter(i uint32, c *client) {
+	c.flags &^= stormed | slowed | silenced
+	switch {
+	case c.state == ready:
+		w.subscribe(i, c, true)
+		w.openAccounts(i)
+	case c.flags&before != 0 && (c.state == away || c.state == dialing):
+		w.eachAccount(i, func(_ *stream, a *account, _ uint32, _ subject) { a.state = accountAway })
+	}
+}
+
+// turn does what is due.
+func (w *Worker) turn() {
+	now := w.now()
+	if p := w.phase; p != nil && now >= p.begin && !p.settled {
+		if !p.started {
+			p.started = true
+			w.startPhase(p)
+		}
+		w.advance(now)
+		w.cutDue(now)
+		w.churnDue(now)
+		w.sendDue(now)
+	}
+	w.pump(now)
+	w.resumeDue(now)
+	w.judge(now)
+}
+
+// startPhase does what is done once, at the begin.
+func (w *Worker) startPhase(p *phase) {
+	w.chooseSlow(p)
+	w.chooseCuts(p)
+	for _, s := range p.streams {
+		if s.way == dialect.ByHTTP {
+			w.warmPosts()
+			break
+		}
+	}
+}
+
+// judge says how far the phase is.
+func (w *Worker) judge(now int64) {
+	p := w.phase
+	if p == nil {
+		w.pace.busy(len(w.dials.queue) > 0 || len(w.resumes) > 0)
+		return
+	}
+	_, ramping := w.rampDue()
+	sent := w.allSent(p)
+	done := p.started && sent && !ramping && w.cutsDone(p) && w.churnDone(p)
+	quiet := w.level.pending.Load() == 0
+	w.level.planDone.Store(done)
+	w.level.idle.Store(done && quiet && w.dials.inflight == 0 && w.level.away.Load() == 0)
+	w.pace.busy(!done || !quiet || len(w.dials.queue) > 0 || len(w.resumes) > 0)
+	if p.finished != nil && sent && quiet && (now >= p.end || done) {
+		close(p.finished)
+		p.finished = nil
+	}
+}
+
+// allSent reports whether no message is left in the plan.
+func (w *Worker) allSent(p *phase) bool {
+	for _, s := range p.streams {
+		if _, ok := s.send.next(p.begin, p.end); ok {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,188 @@
+package swarm
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"roost/loadgen/clock"
+	"roost/loadgen/scenario"
+	"roost/loadgen/tally"
+)
+
+// rig is a scenario under test, with all its workers in this process.
+type rig struct {
+	t       testing.TB
+	s       *scenario.Scenario
+	clock   *clock.Clock
+	workers []*Worker
+	sum     tally.Tally
+}
+
+// plain is a scenario against a fake.
+func (f *fake) plain(clients int, phases ...scenario.Phase) *scenario.Scenario {
+	s := base(clients, phases...)
+	s.Target = scenario.Target{URLs: []string{"ws://" + f.ln.Addr().String() + "/"}, APIs: []string{f.api.URL}, Dialect: "plain"}
+	return s
+}
+
+func base(clients int, phases ...scenario.Phase) *scenario.Scenario {
+	for i := range phases {
+		if phases[i].Name == "" {
+			phases[i].Name = "p"
+		}
+	}
+	return &scenario.Scenario{
+		Seed:      7,
+		Clients:   scenario.Clients{Count: clients, Prefix: "c", Window: 64, Timeout: 5 * time.Second},
+		Groups:    []scenario.Group{{Name: "all", Share: 1, Read: scenario.Read{Mode: scenario.ReadDrain}, AnswerPing: true}},
+		Measure:   scenario.Measure{Interval: time.Second, Deadline: 2 * time.Second},
+		Reconnect: scenario.Reconnect{Policy: scenario.PolicyNone},
+		Phases:    phases,
+	}
+}
+
+// ramp is a phase that connects everybody at once.
+func ramp(to int) scenario.Phase {
+	return scenario.Phase{Name: "ramp", Ramp: &scenario.Ramp{To: to, Arrival: scenario.Arrival{Kind: scenario.AtOnce}},
+		Until: scenario.Until{Kind: scenario.UntilConnected, Share: 1}}
+}
+
+// publish is a phase that publishes at a rate.
+func publish(to scenario.Audience, rate float64, d time.Duration) scenario.Phase {
+	return scenario.Phase{Name: "publish", For: d, Publish: []scenario.Publish{{To: to, Class: "live",
+		Arrival: scenario.Arrival{Kind: scenario.Constant, Rate: rate}, Size: scenario.Size{P50: 128}}}}
+}
+
+func newRig(t testing.TB, s *scenario.Scenario, workers int) *rig {
+	t.Helper()
+	r := &rig{t: t, s: s, clock: clock.New()}
+	for i := range workers {
+		w, err := New(Config{Scenario: s, Worker: i, Workers: workers, Clock: r.clock, Run: 42})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(w.Close)
+		r.workers = append(r.workers, w)
+	}
+	return r
+}
+
+func (r *rig) begin(i int) {
+	r.t.Helper()
+	at := r.clock.Now() + int64(5*time.Millisecond)
+	for _, w := range r.workers {
+		if err := w.Begin(i, at); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+}
+
+// progress is the sum over the workers.
+func (r *rig) progress() (sum Progress) {
+	sum.Idle, sum.PlanDone = true, true
+	for _, w := range r.workers {
+		p := w.Progress()
+		sum.Phase = p.Phase
+		sum.Clients += p.Clients
+		sum.Connected += p.Connected
+		sum.Dialing += p.Dialing
+		sum.Goal += p.Goal
+		sum.Dialed += p.Dialed
+		sum.Cut += p.Cut
+		sum.Restored += p.Restored
+		sum.Away += p.Away
+		sum.Pending += p.Pending
+		sum.Idle = sum.Idle && p.Idle
+		sum.PlanDone = sum.PlanDone && p.PlanDone
+	}
+	return sum
+}
+
+// await waits until done says so.
+func (r *rig) await(what string, done func() bool) {
+	r.t.Helper()
+	await(r.t, what, done, r.progress)
+}
+
+func await[T any](t testing.TB, what string, done func() bool, say func() T) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); !done(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%s: waited too long: %+v", what, say())
+		}
+	}
+}
+
+// finish ends the plan now and settles, after at most wait for what is under
+// way.
+func (r *rig) finish(wait func() bool) {
+	r.t.Helper()
+	at := r.clock.Now() + int64(2*time.Millisecond)
+	var all []Refusal
+	for _, w := range r.workers {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		list, err := w.Finish(ctx, at)
+		cancel()
+		if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+			r.t.Fatal(err)
+		}
+		all = append(all, list...)
+	}
+	if wait != nil {
+		end := time.Now().Add(5 * time.Second)
+		for !wait() && time.Now().Before(end) {
+			time.Sleep(time.Millisecond)
+			r.tick()
+		}
+	}
+	for _, w := range r.workers {
+		w.Settle(all)
+	}
+	r.tick()
+}
+
+// tick adds up what was counted.
+func (r *rig) tick() *tally.Tally {
+	for _, w := range r.workers {
+		r.sum.Add(w.Tick())
+	}
+	return &r.sum
+}
+
+// run runs a phase to the end of its plan and returns what was counted since the
+// run began.
+func (r *rig) run(i int) tally.Counts {
+	r.t.Helper()
+	r.begin(i)
+	r.await("plan of phase", func() bool { return r.progress().PlanDone })
+	// What comes, comes soon on loopback; what does not is waited for while
+	// others do.
+	last, since := uint64(0), time.Now()
+	r.finish(func() bool {
+		c := r.sum.Total()
+		if n := c.Delivered + c.Duplicate + c.Joining; n != last {
+			last, since = n, time.Now()
+		}
+		return time.Since(since) > 50*time.Millisecond
+	})
+	c := r.sum.Total()
+	r.conserve(c)
+	return c
+}
+
+// conserve checks the laws of Counts.
+func (r *rig) conserve(c tally.Counts) {
+	r.t.Helper()
+	if c.Expected != c.Delivered+c.Missing+c.Gap {
+		r.t.Errorf("expected %d is not delivered %d + missing %d + gap %d", c.Expected, c.Delivered, c.Missing, c.Gap)
+	}
+	p := r.progress()
+	if c.Ready != c.Lost+c.Cut+c.Ended+uint64(p.Connected) {
+		r.t.Errorf("ready %d is not lost %d + cut %d + ended %d + connected %d", c.Ready, c.Lost, c.Cut, c.Ended, p.Connected)
+	}
+	if c.Planned != c.Sent+c.Unsent && c.Refused == 0 {
+		r.t.Errorf("planned %d is not sent %d + unsent %d", c.Planned, c.Sent, c.Unsent)
+	}
+}

@@ -1,0 +1,98 @@
+package swarm
+
+import (
+	"roost/loadgen/plan"
+	"roost/loadgen/scenario"
+	"roost/poller"
+)
+
+// reads returns how a client reads in this phase.
+func (w *Worker) reads(c *client) scenario.ReadMode {
+	if m := w.reading(c).Mode; m != "" {
+		return m
+	}
+	return scenario.ReadDrain
+}
+
+func (w *Worker) reading(c *client) *scenario.Read {
+	if c.flags&slowed != 0 && w.phase != nil && w.phase.spec.Slow != nil {
+		return &w.phase.spec.Slow.Read
+	}
+	return &w.groups.list[c.group].Read
+}
+
+// chooseSlow makes a share of the clients slow or silent for the phase,
+// connected or not. A silent client's kernel goes on taking what comes, and what
+// is in it is thrown away: of a socket that is not read nobody would see the
+// server's FIN.
+func (w *Worker) chooseSlow(p *phase) {
+	choose := func(share float64, purpose uint64, flag clientFlags) {
+		seed := plan.Seed(w.s.Seed, uint64(p.index), purpose)
+		for i := range w.clients {
+			if !plan.Chosen(w.global(uint32(i)), share, seed) {
+				continue
+			}
+			c := &w.clients[i]
+			if c.state == ready {
+				w.subscribe(uint32(i), c, false)
+			}
+			c.flags |= flag
+			if c.state == ready && w.reads(c) == scenario.ReadNever {
+				w.l.Conn(c.conn).Pause()
+			}
+		}
+	}
+	if s := p.spec.Slow; s != nil {
+		choose(s.Share, seedSlow, slowed)
+	}
+	if h := p.spec.HalfOpen; h != nil {
+		choose(h.Share, seedHalfOpen, silenced)
+	}
+}
+
+// leave ends a client's part in a phase that is settled.
+func (w *Worker) leave(i uint32, c *client) {
+	was := c.flags & (slowed | silenced)
+	c.flags &^= stormed | slowed | silenced
+	if was == 0 || c.state != ready {
+		return
+	}
+	pc := w.l.Conn(c.conn)
+	if w.reads(c) == scenario.ReadNever {
+		pc.Pause()
+	} else {
+		pc.Resume()
+	}
+	w.arm(pc, w.conns.At(pc.Slot()))
+}
+
+// ration pauses a client that reads at a rate until it may read on.
+func (w *Worker) ration(pc poller.Conn, st *conn, n int) {
+	if st.stage != stageReady {
+		return
+	}
+	r := w.reading(&w.clients[st.client])
+	if r.Mode != scenario.ReadRate || !(r.Rate > 0) {
+		return
+	}
+	pc.Pause()
+	w.resumes.push(timed{w.now() + int64(float64(n)/r.Rate*1e9), uint64(pc.Handle())})
+}
+
+// resumeDue lets clients that read at a rate read on.
+func (w *Worker) resumeDue(now int64) {
+	for {
+		at, ok := w.resumes.peek()
+		if !ok || at > now {
+			return
+		}
+		pc := w.l.Conn(poller.Handle(w.resumes.pop().key))
+		if !pc.Alive() {
+			continue
+		}
+		c := &w.clients[w.conns.At(pc.Slot()).client]
+		if w.reads(c) != scenario.ReadNever {
+			pc.Resume()
+		}
+	}
+}
