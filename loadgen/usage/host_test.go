@@ -224,3 +224,13 @@ func TestStatus(t *testing.T) {
 		t.Error("a process that does not exist has a status")
 	}
 }
+
+func TestMeminfo(t *testing.T) {
+	m := parseMeminfo("MemTotal:       24684000 kB\nHugePages_Total:       0\nBroken: x kB\n")
+	if len(m) != 1 || m["MemTotal"] != 24684000<<10 {
+		t.Errorf("%v", m)
+	}
+	if m, err := Meminfo(); err != nil || m["MemFree"] <= 0 {
+		t.Errorf("%v, %v", m, err)
+	}
+}

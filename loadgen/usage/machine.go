@@ -2,6 +2,7 @@ package usage
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"strconv"
 	"strings"
@@ -38,4 +39,27 @@ func parseStat(line string) (busy, steal time.Duration) {
 		}
 	}
 	return busy, steal
+}
+
+// Meminfo returns what /proc/meminfo says, in bytes.
+func Meminfo() (map[string]int64, error) {
+	data, err := os.ReadFile("/proc/meminfo")
+	if err != nil {
+		return nil, fmt.Errorf("usage: %w", err)
+	}
+	return parseMeminfo(string(data)), nil
+}
+
+// parseMeminfo reads lines "MemFree:  123 kB".
+func parseMeminfo(data string) map[string]int64 {
+	m := map[string]int64{}
+	for line := range strings.Lines(data) {
+		f := strings.Fields(line)
+		if len(f) == 3 && f[2] == "kB" {
+			if n, err := strconv.ParseInt(f[1], 10, 64); err == nil {
+				m[strings.TrimSuffix(f[0], ":")] = n << 10
+			}
+		}
+	}
+	return m
 }

@@ -1,0 +1,108 @@
+package preflight
+
+import (
+	"fmt"
+	"net/netip"
+
+	"roost/loadgen/plan"
+)
+
+// widest is what net.ipv4.ip_local_port_range can be set to without ports that
+// only root may listen on.
+var widest = plan.Ports{1024, 65535}
+
+// sources: addresses that cannot be bound.
+func (n *need) sources() (list []Shortfall) {
+	const shown = 3
+	for i, u := range n.m.Unusable {
+		if i == shown {
+			list[shown-1].What += fmt.Sprintf(" (and %d more)", len(n.m.Unusable)-shown)
+			break
+		}
+		list = append(list, Shortfall{What: fmt.Sprintf("source address %v", u.Addr), Need: "an address of this machine", Have: "none (" + u.Why + ")",
+			Mend: []string{fmt.Sprintf("ip addr add %v/%d dev DEVICE", u.Addr, u.Addr.BitLen()), "--sources all"}})
+	}
+	return list
+}
+
+// ports: source addresses x ports x destinations.
+func (n *need) ports() []Shortfall {
+	if len(n.m.Destinations) == 0 {
+		return nil
+	}
+	c, err := n.pool(n.m.Ports)
+	if err != nil {
+		return []Shortfall{{What: "source ports", Need: "clients.port_range", Have: err.Error()}}
+	}
+	if c.Ports != (plan.Ports{}) && !n.m.RangeOption {
+		return []Shortfall{{What: "source ports of each worker", Need: "IP_LOCAL_PORT_RANGE (Linux 6.3)", Have: "none in this kernel",
+			Mend: []string{"a newer kernel"}}}
+	}
+	size, err := plan.Size(c)
+	if err != nil {
+		return []Shortfall{{What: "source addresses", Need: "such as reach every target.urls", Have: err.Error()}}
+	}
+	if size.OK() {
+		return nil
+	}
+	f := Shortfall{What: "source addresses and ports", Need: fmt.Sprintf("%d connections, %d sources", size.Clients, size.Needed), Have: size.String()}
+	if n.m.TimeWait > 0 {
+		f.Have += fmt.Sprintf(" (%d closed ones still hold a port)", n.m.TimeWait)
+	}
+	if size.Needed <= size.Clients {
+		f.Mend = append(f.Mend, n.moreSources(size.Needed)...)
+	}
+	if line, ok := n.widen(); ok {
+		f.Mend = append(f.Mend, line)
+	}
+	if len(f.Mend) == 0 {
+		f.Mend = []string{fmt.Sprintf("--clients %d", size.Most)}
+	}
+	return []Shortfall{f}
+}
+
+// moreSources names a block that has so many addresses, and how they come to be
+// addresses of this machine.
+func (n *need) moreSources(count int) []string {
+	first := n.m.Destinations[0].Addr().Unmap()
+	switch {
+	case first.IsLoopback() && first.Is4():
+		return []string{"--sources 127/8"}
+	case first.Is6():
+		return []string{fmt.Sprintf("--sources PREFIX/%d with ip addr add for each of its addresses", 128-log2(count+1))}
+	}
+	block := example(n.m.Local, max(32-log2(count+2), 16))
+	return []string{fmt.Sprintf("--sources %v with, for each of its addresses: ip addr add ADDRESS/32 dev DEVICE", block)}
+}
+
+// example is a block of a network that this machine is in.
+func example(local []netip.Addr, bits int) netip.Prefix {
+	for _, a := range local {
+		if a.Is4() && !a.IsLoopback() {
+			return netip.PrefixFrom(a, bits).Masked()
+		}
+	}
+	return netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, 0, 0}), bits)
+}
+
+// log2 returns how many bits count up to n.
+func log2(n int) (bits int) {
+	for 1<<bits < n {
+		bits++
+	}
+	return bits
+}
+
+// widen says whether a wider range of ports would do. What is given by
+// clients.port_range stays as it is.
+func (n *need) widen() (line string, ok bool) {
+	c, err := n.pool(widest)
+	if err != nil || n.m.Ports == widest {
+		return "", false
+	}
+	size, err := plan.Size(c)
+	if err != nil || !size.OK() {
+		return "", false
+	}
+	return fmt.Sprintf("sysctl -w net.ipv4.ip_local_port_range=%q", fmt.Sprintf("%d %d", widest[0], widest[1])), true
+}
