@@ -1,0 +1,55 @@
+package experiment
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"syscall"
+	"time"
+
+	"roost/loadgen/result"
+)
+
+// load puts the scenario on a server. What loadgen prints goes to a file beside
+// the result; its exit code does not matter if there is a result, which says
+// itself what it is worth.
+func (x *experiment) load(ctx context.Context, p *process, round int, file, sayFile string) (*result.Result, error) {
+	s := p.server
+	args := []string{x.Loadgen, "run", x.Scenario}
+	for _, param := range x.Params {
+		args = append(args, "-p", param)
+	}
+	args = append(args, "--url", p.place.fill(s.URL))
+	if s.API != "" {
+		args = append(args, "--api", p.place.fill(s.API))
+	}
+	if s.Dialect != "" {
+		args = append(args, "--dialect", s.Dialect)
+	}
+	args = append(args, "--pid", strconv.Itoa(p.cmd.Process.Pid), "--out", file,
+		"--label", "server="+s.Name, "--label", "round="+strconv.Itoa(round))
+	words, err := pinned(append(args, x.Extra...), x.LoadgenCPUs)
+	if err != nil {
+		return nil, err
+	}
+	say, err := newLog(sayFile)
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.CommandContext(ctx, words[0], words[1:]...)
+	cmd.Stdout, cmd.Stderr = say, say
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C reaches it through us
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }
+	cmd.WaitDelay = 10 * time.Second
+	err = errors.Join(cmd.Run(), say.close())
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	if _, missing := os.Stat(file); missing != nil {
+		return nil, fmt.Errorf("loadgen left no result (%w); the end of %s:\n%s", err, sayFile, lastLines(sayFile, 20))
+	}
+	return result.ReadFile(file)
+}
