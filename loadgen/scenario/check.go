@@ -21,12 +21,14 @@ type checker struct {
 	s   *Scenario
 	set func(path string) bool
 	bad func(path, format string, args ...any)
+
+	noAPI bool // it has been said that there is none
 }
 
 // check calls bad for every mistake of a resolved scenario; set tells whether a
 // path was written, as opposed to a default.
 func check(s *Scenario, set func(path string) bool, bad func(path, format string, args ...any)) {
-	c := checker{s, set, bad}
+	c := checker{s: s, set: set, bad: bad}
 	c.target()
 	c.clients()
 	c.groups()
@@ -137,7 +139,7 @@ func (c *checker) groups() {
 		c.within(path+".rcvbuf", g.RcvBuf, 0, 1<<30)
 		sum += g.Share
 		for k, p := range c.s.Phases {
-			if p.Name == g.Name {
+			if g.Name != "" && p.Name == g.Name {
 				c.bad(path+".name", "group `%s` has the name of phase %d: a metric's name could mean both", g.Name, k+1)
 			}
 		}

@@ -2,7 +2,6 @@ package scenario
 
 import (
 	"fmt"
-	"strings"
 	"time"
 )
 
@@ -116,7 +115,7 @@ func (c *checker) group(path, name string) {
 		names = append(names, g.Name)
 	}
 	if name != "" {
-		c.bad(path, "there is no group %s%s; there are: %s", quoted(name), meant(name, names), strings.Join(names, ", "))
+		c.bad(path, "there is no group %s%s", quoted(name), meant(name, names))
 	}
 }
 
@@ -147,8 +146,9 @@ func (c *checker) publish(p *Phase, pub *Publish, path string) {
 		c.bad(path+".to", "there are no topics: give topics.count")
 	case pub.To == ToSelf && roost:
 		c.bad(path+".to", "a roost sends nothing back to its sender: use `dialect: plain` with its echo at /v1/echo")
-	case pub.To != ToSelf && roost && len(t.APIs) == 0:
-		c.bad(path, "messages are published at target.api, which is not known: give it, such as http://host:8081")
+	case pub.To != ToSelf && roost && len(t.APIs) == 0 && !c.noAPI:
+		c.noAPI = true // once is enough
+		c.bad("target.api", "is not known, and messages are published there: give it, such as http://host:8081")
 	case pub.To == ToNode && len(t.APIs) == 0:
 		c.bad(path+".to", "a node is addressed at its API: give target.api, one for each URL")
 	}
@@ -230,7 +230,7 @@ func (c *checker) arrival(p *Phase, a *Arrival, path string) {
 		}
 	case Replay:
 		if len(a.Times) == 0 {
-			c.bad(at+".replay.file", "no times: want a file with one a line")
+			c.bad(at+".replay", "no times: want a file with one a line")
 		}
 	}
 	if p.Until.Kind != UntilTime && (a.Kind == Linear || a.Kind == Step) {

@@ -93,7 +93,7 @@ func readParams(root *node, given map[string]string, found *findings) map[string
 			params[name] = param{given[name], true}
 			continue
 		}
-		found.add(place{}, "params."+name, "there is no parameter %s%s; the scenario has: %s", quoted(name), meant(name, names), strings.Join(names, ", "))
+		found.add(place{}, "params."+name, "there is no parameter %s%s", quoted(name), meant(name, names))
 	}
 	return params
 }
@@ -123,7 +123,7 @@ func substitute(n *node, params map[string]param, found *findings) {
 		p, known := params[name]
 		switch {
 		case !known:
-			found.add(n.at, "", "there is no parameter `%s`%s; declare it: `params: {%s: DEFAULT}`", name, meant(name, slices.Sorted(maps.Keys(params))), name)
+			found.add(n.at, "", "there is no parameter `%s`%s", name, undeclared(name, params))
 			n.broken = true
 		case !p.given:
 			found.add(n.at, "", "parameter `%s` has no default: give it by -p %s=VALUE", name, name)
@@ -143,19 +143,30 @@ func substitute(n *node, params map[string]param, found *findings) {
 	n.text = strings.ReplaceAll(b.String(), "$${", "${")
 }
 
+// undeclared says what to do about a parameter that is not declared.
+func undeclared(name string, params map[string]param) string {
+	if m := meant(name, slices.Sorted(maps.Keys(params))); strings.HasPrefix(m, ",") {
+		return m
+	}
+	return ": declare it, as `params: {" + name + ": DEFAULT}`"
+}
+
 // meant suggests what was meant by a misspelt name: the nearest, if at most a
-// third of its letters differ.
+// third of its letters differ, and else all that there are.
 func meant(name string, names []string) string {
 	best, least := "", len(name)/3+2
 	for _, n := range names {
-		if d := distance(name, n); d < least {
+		if d := distance(name, n); n != "" && d < least {
 			best, least = n, d
 		}
 	}
-	if best == "" {
-		return ""
+	switch {
+	case best != "":
+		return ", did you mean `" + best + "`?"
+	case len(names) == 0:
+		return "; there are none"
 	}
-	return ", did you mean `" + best + "`?"
+	return "; there are: " + strings.Join(names, ", ")
 }
 
 // distance is how many letters have to be put in, left out or changed

@@ -55,7 +55,8 @@ func Parse(name string, text []byte, opt ParseOptions) (*Scenario, error) {
 	}
 	r.replays(s, name, opt.ReadFile)
 
-	set := func(path string) bool { _, set := r.at[path]; return set }
+	// What could not be read has its default, so that nothing follows from it.
+	set := func(path string) bool { _, set := r.at[path]; return set && !r.bad[path] }
 	resolveRun(s, set)
 	for _, f := range r.later {
 		f()
@@ -76,11 +77,16 @@ func Parse(name string, text []byte, opt ParseOptions) (*Scenario, error) {
 	return s, nil
 }
 
-// unread reports a path whose value, or a part of it, could not be read: that
-// has been reported, and what is said about the rest would be wrong.
+// unread reports a path whose value, or a part of it, or what it is a part of,
+// could not be read: that has been reported, and what is said about the rest
+// would be wrong.
 func (r *reader) unread(path string) bool {
+	within := func(part, whole string) bool {
+		rest, ok := strings.CutPrefix(part, whole)
+		return ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
+	}
 	for bad := range r.bad {
-		if rest, part := strings.CutPrefix(bad, path); part && (rest == "" || rest[0] == '.' || rest[0] == '[') {
+		if within(bad, path) || within(path, bad) {
 			return true
 		}
 	}

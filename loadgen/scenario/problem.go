@@ -40,7 +40,7 @@ func clip(line string, column int) (cut string, caret int) {
 	const before, width = 60, 100
 	runes := []rune(line)
 	for i, r := range runes {
-		if r == '\t' || r < ' ' {
+		if r < ' ' || r == '\ufeff' {
 			runes[i] = ' '
 		}
 	}

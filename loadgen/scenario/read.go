@@ -43,7 +43,7 @@ func (r *reader) object(n *node, path string, fields ...field) {
 	for _, e := range n.entries {
 		i := slices.Index(keys, e.key)
 		if i < 0 {
-			r.found.add(e.at, join(path, e.key), "unknown key `%s`%s", clipKey(e.key), unknownKey(e.key, path, keys))
+			r.found.add(e.at, join(path, e.key), "unknown key `%s`%s", clipKey(e.key), meant(e.key, keys))
 			continue
 		}
 		at := join(path, e.key)
@@ -64,17 +64,6 @@ func clipKey(key string) string {
 		return string(runes[:37]) + "..."
 	}
 	return key
-}
-
-func unknownKey(key, path string, keys []string) string {
-	if m := meant(key, keys); m != "" {
-		return m
-	}
-	where := "here"
-	if path != "" {
-		where = "in `" + path + "`"
-	}
-	return "; " + where + " there are: " + strings.Join(keys, ", ")
 }
 
 // list reads a list, or one item without brackets, and calls each for every
@@ -164,7 +153,7 @@ func oneOf[T ~string](r *reader, dst *T, words ...T) func(*node, string) {
 				return w, nil
 			}
 		}
-		return "", fmt.Errorf("%s: want one of %s%s", quoted(text), strings.Join(names, ", "), meant(text, names))
+		return "", fmt.Errorf("%s: want one of %s", quoted(text), strings.Join(names, ", "))
 	})
 }
 

@@ -153,22 +153,25 @@ func (r *reader) validity(n *node, path string, v *Validity) {
 
 func (r *reader) server(n *node, path string, s *Server) {
 	r.object(n, path,
-		field{"pid", func(n *node, path string) {
-			var pids []string
-			r.texts(&pids)(n, path)
-			for _, text := range pids {
-				pid, err := strconv.ParseInt(text, 10, 32)
-				if err != nil || pid < 1 {
-					r.found.add(n.at, path, "%s: want a process's id", quoted(text))
-					continue
-				}
-				s.PIDs = append(s.PIDs, int(pid))
-			}
-		}},
+		field{"pid", func(n *node, path string) { r.pids(n, path, s) }},
 		field{"cgroup", r.texts(&s.Cgroups)},
 		field{"metrics", r.texts(&s.Metrics)},
 		field{"pprof", r.texts(&s.Pprof)},
 		field{"kill", r.text(&s.Kill)},
 		field{"restart", r.text(&s.Restart)},
 	)
+}
+
+func (r *reader) pids(n *node, path string, s *Server) {
+	r.list(n, path, maxList, func(n *node, path string) {
+		var pid int
+		value(r, &pid, func(text string) (int, error) {
+			pid, err := strconv.ParseInt(text, 10, 32)
+			if err != nil || pid < 1 {
+				return 0, fmt.Errorf("%s: want a process's id", quoted(text))
+			}
+			return int(pid), nil
+		})(n, path)
+		s.PIDs = append(s.PIDs, pid)
+	})
 }

@@ -35,16 +35,16 @@ func (r *reader) replays(s *Scenario, in string, readFile func(string) ([]byte, 
 		}
 		r.bad[path] = true
 		if readFile == nil {
-			r.found.add(at, path, "no files can be read here")
+			r.found.add(at, path, "%s: no files can be read here", path)
 			return
 		}
 		text, err := readFile(beside(in, a.File))
 		if err != nil {
-			r.found.add(at, path, "cannot be read: %v", err)
+			r.found.add(at, path, "%s: cannot be read: %v", path, err)
 			return
 		}
 		if a.Times, err = parseReplay(text); err != nil {
-			r.found.add(at, path, "%s: %v", a.File, err)
+			r.found.add(at, path, "%s: %s: %v", path, a.File, err)
 			return
 		}
 		delete(r.bad, path)

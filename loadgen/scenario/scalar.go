@@ -26,13 +26,14 @@ const (
 	maxReplay   = 100_000
 )
 
-// number reads decimal digits, which may be grouped by _.
+// number reads decimal digits, which may be grouped by _. What is too large for
+// a float64 is infinite, and beyond every bound.
 func number(text string) (float64, bool) {
-	if text == "" || len(text) > 40 || strings.Trim(text, "0123456789._") != "" || text[0] == '_' || text[len(text)-1] == '_' {
+	if text == "" || len(text) > 400 || strings.Trim(text, "0123456789._") != "" || text[0] == '_' || text[len(text)-1] == '_' {
 		return 0, false
 	}
 	x, err := strconv.ParseFloat(strings.ReplaceAll(text, "_", ""), 64)
-	return x, err == nil
+	return x, err == nil || math.IsInf(x, 0)
 }
 
 // parseCount reads a whole number: 1000, 1_000_000, 100k, 1M.
@@ -84,28 +85,28 @@ func parseDuration(text string) (time.Duration, error) {
 	if text == "0" {
 		return 0, nil
 	}
-	var d time.Duration
-	var err error
+	tooLong := fmt.Errorf("%s is too long: want at most 7d", quoted(text))
 	if days, ok := strings.CutSuffix(text, "d"); ok {
-		x, isNumber := number(days)
-		if !isNumber {
-			return 0, fmt.Errorf("%s: want a time, such as 500ms, 30s, 2m or 1h", quoted(text))
+		if x, ok := number(days); ok && x <= 7 {
+			return time.Duration(x * float64(24*time.Hour)), nil
+		} else if ok {
+			return 0, tooLong
 		}
-		if x > 7 {
-			return 0, fmt.Errorf("%s is too long: want at most 7d", quoted(text))
-		}
-		d = time.Duration(x * float64(24*time.Hour))
-	} else if d, err = time.ParseDuration(strings.ReplaceAll(text, "_", "")); err != nil {
-		if _, plain := number(text); plain {
-			return 0, fmt.Errorf("%s has no unit: want a time, such as %ss or %sms", quoted(text), text, text)
-		}
-		return 0, fmt.Errorf("%s: want a time, such as 500ms, 30s, 2m or 1h", quoted(text))
 	}
+	d, err := time.ParseDuration(strings.ReplaceAll(text, "_", ""))
+	_, plain := number(text)
+	x, withUnit := number(strings.TrimRight(text, "nuµmsh"))
 	switch {
+	case err != nil && plain:
+		return 0, fmt.Errorf("%s has no unit: want a time, such as %ss or %sms", quoted(text), text, text)
+	case err != nil && withUnit && x > 1e6:
+		return 0, tooLong
+	case err != nil:
+		return 0, fmt.Errorf("%s: want a time, such as 500ms, 30s, 2m or 1h", quoted(text))
 	case d < 0:
 		return 0, fmt.Errorf("%s is negative", quoted(text))
 	case d > MaxDuration:
-		return 0, fmt.Errorf("%s is too long: want at most 7d", quoted(text))
+		return 0, tooLong
 	}
 	return d, nil
 }

@@ -28,8 +28,7 @@ func Shipped() []string {
 func ReadShipped(name string) ([]byte, error) {
 	text, err := files.ReadFile("files/" + name + ".yaml")
 	if err != nil {
-		names := Shipped()
-		return nil, fmt.Errorf("there is no scenario %s%s; there are: %s", quoted(name), meant(name, names), strings.Join(names, ", "))
+		return nil, fmt.Errorf("there is no scenario %s%s", quoted(name), meant(name, Shipped()))
 	}
 	return text, nil
 }
