@@ -1,0 +1,162 @@
+package swarm
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"strconv"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"roost/loadgen/scenario"
+	"roost/loadgen/tally"
+)
+
+// TestEveryFaultIsCounted: a server that drops, repeats, holds back and damages
+// by a plan that is drawn at random is found out to the message.
+func TestEveryFaultIsCounted(t *testing.T) {
+	for seed := range uint64(6) {
+		t.Run(strconv.Itoa(int(seed)), func(t *testing.T) { everyFault(t, seed) })
+	}
+}
+
+func everyFault(t *testing.T, seed uint64) {
+	const clients = 20
+	rng := rand.New(rand.NewPCG(seed, 1))
+	var dropped, doubled, damaged, refusals int
+	held := make([][]byte, clients)
+	f := &fake{}
+	f.cast = func(conn, _ int, payload []byte) [][]byte {
+		out := [][]byte{payload}
+		switch p := rng.IntN(100); {
+		case p < 5:
+			dropped++
+			out = nil
+		case p < 10:
+			doubled++
+			out = append(out, payload)
+		case p < 15:
+			damaged++
+			bad := bytes.Clone(payload)
+			bad[rng.IntN(len(bad)-4)+4] ^= 1
+			out = [][]byte{bad}
+		case p < 20 && held[conn] == nil:
+			held[conn] = bytes.Clone(payload)
+			return nil
+		}
+		if held[conn] != nil && rng.IntN(3) == 0 {
+			out = append(out, held[conn])
+			held[conn] = nil
+		}
+		return out
+	}
+	f.refuse = func(message int) int {
+		if message%10 == 3 {
+			refusals++
+			return 429
+		}
+		return 0
+	}
+	newFake(t, f)
+	workers := 1 + int(seed%3)
+	r := newRig(t, f.plain(clients, ramp(clients), publish(scenario.ToAll, 400, 500*time.Millisecond)), workers)
+	r.run(0)
+	c := r.run(1)
+	f.mu.Lock() // for the race detector
+	defer f.mu.Unlock()
+	lost := dropped + damaged
+	for _, h := range held {
+		if h != nil {
+			lost++
+		}
+	}
+	expected := (200 - refusals) * clients
+	if int(c.Refused) != refusals || int(c.Expected) != expected || int(c.Missing) != lost || c.Gap != 0 ||
+		int(c.Duplicate) != doubled || int(c.Wrong) != damaged || c.Stray != 0 {
+		t.Errorf("seed %d, %d workers: dropped %d, doubled %d, damaged %d, refused %d, expected %d, lost %d:\n%+v", seed, workers, dropped, doubled, damaged, refusals, expected, lost, c)
+	}
+	if h := r.sum.Groups[0].Hists[tally.Delivery]; h.Misses != c.Missing || h.Count() != c.Expected {
+		t.Errorf("seed %d: %d misses of %d in the histogram, missing %d of %d", seed, h.Misses, h.Count(), c.Missing, c.Expected)
+	}
+	if n := r.sum.Errors.Lines(); refusals > 0 && (len(n) != 1 || n[0].Class != "HTTP 429" || int(n[0].N) != refusals) {
+		t.Errorf("errors %+v", n)
+	}
+}
+
+// TestFailedDialsAreClassed: what a server does to those who dial is told apart.
+func TestFailedDialsAreClassed(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		f     *fake
+		url   string
+		stage string
+		class string
+	}{
+		{"refused", &fake{}, "ws://127.0.0.1:1/", "dial", "ECONNREFUSED"},
+		{"503", &fake{status: 503}, "", "upgrade", "HTTP 503"},
+		{"silent", &fake{mute: true}, "", "upgrade", "timeout"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := newFake(t, c.f)
+			s := f.plain(10, ramp(10))
+			s.Clients.Timeout = 200 * time.Millisecond
+			if c.url != "" {
+				s.Target.URLs = []string{c.url}
+			}
+			r := newRig(t, s, 1)
+			n := r.run(0)
+			r.await("dials", func() bool { return r.progress().Dialed == 10 })
+			r.tick()
+			n = r.sum.Total()
+			if n.Dials != 10 || n.Failed != 10 || n.Ready != 0 {
+				t.Errorf("%+v", n)
+			}
+			lines := r.sum.Errors.Lines()
+			if len(lines) != 1 || lines[0].Stage != c.stage || lines[0].Class != c.class || lines[0].N != 10 {
+				t.Errorf("%+v", lines)
+			}
+		})
+	}
+}
+
+// TestUnansweredPublishesAreUnknown: an API that hangs holds nobody up for ever,
+// and what it was told is not expected.
+func TestUnansweredPublishesAreUnknown(t *testing.T) {
+	f := &fake{}
+	release := make(chan struct{})
+	hang := atomic.Bool{}
+	f.refuse = func(int) int {
+		if hang.CompareAndSwap(false, true) {
+			f.mu.Unlock()
+			<-release
+			f.mu.Lock()
+		}
+		return 0
+	}
+	newFake(t, f)
+	t.Cleanup(func() { close(release) }) // before the fake waits
+	s := f.plain(5, ramp(5), publish(scenario.ToAll, 100, 100*time.Millisecond))
+	s.Clients.Timeout = 300 * time.Millisecond
+	r := newRig(t, s, 1)
+	r.run(0)
+	c := r.run(1)
+	if c.Unknown != 1 || c.Sent != 10 || c.Missing != 0 || c.Expected != 9*5 {
+		t.Errorf("%+v", c)
+	}
+}
+
+// TestAPIThatIsDown: what could not be published is refused, not lost.
+func TestAPIThatIsDown(t *testing.T) {
+	f := newFake(t, &fake{})
+	s := f.plain(5, ramp(5), publish(scenario.ToAll, 200, 100*time.Millisecond))
+	s.Target.APIs = []string{"http://127.0.0.1:1"}
+	r := newRig(t, s, 2)
+	r.run(0)
+	c := r.run(1)
+	if c.Refused != 20 || c.Sent != 0 || c.Expected != 0 || c.Missing != 0 {
+		t.Errorf("%+v", c)
+	}
+	if l := r.sum.Errors.Lines(); len(l) != 1 || l[0].Stage != "publish" || l[0].Class != "ECONNREFUSED" {
+		t.Errorf("%+v", l)
+	}
+}
