@@ -279,6 +279,39 @@ func TestArrivalsPeak(t *testing.T) {
 	}
 }
 
+// TestArrivalsOfAbsurdNumbers: what cannot be is planned as nothing or forever,
+// and ends.
+func TestArrivalsOfAbsurdNumbers(t *testing.T) {
+	if n, _ := NewArrivals(Arrival{Kind: "constant", Rate: 1e9, Burst: math.MaxInt}, forever-1, 0).Count(); n != math.MaxUint64 {
+		t.Errorf("counts %d", n)
+	}
+	if got := walk(NewArrivals(Arrival{Kind: "constant", Rate: 1e-300}, 0, 0), 5); len(got) != 1 {
+		t.Errorf("a due time each 10^300 s: %v", got)
+	}
+	for _, rate := range []float64{0, -1, math.NaN()} {
+		for _, kind := range []string{"poisson", "linear", "step", "spike"} {
+			it := NewArrivals(Arrival{Kind: kind, Rate: rate, To: rate, Steps: []float64{rate}, At: -5, For: -5}, time.Second, 0)
+			if n, _ := it.Count(); n != 0 || len(walk(it, 5)) != 0 || it.Peak() != 0 {
+				t.Errorf("%s of rate %g: counts %d", kind, rate, n)
+			}
+		}
+	}
+}
+
+func TestSeedsDiffer(t *testing.T) {
+	seen := map[uint64]bool{}
+	for seed := range uint64(20) {
+		for phase := range uint64(20) {
+			for publish := range uint64(20) {
+				seen[Seed(seed, phase, publish)] = true
+			}
+		}
+	}
+	if len(seen) != 8000 || Seed(7) != 7 {
+		t.Errorf("%d different seeds of 8000", len(seen))
+	}
+}
+
 func BenchmarkArrivals(b *testing.B) {
 	for _, kind := range []string{"constant", "linear", "poisson"} {
 		b.Run(kind, func(b *testing.B) {
