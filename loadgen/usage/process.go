@@ -3,6 +3,7 @@ package usage
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -114,13 +115,35 @@ func kilobytes(data []byte, name string) (int64, bool) {
 	return n << 10, err == nil
 }
 
-// Files returns the number of open descriptors.
+// Files returns the number of open descriptors. Since Linux 6.2 the size of the
+// directory says it; before, the names have to be read, 0.3 us each.
 func (p Process) Files() (int, error) {
 	d, err := os.Open(p.path("fd"))
 	if err != nil {
 		return 0, fmt.Errorf("usage: %w", err)
 	}
 	defer d.Close()
+	if info, err := d.Stat(); err == nil && info.Size() > 0 {
+		return int(info.Size()), nil
+	}
 	names, err := d.Readdirnames(-1)
 	return len(names), err
 }
+
+// Started returns when the process began, in ticks since boot: with it a process
+// can be told from a later one of the same id. The error of one that has ended,
+// whether or not its parent knows, is ErrEnded.
+func (p Process) Started() (int64, error) {
+	data, err := os.ReadFile(p.path("stat"))
+	if err != nil {
+		return 0, fmt.Errorf("usage: process %d: %w", int(p), ErrEnded)
+	}
+	f := bytes.Fields(data[bytes.LastIndexByte(data, ')')+1:])
+	if len(f) < 20 || f[0][0] == 'Z' || f[0][0] == 'X' {
+		return 0, fmt.Errorf("usage: process %d: %w", int(p), ErrEnded)
+	}
+	return strconv.ParseInt(string(f[19]), 10, 64)
+}
+
+// ErrEnded is what a process that is no more gives.
+var ErrEnded = errors.New("has ended")

@@ -1,7 +1,9 @@
 package usage
 
 import (
+	"errors"
 	"os"
+	"os/exec"
 	"testing"
 	"time"
 )
@@ -102,5 +104,43 @@ func TestEnvNamesTheMachine(t *testing.T) {
 	}
 	if s, err := ReadSlab(); err != nil || s.Total <= 0 {
 		t.Errorf("slab %+v, %v", s, err)
+	}
+}
+
+// TestStartedTellsProcessesApart: another process began at another time or has
+// another id; one that was killed has ended before its parent knows.
+func TestStartedTellsProcessesApart(t *testing.T) {
+	own, err := Process(0).Started()
+	if err != nil || own <= 0 {
+		t.Fatalf("%d, %v", own, err)
+	}
+	if again, err := Process(os.Getpid()).Started(); again != own || err != nil {
+		t.Errorf("%d, then %d, %v", own, again, err)
+	}
+	cmd := exec.Command("cat")
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Skip(err)
+	}
+	defer cmd.Wait()
+	p := Process(cmd.Process.Pid)
+	if at, err := p.Started(); err != nil || at < own {
+		t.Errorf("a child began at %d, we at %d: %v", at, own, err)
+	}
+	in.Close() // it ends, and nobody has waited for it
+	for end := time.Now().Add(30 * time.Second); ; {
+		if _, err := p.Started(); errors.Is(err, ErrEnded) {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("it does not end")
+		}
+		time.Sleep(time.Millisecond)
+	}
+	if _, err := Process(1 << 30).Started(); !errors.Is(err, ErrEnded) {
+		t.Errorf("one that never was: %v", err)
 	}
 }
