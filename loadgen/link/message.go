@@ -107,7 +107,6 @@ type Self struct {
 	Steal     time.Duration `json:"steal"`            // of the machine
 	Busy      time.Duration `json:"busy"`             // of the machine, all processors
 	Net       Net           `json:"net"`              // of the machine
-	Softirq   time.Duration `json:"softirq"`          // ksoftirqd, of the machine
 	Unread    []string      `json:"unread,omitempty"` // what of this could not be read, and why
 }
 

@@ -41,7 +41,7 @@ type Parts struct {
 	// New makes the swarm.
 	New func(swarm.Config) (swarm.Swarm, error)
 	// Watch begins to watch this process; nil: nobody does.
-	Watch func(*scenario.Scenario) Watch
+	Watch func() Watch
 }
 
 // Watch is what a worker finds out about itself. Its methods are called by one
@@ -175,7 +175,7 @@ func (w *worker) prepare() *link.Fail {
 		return &link.Fail{Error: err.Error()}
 	}
 	if w.parts.Watch != nil {
-		w.watch = w.parts.Watch(s)
+		w.watch = w.parts.Watch()
 	}
 	return nil
 }

@@ -1,0 +1,183 @@
+package coord
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"roost/loadgen/merge"
+	"roost/loadgen/plan"
+	"roost/loadgen/result"
+	"roost/loadgen/tally"
+	"roost/loadgen/validity"
+)
+
+// result puts the result together. Until the run is over (final) it is of what
+// there is, refers to what still changes, and lacks what nobody asks for while
+// it is under way.
+func (r *run) result(final bool) *result.Result {
+	res := &result.Result{Schema: result.Schema, ID: fmt.Sprintf("%08x%08x", uint32(r.began.UnixNano()>>10), r.id), Tool: r.o.Tool,
+		Started: r.began.UTC(), Ended: time.Now().UTC(), Argv: r.o.Argv, Labels: r.o.Labels,
+		Series: r.series.points, Notes: r.notes}
+	res.Scenario = result.Scenario{Name: r.s.Name, Seed: r.s.Seed}
+	for _, g := range r.s.Groups {
+		res.Scenario.Groups = append(res.Scenario.Groups, result.Group{Name: g.Name, Share: g.Share, Reads: Reads(g)})
+	}
+	for _, p := range r.phases {
+		res.Phases = append(res.Phases, r.resultPhase(p))
+	}
+	for _, m := range r.members {
+		res.Workers = append(res.Workers, m.result())
+	}
+	if r.o.Probe != nil {
+		res.Servers = r.o.Probe.Servers()
+		for i := range min(len(res.Servers), len(r.before)) {
+			res.Servers[i].Before = &r.before[i]
+		}
+	}
+	res.Clock = r.resultClock()
+	res.Validity = validity.Judge(r.observe(res), r.s.Validity)
+	if !final {
+		return res
+	}
+	res.Scenario.Text, res.Scenario.SHA256 = string(r.s.Text()), r.s.Hash()
+	res.Environment = r.env
+	if r.o.Environment != nil {
+		res.Environment.During = r.o.Environment().Before
+	}
+	res.Comparability = r.comparability(res)
+	res.Thresholds = r.thresholds(res)
+	res.Verdict = r.verdict(res)
+	return res
+}
+
+func (r *run) resultPhase(p *phase) result.Phase {
+	now := r.clock.Now()
+	end := p.end
+	if end == 0 {
+		end = max(now, p.at)
+	}
+	rp := result.Phase{Name: p.spec.Name, Warmup: p.spec.Warmup, Start: time.Duration(p.at - r.started), Length: time.Duration(end - p.at),
+		Outcome: p.outcome, PlannedDials: r.plannedDials(p), Tally: &p.tally, Errors: errorLines(p.tally.Errors),
+		Connected: p.connected, Servers: p.servers, Workers: workerUse(p.uses)}
+	if p.closed == 0 {
+		rp.Connected = r.levels().Connected
+	}
+	if p.spec.Storm != nil {
+		rp.Storm = merge.Storm(uint64(r.finalLevels(p).Cut), &p.tally, uint64(float64(p.dials.most)*float64(time.Second)/float64(r.series.interval)+.5))
+	}
+	return rp
+}
+
+// finalLevels are those at the phase's end, or now.
+func (r *run) finalLevels(p *phase) levels {
+	if p.closed == 0 && p.index == len(r.phases)-1 && !p.final.current {
+		return r.levels()
+	}
+	return p.final
+}
+
+// planned is how much of the phase's plan was due: up to its end.
+func (r *run) planned(p *phase) time.Duration {
+	end := p.end
+	if end == 0 {
+		end = max(r.clock.Now(), p.at)
+	}
+	return time.Duration(end - p.at)
+}
+
+// plannedDials are those that the phase was to make up to its end.
+func (r *run) plannedDials(p *phase) uint64 {
+	n := 0.0
+	if ramp := p.spec.Ramp; ramp != nil {
+		missing := float64(max(ramp.To-p.before, 0))
+		due := missing
+		if ramp.Arrival.Rate > 0 || len(ramp.Arrival.Steps) > 0 || len(ramp.Arrival.Times) > 0 {
+			due = ramp.Arrival.Planned(r.planned(p), p.spec.For)
+		}
+		n += min(missing, due)
+	}
+	if churn := p.spec.Churn; churn != nil {
+		n += churn.Arrival.Planned(r.planned(p), p.spec.For)
+	}
+	return uint64(n + .5)
+}
+
+// errorLines words the classes of errors.
+func errorLines(errors tally.Errors) (lines []result.ErrorLine) {
+	for _, e := range errors.Lines() {
+		lines = append(lines, result.ErrorLine{Stage: e.Stage, Class: e.Class, Text: e.Text, Count: e.N, Advice: plan.Advice(e.Stage, e.Class, e.Text)})
+	}
+	return lines
+}
+
+// workerUse sums up what workers used.
+func workerUse(uses []selfUse) (w result.WorkerUse) {
+	var delay, length time.Duration
+	for _, u := range uses {
+		if u.length <= 0 {
+			continue
+		}
+		w.Cores += max(u.self.CPU, 0).Seconds() / u.length.Seconds()
+		delay += max(u.self.RunDelay, 0)
+		length += u.length
+		w.RSS += u.self.RSS
+	}
+	if length > 0 {
+		w.RunDelay = delay.Seconds() / length.Seconds()
+	}
+	return w
+}
+
+func (r *run) resultClock() result.Clock {
+	c := result.Clock{Method: "one CLOCK_MONOTONIC, of one machine", Bound: r.bound}
+	for _, m := range r.members {
+		if !r.same(m) {
+			c.Method = "CLOCK_MONOTONIC of several machines, by pings: half of the shortest of 16"
+		}
+	}
+	for _, f := range r.env.Host {
+		if f.Name == "clocksource" {
+			c.Source = f.Value
+		}
+	}
+	return c
+}
+
+// thresholds are the conditions, and that phases did what they were for.
+func (r *run) thresholds(res *result.Result) []result.Threshold {
+	out := judge(r.conditions, res, true)
+	for i := range out {
+		out[i].Aborted = r.broken != "" && out[i].Text == r.broken
+	}
+	for _, p := range r.phases {
+		if p.outcome == timeout {
+			out = append(out, result.Threshold{Text: fmt.Sprintf("phase %s ends: %s", p.spec.Name, r.expectation(p).words()), State: "fail", Reason: p.why})
+		}
+	}
+	if r.hookFailed {
+		out = append(out, result.Threshold{Text: "hooks succeed", State: "fail", Reason: "see the notes"})
+	}
+	return out
+}
+
+// verdict says what the run is worth.
+func (r *run) verdict(res *result.Result) result.Verdict {
+	switch {
+	case r.interrupted:
+		return result.Interrupted
+	case r.crippled(), validity.Verdict(res.Validity) == result.Invalid:
+		return result.Invalid
+	}
+	for _, t := range res.Thresholds {
+		if t.State != "pass" {
+			return result.Breached
+		}
+	}
+	return result.Valid
+}
+
+// fact joins values that are one fact.
+func fact(name string, values ...string) result.Fact {
+	return result.Fact{Name: name, Value: strings.Join(values, " ")}
+}

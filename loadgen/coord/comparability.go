@@ -1,0 +1,65 @@
+package coord
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+
+	"roost/loadgen/result"
+	"roost/loadgen/scenario"
+)
+
+// hostClass are the facts of the machine that numbers depend on.
+var hostClass = []string{"cpu", "cores", "smt", "memory", "numa", "kernel", "clocksource", "governor", "mitigations", "thp", "virtualisation"}
+
+// comparability returns what results may be compared by: those of the same
+// facts. The version under test is not among them.
+func (r *run) comparability(res *result.Result) result.Comparability {
+	facts := []result.Fact{fact("scenario", res.Scenario.SHA256), fact("mode", mode(r.s)),
+		fact("workers", fmt.Sprint(len(r.members))), fact("sources", strings.Join(r.s.Clients.Sources, ",")),
+		fact("generator", res.Tool.Go)}
+	for _, f := range res.Environment.Host {
+		if slices.Contains(hostClass, f.Name) {
+			facts = append(facts, f)
+		}
+	}
+	for _, f := range res.Environment.Sysctl {
+		facts = append(facts, fact("sysctl "+f.Name, f.Value))
+	}
+	for i, s := range res.Servers {
+		name := fmt.Sprintf("server %d", i)
+		goVersion, _, _ := strings.Cut(s.Version, " ")
+		facts = append(facts, fact(name+" go", goVersion))
+		for _, e := range s.Env {
+			facts = append(facts, fact(name+" "+e.Name, e.Value))
+		}
+	}
+	return result.Comparability{Hash: hash(facts), Facts: facts}
+}
+
+// hash is over the facts as they are: "name=value", a line each.
+func hash(facts []result.Fact) string {
+	h := sha256.New()
+	for _, f := range facts {
+		fmt.Fprintf(h, "%q=%q\n", f.Name, f.Value)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// mode says how far away the servers are.
+func mode(s *scenario.Scenario) string {
+	for _, text := range s.Target.URLs {
+		u, err := url.Parse(text)
+		if err != nil {
+			return "remote"
+		}
+		if a, err := netip.ParseAddr(u.Hostname()); u.Hostname() != "localhost" && (err != nil || !a.IsLoopback()) {
+			return "remote"
+		}
+	}
+	return "loopback"
+}

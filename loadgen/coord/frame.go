@@ -1,0 +1,51 @@
+package coord
+
+import (
+	"time"
+
+	"roost/loadgen/live"
+	"roost/loadgen/merge"
+)
+
+// shownErrors is how many kinds of errors a frame has.
+const shownErrors = 5
+
+// show hands the view the state of the run.
+func (r *run) show() {
+	if r.o.View == nil || len(r.phases) == 0 {
+		return
+	}
+	r.o.View.Show(r.frame())
+}
+
+func (r *run) frame() *live.Frame {
+	now := r.clock.Now()
+	p := r.phases[len(r.phases)-1]
+	l := r.levels()
+	f := &live.Frame{At: r.since(now), Scenario: r.s.Name, Workers: len(r.members),
+		Phase: p.spec.Name, Index: p.index, Phases: len(r.s.Phases), Warmup: p.spec.Warmup, State: p.state,
+		Elapsed: time.Duration(now - p.at), Until: r.expectation(p).words(),
+		Clients: l.Clients, Connected: l.Connected, Dialing: l.Dialing, Goal: l.Goal, Cut: l.Cut, Restored: l.Restored, Away: l.Away, Pending: l.Pending,
+		Counts: p.tally.Total(), Delivery: merge.Delivery(&p.tally, r.reads)}
+	if p.end == 0 {
+		f.Left = max(time.Duration(p.deadline-now), 0)
+	}
+	for _, m := range r.members {
+		if !m.alive() {
+			f.Lost++
+		}
+	}
+	if n := len(r.series.points); n > 0 {
+		f.Point = r.series.points[n-1]
+	}
+	for _, p := range r.phases {
+		c := p.tally.Total()
+		f.Total.Add(&c)
+	}
+	f.Errors = errorLines(p.tally.Errors)
+	f.Errors = f.Errors[:min(len(f.Errors), shownErrors)]
+	res := r.result(false)
+	f.Validity = res.Validity
+	f.Thresholds = judge(r.conditions, res, false)
+	return f
+}

@@ -1,0 +1,152 @@
+package coord
+
+import (
+	"fmt"
+	"time"
+
+	"roost/loadgen/crew"
+	"roost/loadgen/link"
+	"roost/loadgen/result"
+	"roost/loadgen/swarm"
+	"roost/loadgen/tally"
+	"roost/loadgen/validity"
+)
+
+// member is a worker as the run knows it.
+//
+//	joined -> ready -> (begun -> finished -> settled) per phase
+//	any    -> lost
+type member struct {
+	*crew.Member
+	clients int
+	ready   bool
+	lost    string // why; empty while it is there
+
+	heard    int64 // when its last tick came, on the run's clock
+	progress swarm.Progress
+	fresh    bool // progress is younger than what was last told
+
+	finished bool // of the phase under way
+	settled  bool
+	refused  []swarm.Refusal
+
+	slot int64 // of its last tick, see series
+
+	// What it says of its own use.
+	self     link.Self // the last
+	selfAt   int64
+	base     link.Self // at the last phase's end
+	baseAt   int64
+	rssFirst int64 // before the first connection; 0: not read yet
+	most     int   // connections, with
+	rssMost  int64 // that RSS
+	// Since the last phase's end: the worst of any tick.
+	worst selfWorst
+	// Over the phases that count.
+	lags [numLags]*tally.Hist
+}
+
+// selfWorst are the worst of some ticks.
+type selfWorst struct {
+	gc, sched time.Duration
+	psi       float64
+}
+
+// lags are the delays that each worker answers for itself.
+var lags = [numLags]tally.HistID{tally.SendLag, tally.DialLag, tally.Hiccup, tally.RxLag}
+
+const numLags = 4
+
+func (m *member) alive() bool { return m.lost == "" }
+
+// noteSelf takes what the worker says of itself.
+func (m *member) noteSelf(s *link.Self, at int64) {
+	if s == nil {
+		return
+	}
+	if m.selfAt == 0 {
+		m.base, m.baseAt, m.worst.psi = *s, at, validity.Unread
+	}
+	if s.RecvQ < 0 {
+		s.RecvQ = m.self.RecvQ
+	}
+	m.self, m.selfAt = *s, at
+	m.worst.gc, m.worst.sched = max(m.worst.gc, s.GCPause), max(m.worst.sched, s.Sched)
+	m.worst.psi = max(m.worst.psi, s.PSI)
+	if m.progress.Connected == 0 && m.most == 0 {
+		m.rssFirst = s.RSS
+	}
+	if m.progress.Connected > m.most {
+		m.most, m.rssMost = m.progress.Connected, s.RSS
+	}
+}
+
+// noteLags takes what a worker has counted of its own delays.
+func (m *member) noteLags(t *tally.Tally) {
+	for i, id := range lags {
+		m.lags[i] = m.lags[i].Add(t.Hists[id])
+	}
+}
+
+// selfUse is what one worker used in a phase: sums over length, unless they
+// could not be read (validity.Unread), and levels at its end.
+type selfUse struct {
+	worker int
+	length time.Duration
+	self   link.Self
+	worst  selfWorst
+}
+
+// use returns what the worker used since the last phase's end.
+func (m *member) use() selfUse {
+	u := selfUse{worker: m.Index, length: time.Duration(m.selfAt - m.baseAt), self: m.self, worst: m.worst}
+	for _, v := range []struct{ sum, base *time.Duration }{
+		{&u.self.CPU, &m.base.CPU}, {&u.self.Threads, &m.base.Threads}, {&u.self.RunDelay, &m.base.RunDelay},
+		{&u.self.Steal, &m.base.Steal}, {&u.self.Busy, &m.base.Busy},
+	} {
+		if *v.sum >= 0 && *v.base >= 0 {
+			*v.sum -= *v.base
+		}
+	}
+	if u.self.Throttled >= 0 && m.base.Throttled >= 0 {
+		u.self.Throttled -= m.base.Throttled
+	}
+	if m.self.Net != nil {
+		u.self.Net = link.Net{}
+		for name, n := range m.self.Net {
+			u.self.Net[name] = n - m.base.Net[name]
+		}
+	}
+	return u
+}
+
+// nextUse begins a new one.
+func (m *member) nextUse() {
+	m.base, m.baseAt = m.self, m.selfAt
+	m.worst = selfWorst{psi: validity.Unread}
+}
+
+// result is the worker's line in the file.
+func (m *member) result() result.Worker {
+	w := result.Worker{Index: m.Index, Host: m.Hello.Host, PID: m.Hello.PID, Clients: m.clients, Lost: m.lost,
+		CPU: m.self.CPU.Seconds(), PeakRSS: m.self.PeakRSS}
+	if m.most > 0 && m.rssFirst > 0 {
+		w.UserPerConn = float64(m.rssMost-m.rssFirst) / float64(m.most)
+	}
+	return w
+}
+
+// name is the worker for people.
+func (m *member) name() string {
+	return fmt.Sprintf("worker %d (%s on %s)", m.Index, m.Where, m.Hello.Host)
+}
+
+// shift returns what the worker has to add to its clock, and how wrong that may
+// be: nothing where both read the same one.
+func (r *run) shift(m *member) (shift int64, bound time.Duration) {
+	if r.same(m) {
+		return 0, 0
+	}
+	shift, bound, _ = m.Offset.Shift(r.clock.Now())
+	return shift, bound
+}

@@ -1,0 +1,150 @@
+package coord
+
+import (
+	"net/netip"
+	"net/url"
+	"slices"
+	"time"
+
+	"roost/loadgen/link"
+	"roost/loadgen/merge"
+	"roost/loadgen/result"
+	"roost/loadgen/scenario"
+	"roost/loadgen/tally"
+	"roost/loadgen/usage"
+	"roost/loadgen/validity"
+)
+
+// observe puts together what the run shows of its generator, over the phases
+// that count.
+func (r *run) observe(res *result.Result) validity.Observation {
+	o := validity.Observation{Shared: r.shared, AllowLoss: r.o.AllowLoss, ClockBound: r.bound, Ceiling: r.ceiling,
+		PeakDeliveries: r.plans.PeakDeliveryRate, PeakSends: r.plans.PeakSendRate, PeakDials: r.plans.PeakDialRate}
+	var ack *tally.Hist
+	uses := make([][]selfUse, len(r.members))
+	for i, p := range r.phases {
+		if p.spec.Warmup || p.at == 0 {
+			continue
+		}
+		c := p.tally.Total()
+		o.Planned, o.Sent, o.Unsent, o.ClockErrors = o.Planned+c.Planned, o.Sent+c.Sent, o.Unsent+c.Unsent, o.ClockErrors+c.ClockErrs
+		if n := res.Phases[i].PlannedDials; n > 0 {
+			o.PlannedDials += n
+			o.Dials += c.Dials - min(c.Redials, c.Dials)
+		}
+		o.Delivery = add(o.Delivery, merge.Delivery(&p.tally, r.reads))
+		ack = add(ack, p.tally.Hists[tally.PublishAck])
+		if p.closed != 0 {
+			o.Length += time.Duration(p.closed - p.at)
+			for w := range p.uses {
+				uses[w] = append(uses[w], p.uses[w])
+			}
+			continue
+		}
+		o.Length += max(time.Duration(r.clock.Now()-p.at), 0)
+		for w, m := range r.members {
+			uses[w] = append(uses[w], m.use())
+		}
+	}
+	for w, m := range r.members {
+		o.Workers = append(o.Workers, m.observed(uses[w]))
+	}
+	o.Machines = r.machines(uses, o.Length)
+	o.Publishing = r.publishing(ack, o.Length)
+	return o
+}
+
+// add is Hist.Add, but leaves a as it is: it may belong to a phase.
+func add(a, b *tally.Hist) *tally.Hist {
+	switch {
+	case b == nil:
+		return a
+	case a == nil:
+		return b
+	}
+	var sum *tally.Hist
+	return sum.Add(a).Add(b)
+}
+
+// observed is the worker as the checks see it.
+func (m *member) observed(uses []selfUse) validity.Worker {
+	w := validity.Worker{Index: m.Index, Host: m.Hello.Host, Lost: m.lost, RecvQ: m.self.RecvQ,
+		SendLag: m.lags[0], DialLag: m.lags[1], Hiccup: m.lags[2], RxLag: m.lags[3]}
+	sum := func(to *time.Duration, d time.Duration) {
+		if d < 0 || *to < 0 {
+			*to = validity.Unread
+			return
+		}
+		*to += d
+	}
+	for _, u := range uses {
+		sum(&w.CPU, u.self.CPU)
+		sum(&w.RunDelay, u.self.RunDelay)
+		w.GCPause, w.Sched = max(w.GCPause, u.worst.gc), max(w.Sched, u.worst.sched)
+		if u.self.Throttled < 0 || w.Throttled < 0 {
+			w.Throttled = validity.Unread
+		} else {
+			w.Throttled += u.self.Throttled
+		}
+	}
+	if m.selfAt == 0 { // it has never said anything
+		w.CPU, w.RunDelay, w.GCPause, w.Sched, w.Throttled, w.RecvQ = validity.Unread, validity.Unread, validity.Unread, validity.Unread, validity.Unread, validity.Unread
+	}
+	return w
+}
+
+// machines are those that workers are on, each by what one of its workers says.
+func (r *run) machines(uses [][]selfUse, length time.Duration) (all []validity.Machine) {
+	seen := map[string]bool{}
+	for w, m := range r.members {
+		if m.selfAt == 0 || seen[m.Hello.Boot] {
+			continue
+		}
+		seen[m.Hello.Boot] = true
+		v := validity.Machine{Host: m.Hello.Host, PSI: validity.Unread}
+		steal := time.Duration(0)
+		for _, u := range uses[w] {
+			v.PSI = max(v.PSI, u.worst.psi)
+			steal += max(u.self.Steal, 0)
+			if u.self.Net != nil && v.Net == nil {
+				v.Net = link.Net{}
+			}
+			for name, n := range u.self.Net {
+				v.Net[name] += n
+			}
+		}
+		if length > 0 && m.Hello.Cores > 0 {
+			v.Steal = steal.Seconds() / length.Seconds() / float64(m.Hello.Cores)
+		}
+		all = append(all, v)
+	}
+	return all
+}
+
+// requestsPerWorker is how many requests to each API a worker has under way at
+// most.
+const requestsPerWorker = 64
+
+func (r *run) publishing(ack *tally.Hist, length time.Duration) (p validity.Publishing) {
+	if ack.Count() == 0 || len(r.s.Target.APIs) == 0 || length <= 0 {
+		return p
+	}
+	return validity.Publishing{Limit: requestsPerWorker * len(r.members) * len(r.s.Target.APIs),
+		Rate: float64(ack.Count()) / length.Seconds(), Mean: time.Duration(ack.Mean())}
+}
+
+// sharesMachine reports whether a server is on this machine.
+func sharesMachine(s *scenario.Scenario) bool {
+	own, err := usage.Addresses()
+	if err != nil {
+		own = nil
+	}
+	return slices.ContainsFunc(s.Target.URLs, func(text string) bool {
+		u, err := url.Parse(text)
+		if err != nil {
+			return false
+		}
+		a, err := netip.ParseAddr(u.Hostname())
+		return u.Hostname() == "localhost" || err == nil && (a.IsLoopback() || slices.Contains(own, a))
+	})
+}
