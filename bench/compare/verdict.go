@@ -43,6 +43,19 @@ func (v Verdict) ExitCode() int {
 	return ExitInconclusive
 }
 
+// Worst is the exit code of several comparisons: what forbids a conclusion comes
+// first, then a regression, then doubt.
+func Worst(cs []*Comparison) int {
+	for _, code := range []int{ExitNotComparable, ExitInvalid, ExitRegressed, ExitInconclusive} {
+		for _, c := range cs {
+			if c.Verdict.ExitCode() == code {
+				return code
+			}
+		}
+	}
+	return ExitOK
+}
+
 // evidence is what there is about one metric.
 type evidence struct {
 	pairs      int

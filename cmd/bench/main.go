@@ -19,15 +19,21 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	var code exitCode
 	switch {
 	case errors.Is(err, flag.ErrHelp):
+	case errors.As(err, &code):
+		os.Exit(int(code))
 	case err != nil:
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-const usage = `usage: bench peers|node|kept|decay|decay-report [flags]
+const usage = `usage: bench COMMAND [flags]
+
+run      run a scenario against servers in turn, and compare them
+compare  compare result files, or the folder of a run
 
 peers   compare roostd with other WebSocket servers, side by side
 node    measure roostd by itself: memory per device and after load, publish latency under load
@@ -41,6 +47,10 @@ decay-report   simulate what policies of weights do to a cluster: tables and pic
 func run(ctx context.Context, args []string, out, errout io.Writer) error {
 	command := append([]string{"bench"}, args...)
 	switch {
+	case len(args) > 0 && args[0] == "run":
+		return runRun(ctx, args[1:], out)
+	case len(args) > 0 && args[0] == "compare":
+		return runCompare(args[1:], out)
 	case len(args) > 0 && args[0] == "peers":
 		o, err := parsePeers(args[1:], errout)
 		if err != nil {
@@ -81,7 +91,7 @@ func run(ctx context.Context, args []string, out, errout io.Writer) error {
 	if len(args) > 0 && (args[0] == "-h" || args[0] == "--help" || args[0] == "help") {
 		return nil
 	}
-	return errors.New("say what to do: peers, node, kept, decay or decay-report")
+	return errors.New("say what to do: run, compare, peers, node, kept, decay or decay-report")
 }
 
 // parseFlags reads a command line without arguments; fs has the command's name.
