@@ -52,7 +52,7 @@ var mayImport = map[string]struct {
 	"loadgen/preflight": {[]string{"loadgen/scenario", "loadgen/plan", "loadgen/usage"}, "what a plan needs against what the machine has"},
 	"loadgen/result":    {[]string{"loadgen/tally"}, "the file; knows nothing of how it came about"},
 	"loadgen/validity":  {[]string{"loadgen/tally", "loadgen/scenario", "loadgen/result"}, "pure: what makes a run one"},
-	"loadgen/probe":     {[]string{"loadgen/usage", "loadgen/result"}, "reads the server from outside"},
+	"loadgen/probe":     {[]string{"loadgen/usage", "loadgen/plan", "loadgen/result"}, "reads the server from outside"},
 	"loadgen/live":      {[]string{"loadgen/tally", "loadgen/result"}, "shows a run under way; must not touch it"},
 	"loadgen/report":    {[]string{"loadgen/tally", "loadgen/result", "loadgen/report/svg"}, "shows a file"},
 	"loadgen/link":      {[]string{"loadgen/tally", "loadgen/swarm"}, "what a coordinator and its workers say to each other; no decisions"},
