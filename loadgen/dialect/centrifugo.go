@@ -34,8 +34,17 @@ type user struct {
 	patience uint16        // s of silence that are too long; 0: the server does not ping
 	waiting  uint16        // subscriptions without an answer
 	failures uint8
+	state    userState
 	pong     bool // pings want an answer
 }
+
+type userState uint8
+
+const (
+	userConnecting userState = iota
+	userSubscribing
+	userReady
+)
 
 // Numbers of commands. Those of subscriptions follow firstSubscribe.
 const (
@@ -147,9 +156,9 @@ func (c *centrifugo) reply(i uint32, line []byte, s Sink) error {
 		if r.failed {
 			s.Refused(r.err("publish: refused"))
 		}
-	case r.id == connectID:
+	case r.id == connectID && u.state == userConnecting:
 		return c.connected(i, &r, s)
-	case r.id >= firstSubscribe && u.waiting > 0:
+	case r.id >= firstSubscribe && u.state == userSubscribing:
 		return c.subscribed(i, &r, s)
 	}
 	return nil
@@ -171,10 +180,11 @@ func (c *centrifugo) connected(i uint32, r *reply, s Sink) error {
 	}
 	list := c.channels.of(i)
 	if len(list) == 0 {
+		u.state = userReady
 		s.Ready(false)
 		return nil
 	}
-	u.waiting = uint16(len(list))
+	u.state, u.waiting = userSubscribing, uint16(len(list))
 	c.text = c.text[:0]
 	for k, channel := range list {
 		if k > 0 {
@@ -204,6 +214,7 @@ func (c *centrifugo) subscribed(i uint32, r *reply, s Sink) error {
 		return r.err("subscribe to " + channel + ": refused")
 	}
 	if u.waiting--; u.waiting == 0 {
+		u.state = userReady
 		s.Ready(false)
 	}
 	return nil

@@ -169,6 +169,12 @@ func (r *roost) Message(i uint32, c uint8, now time.Duration, op ws.OpCode, payl
 		s.Fail(errForm)
 		return
 	}
+	if text, ok := r.live(v, conn, payload); ok {
+		v.session.Heard(conn, now)
+		s.Deliver(text)
+		r.due(v, conn, now, s)
+		return
+	}
 	e := v.session.OnMessage(conn, now, payload, &r.down)
 	switch e.Kind {
 	case client.Welcome:
@@ -190,6 +196,11 @@ func (r *roost) Message(i uint32, c uint8, now time.Duration, op ws.OpCode, payl
 		r.giveUp(e.Next.Err, s)
 		return
 	}
+	r.due(v, conn, now, s)
+}
+
+// due says at once what cannot wait: half a window to acknowledge.
+func (r *roost) due(v *device, conn client.Conn, now time.Duration, s Sink) {
 	if conn == v.session.Current() && v.session.NextDeadline() <= now {
 		r.speak(v, now, s)
 	}
@@ -310,7 +321,7 @@ func (r *roost) Closed(i uint32, c uint8, now time.Duration, end End) time.Durat
 	switch {
 	case end.Code != 0:
 		v.session.OnClosed(conn, now, end.Code, end.Reason)
-	case end.Greeted:
+	case conn == v.session.Current(): // perhaps before it was subscribed, that is before Ready
 		v.session.OnLost(conn, now)
 	default:
 		v.session.OnDialFailed(conn, now, end.RetryAfter)

