@@ -138,3 +138,25 @@ func BenchmarkWheel(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkRead is a send of 128 bytes over loopback and the read of them, with
+// and without the kernel's time of arrival.
+func BenchmarkRead(b *testing.B) {
+	for _, stamps := range []bool{false, true} {
+		b.Run(fmt.Sprintf("stamps=%v", stamps), func(b *testing.B) {
+			far, near, l := stamped(b, DialOptions{Stamps: stamps}, nil)
+			msg := make([]byte, 128)
+			do(b, l, func(l *Loop) {
+				to, from := far.get(), near.get()
+				b.ReportAllocs()
+				for b.Loop() {
+					sysSend(int(to.fd), msg)
+					if _, n, _, errno := l.read(from); n != len(msg) {
+						b.Errorf("read %d bytes: %v", n, errno)
+						return
+					}
+				}
+			})
+		})
+	}
+}

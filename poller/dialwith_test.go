@@ -93,7 +93,7 @@ func TestDialErrorsNameTheCall(t *testing.T) {
 
 // stamped starts a poller that tells what Arrived says of what its dialled
 // connection is sent, and returns the other end, that connection and its loop.
-func stamped(t *testing.T, o DialOptions, data func(c Conn, b []byte) int) (far Conn, near Conn, l *Loop) {
+func stamped(t testing.TB, o DialOptions, data func(c Conn, b []byte) int) (far Conn, near Conn, l *Loop) {
 	t.Helper()
 	opened := make(chan Conn, 2)
 	h := &script{open: func(c Conn) { opened <- c }, data: data}

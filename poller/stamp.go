@@ -14,7 +14,8 @@ type stampReader struct {
 	control [8]uint64
 }
 
-// readStamped is read with recvmsg, and takes note of Conn.Arrived.
+// readStamped is read with recvmsg, and takes note of Conn.Arrived. It costs
+// 0.3 us more, where a send and a read of 128 bytes cost 7 (BenchmarkRead).
 func (l *Loop) readStamped(s *conn) (data []byte, n, room int, errno unix.Errno) {
 	var kept []byte
 	if s.in != 0 {
