@@ -187,7 +187,7 @@ func (c *Comparison) floor(t *table, o *Options) {
 		r := half.row(halves, name, Shown, o)
 		c.Floor = append(c.Floor, r)
 		if math.Abs(float64(r.Ratio)-1) >= r.MinEffect && k == 0 {
-			c.Notes = append(c.Notes, fmt.Sprintf("A's own runs differ by %s in %s: this machine is noisier than the effect that counts", signed(float64(r.Ratio)), name))
+			c.Notes = append(c.Notes, fmt.Sprintf("A's own runs differ by %s in %s: this machine is noisier than the effect that counts", Signed(float64(r.Ratio)), name))
 		}
 	}
 }

@@ -270,7 +270,7 @@ func TestHTML(t *testing.T) {
 			t.Errorf("the page lacks %q", want)
 		}
 	}
-	for _, tag := range []string{"svg", "table", "tr", "td", "div", "text", "circle", "details"} {
+	for _, tag := range []string{"svg", "table", "tr", "td", "div", "text", "circle", "details", "section"} {
 		if open, closed := strings.Count(page, "<"+tag+" ")+strings.Count(page, "<"+tag+">"), strings.Count(page, "</"+tag+">"); open != closed {
 			t.Errorf("%d <%s>, %d closed", open, tag, closed)
 		}

@@ -5,6 +5,8 @@ import (
 	_ "embed" // the page
 	"html/template"
 	"io"
+
+	"roost/loadgen/report/svg"
 )
 
 //go:embed page.gohtml
@@ -14,11 +16,11 @@ var page = template.Must(template.New("page").Funcs(template.FuncMap{
 	"class": func(v Verdict) string {
 		switch v {
 		case Improved, WithinNoise:
-			return "good"
+			return "pass"
 		case Regressed, Invalid:
-			return "bad"
+			return "fail"
 		}
-		return "unsure"
+		return "unknown"
 	},
 	"isText": func(s *sheet, i int) bool { return s.isText(i) },
 }).Parse(pageText))
@@ -30,6 +32,7 @@ type pageData struct {
 	FactRows, EnvironmentRows, Bad, Metrics, Rest *sheet
 	FloorRows                                     *sheet
 	Legend                                        string
+	Style                                         template.CSS
 	Dots                                          template.HTML
 	Curves                                        []curveData
 }
@@ -48,7 +51,7 @@ func (s *sheet) Rows() [][]string { return s.rows }
 // HTML writes the comparison as one page that needs nothing else: no script, no
 // font, no network.
 func (c *Comparison) HTML(w io.Writer) error {
-	d := pageData{Comparison: c, Title: c.title(), FactRows: c.differences(c.Facts), EnvironmentRows: c.differences(c.Environment), Bad: c.badRuns()}
+	d := pageData{Comparison: c, Style: template.CSS(svg.Style), Title: c.title(), FactRows: c.differences(c.Facts), EnvironmentRows: c.differences(c.Environment), Bad: c.badRuns()}
 	if len(c.Tested) > 0 {
 		d.Metrics, d.FloorRows, d.Rest, d.Legend, d.Dots = c.metrics(c.Tested, true), c.floorRows(), c.metrics(c.Shown, false), c.legend(), c.dots()
 	}

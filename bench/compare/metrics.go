@@ -3,6 +3,7 @@ package compare
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"roost/loadgen/result"
@@ -26,15 +27,31 @@ const (
 	effectOthers = 0.02
 )
 
-// minEffect is the least |ratio - 1| that counts for a metric.
-func (o *Options) minEffect(m *result.Metric) float64 {
-	switch {
-	case o.MinEffect > 0:
-		return o.MinEffect
-	case m.Unit == "ns":
+// TestedMetrics are those that comparisons test: what could be primary, then the
+// secondary ones.
+func TestedMetrics() (names []string) {
+	for _, name := range slices.Concat(primaries, secondary) {
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// MinEffect is the least |ratio - 1| that counts for metrics of a unit, unless
+// another is asked for.
+func MinEffect(unit string) float64 {
+	if unit == "ns" {
 		return effectTimes
 	}
 	return effectOthers
+}
+
+func (o *Options) minEffect(m *result.Metric) float64 {
+	if o.MinEffect > 0 {
+		return o.MinEffect
+	}
+	return MinEffect(m.Unit)
 }
 
 // table holds the metrics of both sides by name.
@@ -78,7 +95,7 @@ func (t *table) everywhere(name string) bool {
 	if len(a) == 0 || len(b) == 0 {
 		return false
 	}
-	for _, v := range append(append([]float64{}, a...), b...) {
+	for _, v := range slices.Concat(a, b) {
 		if math.IsNaN(v) {
 			return false
 		}
@@ -99,7 +116,7 @@ func (t *table) primary(o *Options, any *result.Result) (string, error) {
 		}
 		return o.Primary, nil
 	}
-	for _, name := range append(append([]string{}, primaries...), secondary...) {
+	for _, name := range TestedMetrics() {
 		if t.everywhere(name) && t.kinds[name].Better != "" {
 			return name, nil
 		}

@@ -74,18 +74,18 @@ func (c *Comparison) dots() template.HTML {
 	d.begin(dotWidth, height, "ratios B/A of every pair, by metric")
 	for _, tick := range ticks(far) {
 		d.f(`<line class="grid" x1="%.1f" x2="%.1f" y1="4" y2="%.1f"/>`, x.at(tick), x.at(tick), height-26)
-		d.text(x.at(tick), height-10, "tick middle", signed(tick))
+		d.text(x.at(tick), height-10, "tick middle", Signed(tick))
 	}
 	for i, r := range rows {
 		y := dotHeight*float64(i) + dotHeight/2 + 6
 		d.text(dotLabel-10, y+4, "label end", r.Metric)
-		d.f(`<rect class="band" x="%.1f" width="%.1f" y="%.1f" height="18"/>`, x.at(1-r.MinEffect), x.at(1+r.MinEffect)-x.at(1-r.MinEffect), y-9)
+		d.f(`<rect class="still" x="%.1f" width="%.1f" y="%.1f" height="18"/>`, x.at(1-r.MinEffect), x.at(1+r.MinEffect)-x.at(1-r.MinEffect), y-9)
 		d.f(`<line class="interval" x1="%.1f" x2="%.1f" y1="%.1f" y2="%.1f"/>`, x.at(float64(r.Lo)), x.at(float64(r.Hi)), y, y)
 		for k, v := range r.Ratios {
 			// Equal ones would cover each other.
-			d.f(`<circle class="dot" cx="%.1f" cy="%.1f" r="3.2"><title>pair %d: %s</title></circle>`, x.at(float64(v)), y+float64(k%3-1)*3.5, k+1, signed(float64(v)))
+			d.f(`<circle cx="%.1f" cy="%.1f" r="3.2"><title>pair %d: %s</title></circle>`, x.at(float64(v)), y+float64(k%3-1)*3.5, k+1, Signed(float64(v)))
 		}
-		d.f(`<line class="median" x1="%.1f" x2="%.1f" y1="%.1f" y2="%.1f"><title>median %s</title></line>`, x.at(float64(r.Ratio)), x.at(float64(r.Ratio)), y-10, y+10, signed(float64(r.Ratio)))
+		d.f(`<line class="median" x1="%.1f" x2="%.1f" y1="%.1f" y2="%.1f"><title>median %s</title></line>`, x.at(float64(r.Ratio)), x.at(float64(r.Ratio)), y-10, y+10, Signed(float64(r.Ratio)))
 	}
 	d.f(`<line class="axis" x1="%.1f" x2="%.1f" y1="4" y2="%.1f"/></svg>`, x.at(1), x.at(1), height-26)
 	return template.HTML(d.String())

@@ -57,7 +57,7 @@ func (c *Comparison) metrics(rows []Row, judged bool) *sheet {
 		n := min(len(r.ValuesA), len(r.ValuesB))
 		cells := []string{r.Metric, median(r.MedianA, r.ValuesA, r.Unit), median(r.MedianB, r.ValuesB, r.Unit), "-", "-", "-"}
 		if n > 0 {
-			cells[3] = signed(float64(r.Ratio))
+			cells[3] = Signed(float64(r.Ratio))
 		}
 		if n > 1 && !r.constant() {
 			cells[4], cells[5] = r.change(), formatP(r.Holm)
@@ -103,7 +103,7 @@ func (c *Comparison) floorRows() *sheet {
 		if r.constant() {
 			continue
 		}
-		s.add(r.Metric, median(r.MedianA, r.ValuesA, r.Unit), median(r.MedianB, r.ValuesB, r.Unit), signed(float64(r.Ratio)), r.change())
+		s.add(r.Metric, median(r.MedianA, r.ValuesA, r.Unit), median(r.MedianB, r.ValuesB, r.Unit), Signed(float64(r.Ratio)), r.change())
 	}
 	return s
 }
@@ -130,7 +130,7 @@ func (c *Comparison) legend() string {
 		if len(c.Tested) > 0 {
 			coverage = c.Tested[0].Coverage
 		}
-		return fmt.Sprintf("Columns A and B are medians of runs, B/A is the median of the ratios of pairs, the interval has it in it with a chance of %.1f %%. "+
+		return fmt.Sprintf("The values are medians of runs, B/A is the median of the ratios of pairs, the interval has it in it with a chance of %.1f %%. "+
 			"p is the exact signed-rank test's, of secondary metrics corrected by Holm's method. A difference counts from %s on for times, %s for the rest.",
 			100*coverage, c.effect(true), c.effect(false))
 	}

@@ -44,9 +44,9 @@ func (c *Comparison) cell(metric string) string {
 			case len(r.Ratios) == 0:
 				return "-"
 			case r.Verdict == Improved || r.Verdict == Regressed:
-				return "**" + signed(float64(r.Ratio)) + "**"
+				return "**" + Signed(float64(r.Ratio)) + "**"
 			default:
-				return signed(float64(r.Ratio))
+				return Signed(float64(r.Ratio))
 			}
 		}
 	}

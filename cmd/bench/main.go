@@ -34,6 +34,7 @@ const usage = `usage: bench COMMAND [flags]
 
 run      run a scenario against servers in turn, and compare them
 compare  compare result files, or the folder of a run
+trend    show how metrics change over a folder of results, and where they jump
 
 peers   compare roostd with other WebSocket servers, side by side
 node    measure roostd by itself: memory per device and after load, publish latency under load
@@ -51,6 +52,8 @@ func run(ctx context.Context, args []string, out, errout io.Writer) error {
 		return runRun(ctx, args[1:], out)
 	case len(args) > 0 && args[0] == "compare":
 		return runCompare(args[1:], out)
+	case len(args) > 0 && args[0] == "trend":
+		return runTrend(args[1:], out)
 	case len(args) > 0 && args[0] == "peers":
 		o, err := parsePeers(args[1:], errout)
 		if err != nil {
@@ -91,7 +94,7 @@ func run(ctx context.Context, args []string, out, errout io.Writer) error {
 	if len(args) > 0 && (args[0] == "-h" || args[0] == "--help" || args[0] == "help") {
 		return nil
 	}
-	return errors.New("say what to do: run, compare, peers, node, kept, decay or decay-report")
+	return errors.New("say what to do: run, compare, trend, peers, node, kept, decay or decay-report")
 }
 
 // parseFlags reads a command line without arguments; fs has the command's name.
