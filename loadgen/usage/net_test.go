@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"net"
 	"net/netip"
+	"os"
 	"slices"
 	"testing"
 
@@ -89,31 +90,45 @@ func pair(t *testing.T, addr string) (a, b net.Conn) {
 	return a, b
 }
 
-// TestRecvQueuesSeeUnreadInput of this process, and of no other.
+// TestRecvQueuesSeeUnreadInput: both ways say the same of this process.
 func TestRecvQueuesSeeUnreadInput(t *testing.T) {
-	for _, addr := range []string{"127.0.0.1:0", "[::1]:0"} {
-		t.Run(addr, func(t *testing.T) {
-			a, b := pair(t, addr)
-			defer a.Close()
-			defer b.Close()
-			idle, err := Process(0).RecvQueues()
-			if err != nil {
-				t.Fatal(err)
-			}
-			for i := range 3 {
-				if _, err := a.Write(make([]byte, 1000)); err != nil {
-					t.Fatal(err)
-				}
-				want := int64(1000 * (i + 1))
-				q, err := Process(0).RecvQueues() // on loopback it is there when Write returns
-				if err != nil {
-					t.Fatal(err)
-				}
-				if q.Sockets != idle.Sockets+1 || q.Bytes != idle.Bytes+want || q.Longest < want {
-					t.Fatalf("%+v, and %+v before %d bytes", q, idle, want)
-				}
-			}
-		})
+	pipe, end, err := os.Pipe() // no socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pipe.Close()
+	defer end.Close()
+	end.Write([]byte("waits"))
+	for name, read := range map[string]func() (RecvQueues, error){"own": Process(0).RecvQueues, "diag": Process(os.Getpid()).diagQueues} {
+		for _, addr := range []string{"127.0.0.1:0", "[::1]:0"} {
+			t.Run(name+" "+addr, func(t *testing.T) { seesUnreadInput(t, addr, read) })
+		}
+	}
+	if _, err := Process(1 << 30).RecvQueues(); err != nil {
+		t.Logf("of a process that does not exist: %v", err) // only where anybody has unread input
+	}
+}
+
+func seesUnreadInput(t *testing.T, addr string, read func() (RecvQueues, error)) {
+	a, b := pair(t, addr)
+	defer a.Close()
+	defer b.Close()
+	idle, err := read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3 {
+		if _, err := a.Write(make([]byte, 1000)); err != nil {
+			t.Fatal(err)
+		}
+		want := int64(1000 * (i + 1))
+		q, err := read() // on loopback it is there when Write returns
+		if err != nil {
+			t.Fatal(err)
+		}
+		if q.Sockets != idle.Sockets+1 || q.Bytes != idle.Bytes+want || q.Longest < want {
+			t.Fatalf("%+v, and %+v before %d bytes", q, idle, want)
+		}
 	}
 }
 

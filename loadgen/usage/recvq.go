@@ -18,11 +18,63 @@ type RecvQueues struct {
 	Longest int64 // in one
 }
 
-// RecvQueues asks the kernel for all connected TCP sockets of this network
-// namespace (netlink sock_diag: 20,000 take 15 ms) and counts those with waiting
-// input that are the process's. Only if there are any are the descriptors of
-// the process looked through.
-func (p Process) RecvQueues() (q RecvQueues, err error) {
+// RecvQueues counts the TCP sockets of the process with waiting input. It asks
+// each of this process's own; for another process see diagQueues.
+func (p Process) RecvQueues() (RecvQueues, error) {
+	if p == 0 || int(p) == os.Getpid() {
+		return ownQueues()
+	}
+	return p.diagQueues()
+}
+
+// ownQueues asks every descriptor (SIOCINQ): 19,000 took 50 ms of a busy machine, however many
+// sockets other processes have.
+func ownQueues() (q RecvQueues, err error) {
+	names, err := descriptors("/proc/self/fd")
+	if err != nil {
+		return q, err
+	}
+	for _, name := range names {
+		fd, err := strconv.Atoi(name)
+		if err != nil {
+			continue
+		}
+		n, err := unix.IoctlGetInt(fd, unix.SIOCINQ)
+		if err != nil || n <= 0 { // most: nothing waits, or no socket
+			continue
+		}
+		if protocol, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_PROTOCOL); err == nil && protocol == unix.IPPROTO_TCP {
+			q.add(int64(n))
+		}
+	}
+	return q, nil
+}
+
+func (q *RecvQueues) add(n int64) {
+	q.Sockets++
+	q.Bytes += n
+	q.Longest = max(q.Longest, n)
+}
+
+func descriptors(dir string) ([]string, error) {
+	d, err := os.Open(dir)
+	if err != nil {
+		return nil, fmt.Errorf("usage: %w", err)
+	}
+	defer d.Close()
+	names, err := d.Readdirnames(-1)
+	if err != nil {
+		return nil, fmt.Errorf("usage: %w", err)
+	}
+	return names, nil
+}
+
+// diagQueues asks the kernel for all connected TCP sockets of this network
+// namespace (netlink sock_diag: 19,000 take 17 ms, a million a second) and
+// keeps those with waiting input that are the process's. Only if there are any
+// are the descriptors of the process looked through, which takes 200 ms for
+// 19,000.
+func (p Process) diagQueues() (q RecvQueues, err error) {
 	waiting := map[uint32]uint32{} // inode: bytes
 	for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
 		if err := dumpSockets(family, func(s diagSocket) {
@@ -36,25 +88,18 @@ func (p Process) RecvQueues() (q RecvQueues, err error) {
 	if len(waiting) == 0 {
 		return q, nil
 	}
-	d, err := os.Open(p.path("fd"))
+	names, err := descriptors(p.path("fd"))
 	if err != nil {
-		return q, fmt.Errorf("usage: %w", err)
-	}
-	defer d.Close()
-	names, err := d.Readdirnames(-1)
-	if err != nil {
-		return q, fmt.Errorf("usage: %w", err)
+		return q, err
 	}
 	for _, name := range names {
-		link, err := os.Readlink(d.Name() + "/" + name)
+		link, err := os.Readlink(p.path("fd") + "/" + name)
 		if err != nil {
 			continue // closed meanwhile
 		}
 		inode, ok := socketInode(link)
 		if n, there := waiting[inode]; ok && there {
-			q.Sockets++
-			q.Bytes += int64(n)
-			q.Longest = max(q.Longest, int64(n))
+			q.add(int64(n))
 			delete(waiting, inode) // a second descriptor of it is not a second queue
 		}
 	}
