@@ -57,6 +57,7 @@ var mayImport = map[string]struct {
 	"loadgen/report":    {[]string{"loadgen/tally", "loadgen/result", "loadgen/report/svg"}, "shows a file"},
 	"loadgen/link":      {[]string{"loadgen/tally", "loadgen/swarm"}, "what a coordinator and its workers say to each other; no decisions"},
 	"loadgen/merge":     {[]string{"loadgen/tally", "loadgen/result"}, "pure: one account of many workers"},
+	"loadgen/search":    {nil, "pure: the largest value that holds"},
 	"loadgen/worker":    {[]string{"loadgen/link", "loadgen/clock", "loadgen/tally", "loadgen/scenario", "loadgen/swarm", "loadgen/preflight", "loadgen/usage"}, "obeys; decides nothing"},
 	"loadgen/crew":      {[]string{"loadgen/link", "loadgen/clock", "loadgen/worker"}, "who works, not at what"},
 	"loadgen/coord":     {[]string{"loadgen/link", "loadgen/merge", "loadgen/worker", "loadgen/crew", "loadgen/clock", "loadgen/tally", "loadgen/scenario", "loadgen/threshold", "loadgen/plan", "loadgen/swarm", "loadgen/preflight", "loadgen/usage", "loadgen/probe", "loadgen/result", "loadgen/validity", "loadgen/live"}, "joins workers to a run"},
@@ -70,7 +71,7 @@ var mayImport = map[string]struct {
 	"bench/chart":       {nil, "pictures; knows no subject"},
 	"bench":             {[]string{"bench/compare", "loadgen/result", "loadgen/scenario", "loadgen", "loadgen/plan", "loadgen/usage", "poller", "ring", "decay", "decay/window", "decay/dawn", "decay/plant", "server", "bench/chart"}, "drives loadgen and measures parts"},
 	"cmd/roostd":        {[]string{"server", "server/inbox", "server/inbox/journal", "poller"}, "wires"},
-	"cmd/loadgen":       {[]string{"loadgen", "loadgen/scenario", "loadgen/coord", "loadgen/result", "loadgen/report", "loadgen/live", "loadgen/calibrate", "loadgen/preflight", "loadgen/usage"}, "wires"},
+	"cmd/loadgen":       {[]string{"loadgen", "loadgen/clock", "loadgen/link", "loadgen/crew", "loadgen/worker", "loadgen/swarm", "loadgen/search", "loadgen/scenario", "loadgen/coord", "loadgen/result", "loadgen/report", "loadgen/live", "loadgen/calibrate", "loadgen/preflight", "loadgen/usage"}, "wires"},
 	"cmd/bench":         {[]string{"bench", "bench/compare", "bench/experiment", "bench/trend", "bench/explain"}, "wires"},
 	"cmd/roostctl":      {[]string{"ring", "ring/snapshot", "ring/slots", "ring/verify", "bench/chart"}, "works away from a node: must not know the server"},
 
