@@ -2,6 +2,7 @@ package coord
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,7 +31,7 @@ func (r *run) result(final bool) *result.Result {
 		res.Workers = append(res.Workers, m.result())
 	}
 	if r.o.Probe != nil {
-		res.Servers = r.o.Probe.Servers()
+		res.Servers = slices.Clone(r.o.Probe.Servers())
 		for i := range min(len(res.Servers), len(r.before)) {
 			res.Servers[i].Before = &r.before[i]
 		}
@@ -41,10 +42,7 @@ func (r *run) result(final bool) *result.Result {
 		return res
 	}
 	res.Scenario.Text, res.Scenario.SHA256 = string(r.s.Text()), r.s.Hash()
-	res.Environment = r.env
-	if r.o.Environment != nil {
-		res.Environment.During = r.o.Environment().Before
-	}
+	res.Environment = result.Environment{Host: r.env.host, Sysctl: r.env.sysctl, Before: r.env.before, During: r.env.during(r.ownProcesses())}
 	res.Comparability = r.comparability(res)
 	res.Thresholds = r.thresholds(res)
 	res.Verdict = r.verdict(res)
@@ -136,7 +134,7 @@ func (r *run) resultClock() result.Clock {
 			c.Method = "CLOCK_MONOTONIC of several machines, by pings: half of the shortest of 16"
 		}
 	}
-	for _, f := range r.env.Host {
+	for _, f := range r.env.host {
 		if f.Name == "clocksource" {
 			c.Source = f.Value
 		}

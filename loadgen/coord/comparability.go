@@ -13,18 +13,17 @@ import (
 	"roost/loadgen/scenario"
 )
 
-// hostClass are the facts of the machine that numbers depend on.
-var hostClass = []string{"cpu", "cores", "smt", "memory", "numa", "kernel", "clocksource", "governor", "mitigations", "thp", "virtualisation"}
+// noFact are facts of the machine on which no number depends.
+var noFact = []string{"nofile"}
 
 // comparability returns what results may be compared by: those of the same
 // facts. The version under test is not among them.
 func (r *run) comparability(res *result.Result) result.Comparability {
 	facts := []result.Fact{fact("scenario", res.Scenario.SHA256), fact("mode", mode(r.s)),
-		fact("workers", fmt.Sprint(len(r.members))), fact("sources", strings.Join(r.s.Clients.Sources, ",")),
-		fact("generator", res.Tool.Go)}
+		fact("workers", fmt.Sprint(len(r.members))), fact("sources", strings.Join(r.s.Clients.Sources, ","))}
 	for _, f := range res.Environment.Host {
-		if slices.Contains(hostClass, f.Name) {
-			facts = append(facts, f)
+		if !slices.Contains(noFact, f.Name) {
+			facts = append(facts, fact("host "+f.Name, f.Value))
 		}
 	}
 	for _, f := range res.Environment.Sysctl {

@@ -45,8 +45,6 @@ type Options struct {
 
 	// Probe reads the servers; nil: they are not read.
 	Probe Probe
-	// Environment describes the machine.
-	Environment func() result.Environment
 	// Ceiling is what this machine's workers can do against a server that does
 	// nothing; nil: it is not known.
 	Ceiling func(ctx context.Context, s *scenario.Scenario, workers int) (*validity.Ceiling, error)

@@ -32,7 +32,7 @@ type run struct {
 	began time.Time
 	hello *link.Hello // of this process
 	id    uint32
-	env   result.Environment
+	env   environment
 	plans scenario.Plan
 	// shared says that a server is on the machine of a worker.
 	shared bool
@@ -126,9 +126,7 @@ func (r *run) prepare() error {
 	if r.o.Log == nil {
 		r.o.Log = io.Discard
 	}
-	if r.o.Environment != nil {
-		r.env = r.o.Environment()
-	}
+	r.env = readEnvironment()
 	r.plans, r.shared = r.s.Plan(), sharesMachine(r.s)
 	r.series = series{interval: int64(r.s.Measure.Interval), open: map[int64]*tally.Tally{}}
 	if r.series.interval <= 0 {

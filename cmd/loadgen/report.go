@@ -1,0 +1,52 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+
+	"roost/loadgen/coord"
+	"roost/loadgen/report"
+	"roost/loadgen/result"
+)
+
+// runReport is loadgen report.
+func runReport(_ context.Context, args []string, t terminal) (coord.Exit, error) {
+	f := newFlags("report", "RESULT.json [--html FILE]", "Show the result of a run: as text, or as one HTML page that needs nothing else.")
+	html := f.String("html", "", "`file` for the page")
+	width := f.Int("width", 80, "columns of the text")
+	rest, err := f.parse(args, t.out)
+	if err != nil {
+		return 0, err
+	}
+	name, err := f.one(rest, "a result file")
+	if err != nil {
+		return 0, err
+	}
+	res, err := result.ReadFile(name)
+	if err != nil {
+		return 0, err
+	}
+	if *html != "" {
+		return 0, writeHTML(*html, res)
+	}
+	return 0, report.Text(t.out, res, *width)
+}
+
+// writeHTML writes the page to a file: whole or not at all.
+func writeHTML(path string, res *result.Result) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), ".report-*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(f.Name()))
+		}
+	}()
+	if err := errors.Join(report.HTML(f, res), f.Chmod(0o644), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}

@@ -1,0 +1,157 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"roost/loadgen/coord"
+	"roost/loadgen/scenario"
+)
+
+// scenarioFlags say what to run: a file or the name of one that ships, and what
+// stands before what it says.
+type scenarioFlags struct {
+	values scenario.FlagValues
+	params pairs
+	urls   list
+	apis   list
+	source list
+	thresh list
+	pids   numbers
+	cgroup list
+	metric list
+	pprof  list
+	seed   string
+}
+
+// add adds the flags.
+func (s *scenarioFlags) add(f *flags) {
+	v := &s.values
+	f.Var(&s.params, "p", "`name=value` of a parameter of the scenario; many times")
+	f.StringVar(&v.Count, "count", "", "clients; short for -p count=, as are the next ones")
+	f.StringVar(&v.Rate, "rate", "", "messages a second: `100/s`")
+	f.StringVar(&v.Size, "size", "", "of payloads: `128B`")
+	f.StringVar(&v.Hold, "hold", "", "how long each measured phase lasts: `30s`")
+	f.StringVar(&v.Warmup, "warmup", "", "how long load is on before: `5s`")
+	f.StringVar(&v.Ramp, "ramp", "", "dials a second: `1000/s`")
+	f.StringVar(&v.Share, "share", "", "of a storm's victims, of slow or silent readers: `10%`")
+	f.Var(&s.urls, "url", "`URL` to connect to, ws://host:port/path; many times")
+	f.Var(&s.apis, "api", "base `URL` of the API of each, to publish at; many times")
+	f.StringVar(&v.Dialect, "dialect", "", "the server's `protocol`: roost, plain, centrifugo, socketio, mqtt")
+	f.StringVar(&v.Format, "format", "", "json or bin, where the dialect has both")
+	f.Var(&s.source, "source", "`address`, CIDR block, 127/8 or all, to connect from; many times")
+	f.StringVar(&v.PortRange, "ports", "", "source ports that may be used: `lo-hi`")
+	f.StringVar(&s.seed, "seed", "", "`number` that everything random follows from")
+	f.Var(&s.thresh, "threshold", "`condition` beside the scenario's, such as 'delivery.p99 < 50ms'; many times")
+	f.Var(&s.pids, "pid", "`process` of the server, to measure what it uses; many times")
+	f.Var(&s.cgroup, "cgroup", "cgroup v2 `directory` of the server; many times")
+	f.Var(&s.metric, "metrics-url", "Prometheus `URL` of the server; many times")
+	f.Var(&s.pprof, "pprof-url", "base `URL` of the server's /debug/pprof; many times")
+	f.StringVar(&v.Kill, "kill", "", "shell `command` that kills the server, for storms with that hook")
+	f.StringVar(&v.Restart, "restart", "", "shell `command` that restarts the server; it may print pid=NNN")
+}
+
+// load reads the scenario of a name or file. Its error is a mistake.
+func (s *scenarioFlags) load(name string) (*scenario.Scenario, error) {
+	v := s.values
+	v.URLs, v.APIs, v.Sources, v.Thresholds = s.urls, s.apis, s.source, s.thresh
+	v.PIDs, v.Cgroups, v.Metrics, v.Pprof = s.pids, s.cgroup, s.metric, s.pprof
+	if s.seed != "" {
+		var n uint64
+		if _, err := fmt.Sscanf(s.seed, "%d", &n); err != nil {
+			return nil, mistake("--seed %s: want a number of 0 or more", s.seed)
+		}
+		v.Seed = &n
+	}
+	v.Params = map[string]string{}
+	for k, value := range s.params {
+		v.Params[k] = value
+	}
+	text, err := os.ReadFile(name)
+	switch {
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return nil, err
+	case err != nil && (strings.ContainsRune(name, '/') || filepath.Ext(name) != ""):
+		return nil, err
+	case err != nil:
+		v.Preset = name
+		sc, err := scenario.FromFlags(v)
+		if err != nil {
+			return nil, fmt.Errorf("%w\n%w", errUsage, err)
+		}
+		return sc, nil
+	}
+	for param, value := range map[string]string{"count": v.Count, "rate": v.Rate, "size": v.Size, "hold": v.Hold, "warmup": v.Warmup, "ramp": v.Ramp, "share": v.Share} {
+		if value != "" {
+			v.Params[param] = value
+		}
+	}
+	sc, err := scenario.Parse(name, text, scenario.ParseOptions{Params: v.Params, ReadFile: os.ReadFile, Overrides: v.Overrides})
+	if err != nil {
+		return nil, fmt.Errorf("%w\n%w", errUsage, err)
+	}
+	return sc, nil
+}
+
+// runScenarios is loadgen scenarios.
+func runScenarios(_ context.Context, args []string, t terminal) (coord.Exit, error) {
+	f := newFlags("scenarios", "[list | show NAME]", "List the scenarios that come with loadgen, or print the file of one.")
+	rest, err := f.parse(args, t.out)
+	if err != nil {
+		return 0, err
+	}
+	switch {
+	case len(rest) == 0 || len(rest) == 1 && rest[0] == "list":
+		for _, name := range scenario.Shipped() {
+			text, err := scenario.ReadShipped(name)
+			if err != nil {
+				return 0, err
+			}
+			about, params := scenario.About(text)
+			slices.Sort(params)
+			if _, err := fmt.Fprintf(t.out, "%-16s %s\n%16s  -p %s\n", name, about, "", strings.Join(params, " ")); err != nil {
+				return 0, err
+			}
+		}
+		return 0, nil
+	case len(rest) == 2 && rest[0] == "show":
+		text, err := scenario.ReadShipped(rest[1])
+		if err != nil {
+			return 0, fmt.Errorf("%w\n%w", errUsage, err)
+		}
+		_, err = t.out.Write(text)
+		return 0, err
+	}
+	return 0, mistake("want list, or show NAME, not %q", strings.Join(rest, " "))
+}
+
+// runCheck is loadgen check.
+func runCheck(_ context.Context, args []string, t terminal) (coord.Exit, error) {
+	f := newFlags("check", "SCENARIO [flags]", "Read a scenario and print what it would do. Every mistake is said with its place.")
+	var s scenarioFlags
+	s.add(f)
+	resolved := f.Bool("resolved", false, "print it with every default written out instead")
+	rest, err := f.parse(args, t.out)
+	if err != nil {
+		return 0, err
+	}
+	name, err := f.one(rest, "a scenario: a file, or one of loadgen scenarios")
+	if err != nil {
+		return 0, err
+	}
+	sc, err := s.load(name)
+	if err != nil {
+		return 0, err
+	}
+	if *resolved {
+		_, err = t.out.Write(sc.Text())
+		return 0, err
+	}
+	return 0, scenario.DryRun(t.out, sc)
+}

@@ -1,0 +1,204 @@
+// Package search finds the largest value for which a run holds: exponentially
+// up to one that breaks, then by halves, then the winner again and again.
+// Values in, values out: what a run is, is its caller's affair.
+package search
+
+import (
+	"errors"
+	"fmt"
+	"math"
+)
+
+// Outcome is what one run said.
+type Outcome int
+
+// Outcomes of a run.
+const (
+	Holds   Outcome = iota // all thresholds hold
+	Breaks                 // one does not
+	Invalid                // it says nothing about the server
+)
+
+// String names the outcome.
+func (o Outcome) String() string { return [...]string{"holds", "breaks", "INVALID"}[o] }
+
+// Options say where to search.
+type Options struct {
+	From, To int64
+	// Precision ends the halving: a share of the value. Default 5 %.
+	Precision float64
+	// Confirm is how often the winner has to hold in all. Default 3.
+	Confirm int
+}
+
+// Step is one run.
+type Step struct {
+	Value   int64
+	Confirm int // which confirmation, from 1; 0: none
+	Outcome Outcome
+	Reason  string
+}
+
+// Found is what a search has come to.
+type Found struct {
+	// Best is the largest value that held, as often as was asked for; 0: not
+	// even From did.
+	Best int64
+	// Broke is the smallest value that broke; 0: none up to To.
+	Broke int64
+	// Limited says that the generator, not the server, ended the search: a run
+	// was INVALID, at this value; 0: none was. Best is a lower bound then.
+	Limited int64
+	Steps   []Step
+}
+
+// ErrRange is of a range in which nothing can be searched.
+var ErrRange = errors.New("search: want 1 <= from <= to")
+
+// Run searches. try makes one run; an error of it ends the search, with what
+// was found so far.
+func Run(o Options, try func(Step) (Outcome, string, error)) (Found, error) {
+	if o.From < 1 || o.To < o.From {
+		return Found{}, fmt.Errorf("%w, not %d and %d", ErrRange, o.From, o.To)
+	}
+	if !(o.Precision > 0) {
+		o.Precision = .05
+	}
+	if o.Confirm < 1 {
+		o.Confirm = 3
+	}
+	s := &search{o: o, try: try, held: map[int64]int{}}
+	err := s.run()
+	return s.found, err
+}
+
+type search struct {
+	o     Options
+	try   func(Step) (Outcome, string, error)
+	found Found
+	held  map[int64]int // how often
+}
+
+// errEnd ends the search in order.
+var errEnd = errors.New("end")
+
+func (s *search) run() error {
+	lo, hi, err := s.climb()
+	for err == nil {
+		if lo, hi, err = s.halve(lo, hi); err != nil {
+			break
+		}
+		if lo == 0 {
+			return nil // not even From holds
+		}
+		var ok bool
+		if ok, err = s.confirm(lo); ok || err != nil {
+			break
+		}
+		// It does not always hold: what is below it is searched.
+		hi, lo = lo, s.below(lo)
+		if lo == 0 && hi > s.o.From {
+			lo = s.o.From - 1 // nothing below has been tried and held
+		}
+		if hi <= s.o.From {
+			return nil
+		}
+	}
+	if errors.Is(err, errEnd) {
+		return nil
+	}
+	return err
+}
+
+// climb doubles until a run breaks. lo holds, or is 0; hi breaks, or is 0.
+func (s *search) climb() (lo, hi int64, err error) {
+	for v := s.o.From; ; v = next(v, s.o.To) {
+		out, err := s.step(v, 0)
+		switch {
+		case err != nil:
+			return lo, 0, err
+		case out == Breaks:
+			return lo, v, nil
+		}
+		if lo = v; v == s.o.To {
+			return lo, 0, nil
+		}
+	}
+}
+
+func next(v, to int64) int64 {
+	if v > to/2 {
+		return to
+	}
+	return 2 * v
+}
+
+// halve narrows the range down to the precision.
+func (s *search) halve(lo, hi int64) (int64, int64, error) {
+	for hi != 0 && lo != 0 && hi-lo > max(int64(math.Ceil(s.o.Precision*float64(lo))), 1) {
+		mid := lo + (hi-lo)/2
+		out, err := s.step(mid, 0)
+		switch {
+		case err != nil:
+			return lo, hi, err
+		case out == Breaks:
+			hi = mid
+		default:
+			lo = mid
+		}
+	}
+	if lo == s.o.From-1 && s.held[lo] == 0 {
+		lo = 0
+	}
+	return lo, hi, nil
+}
+
+// confirm runs the winner until it has held often enough.
+func (s *search) confirm(v int64) (bool, error) {
+	for n := 1; s.held[v] < s.o.Confirm; n++ {
+		out, err := s.step(v, n)
+		if err != nil {
+			return false, err
+		}
+		if out == Breaks {
+			s.held[v] = 0
+			return false, nil
+		}
+	}
+	s.found.Best = v
+	return true, nil
+}
+
+// below is the largest value below v that held; 0: none.
+func (s *search) below(v int64) (best int64) {
+	for k, n := range s.held {
+		if n > 0 && k < v {
+			best = max(best, k)
+		}
+	}
+	return best
+}
+
+// step makes one run and keeps what it says.
+func (s *search) step(v int64, confirm int) (Outcome, error) {
+	step := Step{Value: v, Confirm: confirm}
+	out, reason, err := s.try(step)
+	if err != nil {
+		return out, err
+	}
+	step.Outcome, step.Reason = out, reason
+	s.found.Steps = append(s.found.Steps, step)
+	switch out {
+	case Holds:
+		s.held[v]++
+	case Breaks:
+		if s.found.Broke == 0 || v < s.found.Broke {
+			s.found.Broke = v
+		}
+	case Invalid:
+		s.found.Limited = v
+		s.found.Best = s.below(v + 1)
+		return out, errEnd
+	}
+	return out, nil
+}
