@@ -19,9 +19,11 @@ const (
 	UserPerClient = 400
 	// userPerWorker is bytes of a worker without clients.
 	userPerWorker = 40 << 20
-	// ReserveFiles are descriptors of a worker that are no clients: its loop,
-	// connections to the API, the coordinator, files.
-	ReserveFiles = 200
+	// reserveFiles are descriptors of a worker that are no clients: its loop, the
+	// coordinator, files, a look at /proc. filesPerAPI are connections for
+	// publishing to each of target.apis.
+	reserveFiles = 72
+	filesPerAPI  = 64
 	// threadsPerWorker is an upper bound of the threads of a worker.
 	threadsPerWorker = 20
 )
@@ -62,21 +64,26 @@ func Check(s *scenario.Scenario, crew Crew, m *Machine) (list []Shortfall) {
 	return list
 }
 
+// others returns the descriptors of a worker that are no clients.
+func others(s *scenario.Scenario) int64 {
+	return reserveFiles + filesPerAPI*int64(max(len(s.Target.APIs), 2))
+}
+
 func ceil(a, b int64) int64 { return (a + b - 1) / b }
 
 // files: descriptors of one worker.
 func (n *need) files() []Shortfall {
-	want := n.perWorker + ReserveFiles
+	want := n.perWorker + others(n.s)
 	if n.m.FilesHard == 0 || want <= n.m.FilesHard {
 		return nil
 	}
-	f := Shortfall{What: "descriptors of each worker", Need: fmt.Sprintf("%d (%d connections and dials, %d others)", want, n.perWorker, ReserveFiles),
+	f := Shortfall{What: "descriptors of each worker", Need: fmt.Sprintf("%d (%d connections and dials, %d others)", want, n.perWorker, others(n.s)),
 		Have: fmt.Sprintf("%d (ulimit -Hn)", n.m.FilesHard)}
 	raise := fmt.Sprintf("ulimit -n %d", roundUp(want))
 	if n.m.NrOpen > 0 && want > n.m.NrOpen {
 		raise = fmt.Sprintf("sysctl -w fs.nr_open=%d && %s", roundUp(want), raise)
 	}
-	if w := workersByFiles(int64(n.plan.MaxConnections), int64(n.s.Clients.Window), n.m); w > 0 {
+	if w := workersByFiles(n.s, int64(n.plan.MaxConnections), n.m); w > 0 {
 		f.Mend = append(f.Mend, fmt.Sprintf("--workers %d", w))
 	}
 	f.Mend = append(f.Mend, raise)
@@ -93,7 +100,7 @@ func roundUp(n int64) int64 {
 
 // allFiles: descriptors of the whole machine.
 func (n *need) allFiles() []Shortfall {
-	want := n.m.FilesUsed + n.ends + int64(n.crew.Here)*ReserveFiles
+	want := n.m.FilesUsed + n.ends + int64(n.crew.Here)*others(n.s)
 	if n.m.Exempt || n.m.FileMax == 0 || want <= n.m.FileMax {
 		return nil
 	}

@@ -173,8 +173,12 @@ func TestWorkersByFilesIsLeast(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := &Machine{FilesHard: rapid.Int64Range(201, 2000).Draw(t, "limit")}
 		connections, window := rapid.Int64Range(0, 50_000).Draw(t, "connections"), rapid.Int64Range(1, 2000).Draw(t, "window")
-		fits := func(w int64) bool { return ceil(connections, w)+ceil(window, w)+ReserveFiles <= m.FilesHard }
-		w := int64(workersByFiles(connections, window, m))
+		s := &scenario.Scenario{Clients: scenario.Clients{Window: int(window)}}
+		for range rapid.IntRange(0, 4).Draw(t, "apis") {
+			s.Target.APIs = append(s.Target.APIs, "http://127.0.0.1:81")
+		}
+		fits := func(w int64) bool { return ceil(connections, w)+ceil(window, w)+others(s) <= m.FilesHard }
+		w := int64(workersByFiles(s, connections, m))
 		if w == 0 {
 			if fits(connections + window) {
 				t.Fatal("a number was not found")

@@ -25,16 +25,17 @@ func AutoWorkers(s *scenario.Scenario, m *Machine) int {
 	}
 	work := math.Ceil(p.PeakDeliveryRate/deliveriesPerWorker + p.PeakDialRate/dialsPerWorker)
 	n := max(1, min(int(math.Min(work, 1<<20)), cores))
-	return max(n, workersByFiles(int64(p.MaxConnections), int64(s.Clients.Window), m))
+	return max(n, workersByFiles(s, int64(p.MaxConnections), m))
 }
 
 // workersByFiles returns how many workers have descriptors for so many
 // connections, 0 if no number has.
-func workersByFiles(connections, window int64, m *Machine) int {
+func workersByFiles(s *scenario.Scenario, connections int64, m *Machine) int {
 	if m.FilesHard == 0 {
 		return 1
 	}
-	each := m.FilesHard - ReserveFiles
+	window := int64(s.Clients.Window)
+	each := m.FilesHard - others(s)
 	if each <= 0 {
 		return 0
 	}
