@@ -80,7 +80,6 @@ func (w *Worker) concede(p *phase) {
 	for i := range w.posts {
 		w.giveUpPost(&w.posts[i], plan.ErrTimeout)
 	}
-	w.level.pending.Store(0)
 }
 
 // unsent counts the next message of a stream as not sent, if it was ours.

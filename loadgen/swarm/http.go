@@ -2,8 +2,7 @@ package swarm
 
 import (
 	"errors"
-	"fmt"
-	"net/netip"
+	"slices"
 	"strconv"
 
 	"roost/loadgen/dialect"
@@ -26,6 +25,7 @@ type api struct {
 type post struct {
 	conn    poller.Handle // 0: none, the place is free
 	api     uint8
+	up      bool // connected
 	busy    bool // a request is under way
 	phase   uint16
 	publish uint16
@@ -133,7 +133,7 @@ func (w *Worker) appendPost(dst []byte, a *api) []byte {
 func (w *Worker) dialPost(i int) bool {
 	a := &w.apis[i]
 	k := w.freePost()
-	pc, err := w.l.DialWith(poller.DialOptions{Remote: a.addr, Local: w.postSource(a.addr)})
+	pc, err := w.l.DialWith(poller.DialOptions{Remote: a.addr})
 	if err != nil {
 		a.broken, a.lastErr = a.broken+1, err
 		return false
@@ -144,9 +144,6 @@ func (w *Worker) dialPost(i int) bool {
 	a.open++
 	return true
 }
-
-// postSource leaves the source of connections to an API to the kernel.
-func (w *Worker) postSource(netip.AddrPort) netip.AddrPort { return netip.AddrPort{} }
 
 func (w *Worker) freePost() uint32 {
 	for k := range w.posts {
@@ -161,6 +158,7 @@ func (w *Worker) freePost() uint32 {
 // postOpen puts a connection to use.
 func (w *Worker) postOpen(k uint32) {
 	p := &w.posts[k]
+	p.up = true
 	w.l.Conn(p.conn).SetDeadline(0)
 	w.postFree(k)
 }
@@ -242,22 +240,16 @@ func (w *Worker) postClosed(k uint32, why error) {
 	p := &w.posts[k]
 	a := &w.apis[p.api]
 	a.open--
-	opened := false
-	for i, f := range a.free {
-		if f == k {
-			a.free = append(a.free[:i], a.free[i+1:]...)
-			opened = true
-			break
-		}
+	if i := slices.Index(a.free, k); i >= 0 {
+		a.free = slices.Delete(a.free, i, i+1)
 	}
-	if !w.ending {
-		switch {
-		case p.busy:
-			w.giveUpPost(p, why)
-			w.level.pending.Add(-1)
-		case !opened && !errors.Is(why, errPlanned) && !errors.Is(why, errUnasked):
-			a.broken, a.lastErr = a.broken+1, fmt.Errorf("connection to the API: %w", why)
-		}
+	switch {
+	case w.ending:
+	case p.busy:
+		w.giveUpPost(p, why)
+		w.level.pending.Add(-1)
+	case !p.up:
+		a.broken, a.lastErr = a.broken+1, why
 	}
 	w.posts[k] = post{}
 }

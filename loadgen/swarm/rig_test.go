@@ -2,7 +2,6 @@ package swarm
 
 import (
 	"context"
-	"errors"
 	"testing"
 	"time"
 
@@ -125,8 +124,8 @@ func (r *rig) finish(wait func() bool) {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		list, err := w.Finish(ctx, at)
 		cancel()
-		if err != nil && !errors.Is(err, context.DeadlineExceeded) {
-			r.t.Fatal(err)
+		if err != nil {
+			r.t.Fatalf("%v: %+v", err, w.Progress())
 		}
 		all = append(all, list...)
 	}
@@ -157,19 +156,23 @@ func (r *rig) run(i int) tally.Counts {
 	r.t.Helper()
 	r.begin(i)
 	r.await("plan of phase", func() bool { return r.progress().PlanDone })
-	// What comes, comes soon on loopback; what does not is waited for while
-	// others do.
-	last, since := uint64(0), time.Now()
-	r.finish(func() bool {
-		c := r.sum.Total()
-		if n := c.Delivered + c.Duplicate + c.Joining; n != last {
-			last, since = n, time.Now()
-		}
-		return time.Since(since) > 50*time.Millisecond
-	})
+	r.finish(r.quiet())
 	c := r.sum.Total()
 	r.conserve(c)
 	return c
+}
+
+// quiet says whether nothing has come for a while. What comes, comes soon on
+// loopback; what does not come could be waited for for ever.
+func (r *rig) quiet() func() bool {
+	last, since := uint64(0), time.Now()
+	return func() bool {
+		c := r.sum.Total()
+		if n := c.BytesIn; n != last {
+			last, since = n, time.Now()
+		}
+		return time.Since(since) > 250*time.Millisecond
+	}
 }
 
 // conserve checks the laws of Counts.

@@ -223,7 +223,7 @@ func (w *Worker) partAccounts(i uint32, by intent, returns bool) {
 		switch {
 		case s.kept && returns:
 			a.parted = true
-		case by == byChurn || by == byDrain || w.lenient(i) && !returns:
+		case by == byChurn || by == byDrain || !returns && (by == byStorm || w.lenient(i)):
 			a.drop()
 		case w.lenient(i):
 			a.drop()
