@@ -42,6 +42,7 @@ test: need-go need-gcc ## all tests: format, vet, staticcheck, race, allocation 
 	cd bench/ringpeers && $(GO) vet ./... && $(GO) test ./...
 	@$(MAKE) --no-print-directory test-ring-c
 	@$(MAKE) --no-print-directory test-js
+	@$(MAKE) --no-print-directory test-report
 
 .PHONY: test-ring-c
 test-ring-c: need-gcc ## the ring in C, and from other languages; says which toolchains are there, installs a Java library
@@ -50,6 +51,11 @@ test-ring-c: need-gcc ## the ring in C, and from other languages; says which too
 .PHONY: test-js
 test-js: bin/roostd ## the JavaScript client: in Node and in Chromium, against a real roostd; installs what is missing
 	ROOSTD=$(CURDIR)/bin/roostd server/client/js/test.sh
+
+.PHONY: test-report
+test-report: need-go ## the page of a load test's result in Chromium: light, dark, on a phone; installs what is missing
+	@command -v "$${CHROMIUM:-chromium}" >/dev/null || { echo "installing chromium (for the tests of the report)"; apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; }
+	ROOST_BROWSER=1 $(GO) test -run InBrowser -count 1 -timeout 5m ./loadgen/report
 
 .PHONY: check
 check: need-go lint ## before each commit: format, vet, staticcheck, short tests; under 2 minutes

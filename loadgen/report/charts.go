@@ -15,24 +15,25 @@ import (
 // Bounds of what is drawn; tables have everything.
 const (
 	maxPercentileCharts = 6
-	maxChartGroups      = 3
+	maxChartGroups      = 6
+	maxNines            = 1e6 // 99.9999 %
 )
 
 // nines is the axis of percentiles: 1/(1-q), logarithmic, so that 90 %, 99 %
 // and 99.9 % are as far apart.
 func nines(largest float64) (svg.Axis, []float64) {
-	top := math.Max(math.Pow(10, math.Ceil(math.Log10(largest))), 100)
+	top := math.Min(math.Max(largest, 100), maxNines)
 	axis := svg.Axis{Log: true, Min: 1, Max: top, Label: "share of deliveries", Name: func(x float64) string { return share(1-1/x) + " %" }}
-	axis.Ticks = []svg.Tick{{At: 1, Name: "0"}, {At: 2, Name: "50 %"}}
+	axis.Ticks = []svg.Tick{{At: 2, Name: "50 %"}}
 	for x := 10.; x <= top*1.001; x *= 10 {
 		axis.Ticks = append(axis.Ticks, svg.Tick{At: x, Name: share(1-1/x) + " %"})
 	}
 	var at []float64
 	const perDecade = 24
-	for i := 0; ; i++ {
+	for i := 1; ; i++ { // from 9 % on: the smallest of all would stretch the other axis
 		x := math.Pow(10, float64(i)/perDecade)
-		if x > top*1.0001 {
-			return axis, at
+		if x >= top*.999 {
+			return axis, append(at, top)
 		}
 		at = append(at, x)
 	}
@@ -67,7 +68,7 @@ type named struct {
 }
 
 // percentileChart draws histograms over the axis of nines.
-func percentileChart(title, desc, what string, hists []named, rules []svg.Rule) []template.HTML {
+func percentileChart(title, desc, what string, hists []named) []template.HTML {
 	most := uint64(0)
 	for _, h := range hists {
 		most = max(most, h.hist.Count())
@@ -75,8 +76,8 @@ func percentileChart(title, desc, what string, hists []named, rules []svg.Rule) 
 	if most == 0 {
 		return nil
 	}
-	c := svg.Chart{Title: title, Desc: desc, Y: svg.Axis{Unit: "ns", Log: true}, Rules: rules}
-	c.X, c.At = nines(math.Min(float64(most), 1e8))
+	c := svg.Chart{Title: title, Desc: desc, Y: svg.Axis{Unit: "ns", Log: true}}
+	c.X, c.At = nines(float64(most))
 	c.X.Label = what
 	for i, h := range hists {
 		if h.hist.Count() > 0 {
@@ -98,28 +99,45 @@ func percentileCharts(r *result.Result) (charts []template.HTML) {
 			{"from sent", r.Hist(p.Name + ".delivery_sent"), true},
 			{"due to kernel", r.Hist(p.Name + ".delivery_kernel"), true},
 		}
-		if groups := r.Scenario.Groups; len(groups) > 1 {
-			for g := range groups[:min(len(groups), maxChartGroups)] {
-				if !groups[g].Reads {
-					hists = append(hists, named{groups[g].Name + ", from due", r.Hist(p.Name + "." + groups[g].Name + ".delivery"), false})
-				}
-			}
-		}
-		charts = append(charts, percentileChart("Delivery in phase "+p.Name, "", "share of deliveries", hists, nil)...)
+		charts = append(charts, percentileChart("Delivery in phase "+p.Name, readers(r), "share of deliveries", hists)...)
+		charts = append(charts, groupChart(r, p)...)
 	}
 	return append(charts, connectChart(r)...)
+}
+
+// readers says whom a chart without a group is of.
+func readers(r *result.Result) string {
+	for _, g := range r.Scenario.Groups {
+		if !g.Reads {
+			return "to the groups that read"
+		}
+	}
+	return ""
+}
+
+// groupChart draws each group's deliveries in a phase, if there are several.
+func groupChart(r *result.Result, p *result.Phase) []template.HTML {
+	groups := r.Scenario.Groups
+	if len(groups) < 2 {
+		return nil
+	}
+	var hists []named
+	for _, g := range groups[:min(len(groups), maxChartGroups)] {
+		hists = append(hists, named{g.Name, r.Hist(p.Name + "." + g.Name + ".delivery"), !g.Reads})
+	}
+	return percentileChart("By group in phase "+p.Name, "from due; dashed ones do not read at once", "share of deliveries", hists)
 }
 
 // connectChart is of the dials of all measured phases.
 func connectChart(r *result.Result) []template.HTML {
 	return percentileChart("Connecting", "from the planned dial", "share of dials", []named{
-		{"upgraded", r.Hist("connect"), false}, {"ready", r.Hist("greeting"), false}, {"dial lag", r.Hist("dial_lag"), true}}, nil)
+		{"upgraded", r.Hist("connect"), false}, {"ready", r.Hist("greeting"), false}, {"dial lag", r.Hist("dial_lag"), true}})
 }
 
 func fanCharts(r *result.Result) (charts []template.HTML) {
 	return percentileChart("Fan-out skew", "from due, all measured phases", "share of messages", []named{
 		{"first subscriber", r.Hist("fan_first"), false}, {"median one", r.Hist("fan_median"), false}, {"last one", r.Hist("fan_last"), false},
-		{"first to last", r.Hist("fan_spread"), true}}, nil)
+		{"first to last", r.Hist("fan_spread"), true}})
 }
 
 // stormCharts draws the share of the cut connections that were ready again,
@@ -180,12 +198,12 @@ var overTime = []series{
 		{"p99", quantileOf(func(p *result.Point) int64 { return p.P99 })},
 		{"max", quantileOf(func(p *result.Point) int64 { return p.Max })},
 		{"send lag p99", quantileOf(func(p *result.Point) int64 { return p.SendLagP99 })}}, false},
-	{"Deliveries", "a second", svg.Axis{Unit: "1/s", Zero: true}, []seriesLine{{"delivered", func(p *result.Point) float64 { return p.DeliveredRate }}}, false},
-	{"Sent", "messages a second", svg.Axis{Unit: "1/s", Zero: true}, []seriesLine{{"sent", func(p *result.Point) float64 { return p.SentRate }}}, false},
-	{"Dials", "a second", svg.Axis{Unit: "1/s", Zero: true}, []seriesLine{
+	{"Deliveries", "a second", svg.Axis{Unit: "1", Zero: true}, []seriesLine{{"delivered", func(p *result.Point) float64 { return p.DeliveredRate }}}, false},
+	{"Sent", "messages a second", svg.Axis{Unit: "1", Zero: true}, []seriesLine{{"sent", func(p *result.Point) float64 { return p.SentRate }}}, false},
+	{"Dials", "a second", svg.Axis{Unit: "1", Zero: true}, []seriesLine{
 		{"dials", func(p *result.Point) float64 { return p.DialRate }}, {"ready", func(p *result.Point) float64 { return p.ReadyRate }}}, false},
-	{"Errors", "a second", svg.Axis{Unit: "1/s", Zero: true}, []seriesLine{{"errors", func(p *result.Point) float64 { return p.ErrorRate }}}, false},
-	{"CPU", "cores in use at both ends", svg.Axis{Unit: "cores", Zero: true}, []seriesLine{
+	{"Errors", "a second", svg.Axis{Unit: "1", Zero: true}, []seriesLine{{"errors", func(p *result.Point) float64 { return p.ErrorRate }}}, false},
+	{"CPU", "cores in use at both ends", svg.Axis{Unit: "1", Zero: true}, []seriesLine{
 		{"server", func(p *result.Point) float64 { return p.ServerCPU }}, {"generator", func(p *result.Point) float64 { return p.WorkerCPU }}}, false},
 	{"Server memory", "resident", svg.Axis{Unit: "B", Zero: true}, []seriesLine{{"server", func(p *result.Point) float64 { return float64(p.ServerRSS) }}}, false},
 }

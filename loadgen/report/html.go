@@ -200,7 +200,7 @@ func figures(r *result.Result) (list []figure) {
 		most = max(most, r.Phases[i].Connected)
 	}
 	if most > 0 {
-		list = append(list, figure{"connections", svg.Thousands(float64(most)), "most at a phase's end"})
+		list = append(list, figure{"connections", svg.Thousands(float64(most)), "at the most"})
 	}
 	add("server.cpu_per_msg", "server CPU", "a message")
 	add("server.user_b_per_conn", "server memory", "a connection")

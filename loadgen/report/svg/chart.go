@@ -2,7 +2,6 @@ package svg
 
 import (
 	"fmt"
-	"html"
 	"html/template"
 	"math"
 	"strings"
@@ -78,6 +77,8 @@ const (
 	letter     = 6.4 // width of a character of 11.5 px, on average
 	lineHeight = 15.0
 	maxPoints  = 400 // of a line; more are thinned
+	minLeft    = 62  // margins of the wide form
+	minRight   = 92
 )
 
 // HTML draws the chart as a figure, once for wide screens and once for narrow
@@ -86,9 +87,9 @@ const (
 func (c *Chart) HTML() template.HTML {
 	c = c.thinned()
 	var b strings.Builder
-	fmt.Fprintf(&b, "<figure class=\"chart\" data-hover=\"%s\">\n<figcaption><strong>%s</strong>", html.EscapeString(c.hover()), html.EscapeString(c.Title))
+	fmt.Fprintf(&b, "<figure class=\"chart\" data-hover=\"%s\">\n<figcaption><strong>%s</strong>", escape(c.hover()), escape(c.Title))
 	if c.Desc != "" {
-		fmt.Fprintf(&b, " <span>%s</span>", html.EscapeString(c.Desc))
+		fmt.Fprintf(&b, " <span>%s</span>", escape(c.Desc))
 	}
 	b.WriteString("</figcaption>\n")
 	for _, f := range forms {

@@ -38,6 +38,9 @@ func newPlot(c *Chart, f form) *plot {
 		widest = max(widest, utf8.RuneCountInString(t.Name))
 	}
 	p.left = float64(widest)*letter + 10
+	if !f.inside {
+		p.left = max(p.left, minLeft) // so that charts above each other agree
+	}
 	p.right, p.top, p.bottom = f.width-12, 10, f.height-24
 	if c.X.Label != "" {
 		p.bottom -= lineHeight
@@ -53,7 +56,7 @@ func newPlot(c *Chart, f form) *plot {
 	for _, l := range c.Lines {
 		longest = max(longest, utf8.RuneCountInString(l.Name))
 	}
-	p.right -= min(float64(longest), 22)*letter + 6
+	p.right -= max(min(float64(longest), 22)*letter+6, minRight)
 	return p
 }
 
@@ -66,7 +69,7 @@ func tenth(v float64) float64 { return math.Round(v*10) / 10 }
 // draw writes the picture.
 func (p *plot) draw(b *strings.Builder) {
 	fmt.Fprintf(b, "<svg class=\"%s\" viewBox=\"0 0 %v %v\" role=\"img\" aria-label=\"%s\">\n", p.f.class, p.f.width, p.f.height,
-		html.EscapeString(strings.TrimRight(p.c.Title+". "+p.c.Desc, ". ")))
+		escape(strings.TrimRight(p.c.Title+". "+p.c.Desc, ". ")))
 	p.bands(b)
 	p.axes(b)
 	fmt.Fprintf(b, "<rect class=\"plot\" x=\"%v\" y=\"%v\" width=\"%v\" height=\"%v\"/>\n", tenth(p.left), tenth(p.top), tenth(p.right-p.left), tenth(p.bottom-p.top))
@@ -96,7 +99,7 @@ func (p *plot) bands(b *strings.Builder) {
 			class += " dim"
 		}
 		fmt.Fprintf(b, "<rect class=\"%s\" x=\"%v\" y=\"%v\" width=\"%v\" height=\"%v\"><title>%s</title></rect>\n", class, from, tenth(p.top-14), tenth(to-from),
-			tenth(p.bottom-p.top+14), html.EscapeString(band.Name))
+			tenth(p.bottom-p.top+14), escape(band.Name))
 		if name := short(band.Name, (to-from-4)/letter); name != "" {
 			text(b, "band-name", from+3, p.top-3, "start", name)
 		}
@@ -128,7 +131,7 @@ func (p *plot) axes(b *strings.Builder) {
 
 func (p *plot) rules(b *strings.Builder) {
 	for _, r := range p.c.Rules {
-		if f := p.y.at(r.At); f < 0 || f > 1 || math.IsNaN(f) {
+		if f := p.y.at(r.At); !p.shown(r.At) || f < 0 || f > 1 || math.IsNaN(f) {
 			continue
 		}
 		y := p.py(r.At)
@@ -181,7 +184,7 @@ func (p *plot) line(b *strings.Builder, l Line) {
 
 // shown reports whether a value has a place in the picture.
 func (p *plot) shown(v float64) bool {
-	return !math.IsNaN(v) && math.Abs(v) <= 1e300 && (!p.y.log || v > 0)
+	return !math.IsNaN(v) && math.Abs(v) <= huge && (!p.y.log || v >= tiny)
 }
 
 // labels writes the lines' names beside their ends, moved apart where they
@@ -248,8 +251,18 @@ func (p *plot) drawLegend(b *strings.Builder) {
 	}
 }
 
+// escape makes s text. Characters that XML cannot hold are replaced.
+func escape(s string) string {
+	return html.EscapeString(strings.Map(func(c rune) rune {
+		if c < ' ' && c != '\n' && c != '\t' || c == 0xfffe || c == 0xffff {
+			return utf8.RuneError
+		}
+		return c
+	}, s))
+}
+
 func text(b *strings.Builder, class string, x, y float64, anchor, s string) {
-	fmt.Fprintf(b, "<text class=\"%s\" x=\"%v\" y=\"%v\" text-anchor=\"%s\">%s</text>\n", class, tenth(x), tenth(y), anchor, html.EscapeString(s))
+	fmt.Fprintf(b, "<text class=\"%s\" x=\"%v\" y=\"%v\" text-anchor=\"%s\">%s</text>\n", class, tenth(x), tenth(y), anchor, escape(s))
 }
 
 // short cuts a name to so many characters, "" if that would say nothing.

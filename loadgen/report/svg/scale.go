@@ -20,13 +20,20 @@ func (s *span) at(v float64) float64 {
 	return (v - s.lo) / (s.hi - s.lo)
 }
 
+// What is nearer to 0 is 0, and what is larger is not shown: the differences
+// and ratios of others are finite.
+const tiny, huge = 1e-140, 1e140
+
 // bounds finds the smallest and largest finite value that is shown; ok is
 // false without any. On a log axis only positive ones can be.
 func (a *Axis) bounds(values ...[]float64) (lo, hi float64, ok bool) {
 	lo, hi = math.Inf(1), math.Inf(-1)
 	for _, list := range values {
 		for _, v := range list {
-			if math.IsNaN(v) || math.Abs(v) > 1e300 || a.Log && v <= 0 {
+			if math.Abs(v) < tiny {
+				v = 0
+			}
+			if math.IsNaN(v) || math.Abs(v) > huge || a.Log && v <= 0 {
 				continue
 			}
 			lo, hi, ok = min(lo, v), max(hi, v), true
@@ -47,8 +54,12 @@ func (a *Axis) span(ticks int, exact bool, values ...[]float64) span {
 			lo, hi = 0, 1
 		}
 	}
-	if a.Zero {
+	if a.Zero && !a.Log {
 		lo = min(lo, 0)
+	}
+	if a.Log {
+		hi = max(hi, 1e-280)
+		lo = max(lo, hi*1e-20) // 20 decades: more can be of no use
 	}
 	s := span{lo: lo, hi: hi, log: a.Log}
 	if a.Log {

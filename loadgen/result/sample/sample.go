@@ -157,6 +157,11 @@ func (m *maker) errors() {
 			Advice: "the server's accept queue is full: raise net.core.somaxconn and the server's backlog"})
 		c.Failed += hold.Errors[i].Count
 	}
+	for i := range m.r.Series {
+		if pt := &m.r.Series[i]; pt.Phase == 2 {
+			pt.ErrorRate = float64(c.Failed) / hold.Length.Seconds() * (.5 + m.rnd.Float64())
+		}
+	}
 	m.r.Thresholds[0] = result.Threshold{Text: "delivery.p99 < 50ms", Value: math.Inf(1), State: "fail"}
 	m.r.Thresholds[1] = result.Threshold{Text: "lost == 0", Value: 412, State: "fail", Aborted: true}
 	m.r.Thresholds = append(m.r.Thresholds, result.Threshold{Text: "storm.t99 < 20s", State: "unknown", Reason: "there is no value of storm.t99: there was no storm"})
