@@ -1,4 +1,5 @@
-// Command bench measures a node, by itself and beside other servers.
+// Command bench measures a node, by itself and beside other servers, and compares
+// what was measured.
 package main
 
 import (
@@ -35,13 +36,14 @@ const usage = `usage: bench COMMAND [flags]
 run      run a scenario against servers in turn, and compare them
 compare  compare result files, or the folder of a run
 trend    show how metrics change over a folder of results, and where they jump
+explain  show where a difference comes from: phases, metrics, CPU profiles
 
-peers   compare roostd with other WebSocket servers, side by side
-node    measure roostd by itself: memory per device and after load, publish latency under load
-kept    measure kept messages: CPU per push and per broadcast delivery, recovery after a crash, memory
-decay   compare models of decay in a limiter, in virtual time: memory, spread of P95, bursts seen
+peers    compare roostd with other WebSocket servers, side by side
+node     measure roostd by itself: memory per device and after load, publish latency under load
+kept     measure kept messages: CPU per push and per broadcast delivery, recovery after a crash, memory
+decay    compare models of decay in a limiter, in virtual time: memory, spread of P95, bursts seen
 
-decay-report   simulate what policies of weights do to a cluster: tables and pictures
+decay-report  simulate what policies of weights do to a cluster: tables and pictures
 `
 
 // run is the life of the process.
@@ -54,6 +56,8 @@ func run(ctx context.Context, args []string, out, errout io.Writer) error {
 		return runCompare(args[1:], out)
 	case len(args) > 0 && args[0] == "trend":
 		return runTrend(args[1:], out)
+	case len(args) > 0 && args[0] == "explain":
+		return runExplain(args[1:], out)
 	case len(args) > 0 && args[0] == "peers":
 		o, err := parsePeers(args[1:], errout)
 		if err != nil {
@@ -94,7 +98,7 @@ func run(ctx context.Context, args []string, out, errout io.Writer) error {
 	if len(args) > 0 && (args[0] == "-h" || args[0] == "--help" || args[0] == "help") {
 		return nil
 	}
-	return errors.New("say what to do: run, compare, trend, peers, node, kept, decay or decay-report")
+	return errors.New("say what to do: run, compare, trend, explain, peers, node, kept, decay or decay-report")
 }
 
 // parseFlags reads a command line without arguments; fs has the command's name.
