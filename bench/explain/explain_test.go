@@ -81,7 +81,7 @@ func TestCompareFunctions(t *testing.T) {
 	heap := made()
 	heap.SampleType = heap.SampleType[:1]
 	for _, bad := range []*profile.Profile{heap, made()} {
-		if _, err := compareFunctions([]profiled{a}, []profiled{{bad, 1}}); err == nil || !strings.HasPrefix(err.Error(), "B: profile 1") {
+		if _, err := compareFunctions([]profiled{a}, []profiled{{bad, 1}}); err == nil || !strings.HasPrefix(err.Error(), "side B: profile 1") {
 			t.Errorf("%v", err)
 		}
 	}

@@ -103,11 +103,11 @@ func sideCosts(ps []profiled) (costs, error) {
 func compareFunctions(a, b []profiled) ([]Function, error) {
 	ca, err := sideCosts(a)
 	if err != nil {
-		return nil, fmt.Errorf("A: %w", err)
+		return nil, fmt.Errorf("side A: %w", err)
 	}
 	cb, err := sideCosts(b)
 	if err != nil {
-		return nil, fmt.Errorf("B: %w", err)
+		return nil, fmt.Errorf("side B: %w", err)
 	}
 	names := map[string]bool{}
 	for _, m := range []map[string]float64{ca.whole, cb.whole} {
