@@ -11,7 +11,7 @@ type Capacity struct {
 	Clients      int
 	Destinations int   // different ones
 	Sources      int   // addresses that can be used
-	Ports        int   // of one source towards one destination; of one worker, if workers have ranges
+	Ports        int   // of one of the needed sources towards one destination; of one worker, if workers have ranges
 	Sharded      bool  // workers have ranges of their own
 	Needed       int   // sources that Clients need; more than Clients: no number would do
 	Most         int64 // clients that there is room for
@@ -39,39 +39,38 @@ func (p *Pool) Capacity() Capacity {
 		c.Destinations += len(f.dests)
 		c.Sources += max(f.n, 1)
 		c.Needed += p.need(f)
-		if c.Ports == 0 || p.perSource(f) < c.Ports {
-			c.Ports = p.perSource(f)
+		if ports := p.perSource(f, min(p.need(f), max(f.n, 1))); c.Ports == 0 || ports < c.Ports {
+			c.Ports = ports
 		}
 	}
 	c.Most = p.most()
 	return c
 }
 
-// perSource returns how many connections one source makes to one destination
-// (of one worker, if workers have ranges).
+// perSource returns how many connections one of so many sources makes to one
+// destination (of one worker, if workers have ranges).
 //
 // Where the kernel chooses, it first searches the ports of one parity, and is
 // slow in the other: see PerSource. With IP_LOCAL_PORT_RANGE it searches all
 // alike since Linux 6.8: 18,000 of 28,232 ports, and 18,200 of 18,232, were
 // taken at the same rate throughout, where without it 14,000 connections were
-// made at 8,000/s and the next 4,000 at 480/s. TIME_WAIT is taken to be spread
-// over the sources that there are.
-func (p *Pool) perSource(f *family) int {
-	pairs := max(f.n, 1) * max(len(f.dests), 1)
+// made at 8,000/s and the next 4,000 at 480/s. TIME_WAIT is taken to be on the
+// sources that are used, as after an earlier run.
+func (p *Pool) perSource(f *family, sources int) int {
+	pairs := sources * max(len(f.dests), 1)
 	waiting := (p.c.TimeWait + pairs - 1) / pairs
 	if p.c.Ports == (Ports{}) {
 		free := p.c.System.Len() - p.c.Reserved - waiting
 		return max(min(PerSource, free), 0)
 	}
-	// The reserved ones may all be one worker's.
+	// The reserved ones may all be one worker's, and so may those in TIME_WAIT.
 	return max(p.c.Ports.Len()/p.c.Workers-p.c.Reserved-waiting, 0)
 }
 
 // need returns how many sources the clients of a family need; more than clients
 // if no number would do, because there are hardly any ports.
 func (p *Pool) need(f *family) int {
-	limit := p.perSource(f)
-	return sort.Search(p.c.Clients, func(i int) bool { return p.busiest(f, p.c.Clients, i+1) <= limit }) + 1
+	return sort.Search(max(p.c.Clients, 1), func(i int) bool { return p.busiest(f, p.c.Clients, i+1) <= p.perSource(f, i+1) }) + 1
 }
 
 // busiest returns the most connections that anything which shares ports gets
@@ -97,7 +96,7 @@ func (p *Pool) most() int64 {
 	const beyond = 1 << 40
 	return int64(sort.Search(beyond, func(n int) bool {
 		for _, f := range []*family{&p.v4, &p.v6} {
-			if len(f.clients) > 0 && p.busiest(f, n+1, max(f.n, 1)) > p.perSource(f) {
+			if len(f.clients) > 0 && p.busiest(f, n+1, max(f.n, 1)) > p.perSource(f, max(f.n, 1)) {
 				return true
 			}
 		}

@@ -156,7 +156,7 @@ func (n *need) cgroup() []Shortfall {
 // fewer says how many clients would fit into so much memory.
 func (n *need) fewer(have int64) string {
 	each := float64(n.bytes()) / math.Max(float64(n.plan.MaxConnections), 1)
-	return fmt.Sprintf("--clients %d", max(int64(float64(have)/each), 0))
+	return fmt.Sprintf("--count %d (clients.count)", max(int64(float64(have)/each), 0))
 }
 
 func mib(n int64) string { return fmt.Sprintf("%d MiB", max(n, 0)>>20) }
@@ -182,7 +182,7 @@ func (n *need) buffers() []Shortfall {
 	}
 	pages := roundUp(want) >> 12
 	return []Shortfall{{What: "buffers for input that is not read", Need: "up to " + mib(want), Have: mib(n.m.TCPMem) + " (net.ipv4.tcp_mem)", Advice: true,
-		Mend: []string{fmt.Sprintf("sysctl -w net.ipv4.tcp_mem=%q", fmt.Sprintf("%d %d %d", pages/2, pages/4*3, pages)), "--rcvbuf 4096"}}}
+		Mend: []string{fmt.Sprintf("sysctl -w net.ipv4.tcp_mem=%q", fmt.Sprintf("%d %d %d", pages/2, pages/4*3, pages)), "clients.rcvbuf: 4096"}}}
 }
 
 func slowShare(s *scenario.Slow) float64 {
@@ -224,5 +224,5 @@ func (n *need) pids() []Shortfall {
 func (n *need) pool(system plan.Ports) (plan.PoolConfig, error) {
 	ports, err := plan.ParsePorts(n.s.Clients.PortRange, system)
 	return plan.PoolConfig{Sources: n.s.Clients.Sources, Local: n.m.Local, Destinations: n.m.Destinations, Clients: n.s.Clients.Count,
-		Workers: n.crew.All, Ports: ports, System: system, Reserved: n.m.Reserved, TimeWait: n.m.TimeWait}, err
+		Workers: n.crew.All, Ports: ports, System: system, Reserved: n.m.Reserved, TimeWait: n.m.waiting()}, err
 }

@@ -63,7 +63,7 @@ func TestCheck(t *testing.T) {
 		{"tracking", 300_000, Crew{1, 1}, func(m *Machine, _ *scenario.Scenario) { m.TrackUsed, m.TrackMax = 5, 262_144 },
 			[]string{"300005", "sysctl -w net.netfilter.nf_conntrack_max=524288"}},
 		{"no tracking", 300_000, Crew{1, 1}, func(m *Machine, _ *scenario.Scenario) { m.TrackMax = 262_144 }, nil},
-		{"memory", 1_000_000, Crew{1, 1}, func(m *Machine, _ *scenario.Scenario) { m.MemoryFree = 4 << 30 }, []string{"8336 MiB", "4096 MiB", "--clients 49"}},
+		{"memory", 1_000_000, Crew{1, 1}, func(m *Machine, _ *scenario.Scenario) { m.MemoryFree = 4 << 30 }, []string{"8336 MiB", "4096 MiB", "--count 49"}},
 		{"memory, the server elsewhere", 1_000_000, Crew{1, 1}, func(m *Machine, s *scenario.Scenario) {
 			m.MemoryFree, m.Destinations, s.Clients.Sources = 5<<30, far, []string{"10.0.0.0/24"}
 		}, nil},
@@ -71,10 +71,16 @@ func TestCheck(t *testing.T) {
 			[]string{"memory of this cgroup", "3072 MiB of 4096 MiB", "memory.max"}},
 		{"ports of one address", 20_000, Crew{1, 1}, func(m *Machine, s *scenario.Scenario) {
 			s.Clients.Sources, s.Clients.PortRange = []string{"127.0.0.1"}, "40000-49999"
-		}, []string{"20000 connections, 2 sources", "1 sources x 1 destinations x 10000 ports a worker: at most 10000", "--sources 127/8"}},
+		}, []string{"20000 connections, 2 sources", "1 sources x 1 destinations x 10000 ports a worker: at most 10000", "--source 127/8"}},
 		{"ports towards elsewhere", 60_000, Crew{2, 2}, func(m *Machine, s *scenario.Scenario) { m.Destinations = far },
-			[]string{"60000 connections, 3 sources", "--sources 10.0.0.0/29", "ip addr add", `sysctl -w net.ipv4.ip_local_port_range="1024 65535"`}},
+			[]string{"60000 connections, 3 sources", "--source 10.0.0.0/29", "ip addr add", `sysctl -w net.ipv4.ip_local_port_range="1024 65535"`}},
 		{"ports, closed ones", 28_000, Crew{1, 1}, func(m *Machine, s *scenario.Scenario) { m.Destinations, m.TimeWait = far, 1000 },
+			[]string{"1000 closed ones"}},
+		{"ports, closed ones that are reused", 28_000, Crew{1, 1}, func(m *Machine, s *scenario.Scenario) { m.Destinations, m.TimeWait, m.Reuse = far, 1000, 1 }, nil},
+		{"ports, closed ones on loopback", 28_000, Crew{1, 1}, func(m *Machine, s *scenario.Scenario) {
+			s.Clients.Sources, m.TimeWait, m.Reuse = []string{"127.0.0.1"}, 1000, 2
+		}, nil},
+		{"ports, closed ones not reused elsewhere", 28_000, Crew{1, 1}, func(m *Machine, s *scenario.Scenario) { m.Destinations, m.TimeWait, m.Reuse = far, 1000, 2 },
 			[]string{"1000 closed ones"}},
 		{"ports, not within the range", 100, Crew{1, 1}, func(m *Machine, s *scenario.Scenario) { s.Clients.PortRange = "1024-65535" },
 			[]string{"clients.port_range", `ip_local_port_range="1024 65535"`}},

@@ -24,7 +24,8 @@ type Machine struct {
 	Ports        plan.Ports // net.ipv4.ip_local_port_range
 	Reserved     int        // of it, in net.ipv4.ip_local_reserved_ports
 	RangeOption  bool       // the kernel has IP_LOCAL_PORT_RANGE
-	TimeWait     int        // closed connections that still hold a port
+	TimeWait     int        // closed connections
+	Reuse        int64      // net.ipv4.tcp_tw_reuse: 1, their ports are to be had after a second; 2, on loopback
 	Local        []netip.Addr
 	Destinations []netip.AddrPort // of target.urls, in order
 	Unusable     []Unusable       // sources that cannot be bound
@@ -58,6 +59,20 @@ func (m *Machine) ServerHere() bool {
 		}
 	}
 	return false
+}
+
+// waiting is how many closed connections hold a port that is not to be had. Where
+// the kernel reuses ports, all of a range that was full were free again after
+// 1.1 s.
+func (m *Machine) waiting() int {
+	loopback := true
+	for _, d := range m.Destinations {
+		loopback = loopback && d.Addr().Unmap().IsLoopback()
+	}
+	if m.Reuse == 1 || m.Reuse == 2 && loopback {
+		return 0
+	}
+	return m.TimeWait
 }
 
 func (m *Machine) isLocal(a netip.Addr) bool {

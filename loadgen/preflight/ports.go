@@ -20,7 +20,7 @@ func (n *need) sources() (list []Shortfall) {
 			break
 		}
 		list = append(list, Shortfall{What: fmt.Sprintf("source address %v", u.Addr), Need: "an address of this machine", Have: "none (" + u.Why + ")",
-			Mend: []string{fmt.Sprintf("ip addr add %v/%d dev DEVICE", u.Addr, u.Addr.BitLen()), "--sources all"}})
+			Mend: []string{fmt.Sprintf("ip addr add %v/%d dev DEVICE", u.Addr, u.Addr.BitLen()), "--source all (clients.sources)"}})
 	}
 	return list
 }
@@ -46,8 +46,8 @@ func (n *need) ports() []Shortfall {
 		return nil
 	}
 	f := Shortfall{What: "source addresses and ports", Need: fmt.Sprintf("%d connections, %d sources", size.Clients, size.Needed), Have: size.String()}
-	if n.m.TimeWait > 0 {
-		f.Have += fmt.Sprintf(" (%d closed ones still hold a port)", n.m.TimeWait)
+	if waiting := n.m.waiting(); waiting > 0 {
+		f.Have += fmt.Sprintf(" (%d closed ones may hold a port, for 60 s)", waiting)
 	}
 	if size.Needed <= size.Clients {
 		f.Mend = append(f.Mend, n.moreSources(size.Needed)...)
@@ -56,7 +56,7 @@ func (n *need) ports() []Shortfall {
 		f.Mend = append(f.Mend, line)
 	}
 	if len(f.Mend) == 0 {
-		f.Mend = []string{fmt.Sprintf("--clients %d", size.Most)}
+		f.Mend = []string{fmt.Sprintf("--count %d (clients.count)", size.Most)}
 	}
 	return []Shortfall{f}
 }
@@ -67,12 +67,12 @@ func (n *need) moreSources(count int) []string {
 	first := n.m.Destinations[0].Addr().Unmap()
 	switch {
 	case first.IsLoopback() && first.Is4():
-		return []string{"--sources 127/8"}
+		return []string{"--source 127/8 (clients.sources)"}
 	case first.Is6():
-		return []string{fmt.Sprintf("--sources PREFIX/%d with ip addr add for each of its addresses", 128-log2(count+1))}
+		return []string{fmt.Sprintf("--source PREFIX/%d (clients.sources) with ip addr add for each of its addresses", 128-log2(count+1))}
 	}
 	block := example(n.m.Local, max(32-log2(count+2), 16))
-	return []string{fmt.Sprintf("--sources %v with, for each of its addresses: ip addr add ADDRESS/32 dev DEVICE", block)}
+	return []string{fmt.Sprintf("--source %v (clients.sources) with, for each of its addresses: ip addr add ADDRESS/32 dev DEVICE", block)}
 }
 
 // example is a block of a network that this machine is in.
