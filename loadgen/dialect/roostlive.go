@@ -9,9 +9,10 @@ import (
 )
 
 // Live messages are what a fan-out is made of, and nothing that a session needs
-// to know but that the node lives. Reading all of their fields costs 460 ns as
-// JSON and 160 ns as binary; finding the payload in the form that nodes write
-// 76 and 16. Anything else, live or not, goes the long way.
+// to know but that the node lives. Of 100 bytes, on a busy machine of 2 cores:
+// reading all of their fields costs 465 ns as JSON and 110 ns as binary, finding
+// the payload in the form that nodes write 170 and 28 (BenchmarkMessage). What
+// is in another form, live or not, goes the long way.
 
 // live returns the payload of a live message on the current connection, if data
 // is one in that form.
