@@ -85,7 +85,7 @@ var errEnd = errors.New("end")
 func (s *search) run() error {
 	lo, hi, err := s.climb()
 	for err == nil {
-		if lo, hi, err = s.halve(lo, hi); err != nil {
+		if lo, err = s.halve(lo, hi); err != nil {
 			break
 		}
 		if lo == 0 {
@@ -133,14 +133,15 @@ func next(v, to int64) int64 {
 	return 2 * v
 }
 
-// halve narrows the range down to the precision.
-func (s *search) halve(lo, hi int64) (int64, int64, error) {
+// halve narrows the range down to the precision, and returns its lower end: it
+// holds, or is 0.
+func (s *search) halve(lo, hi int64) (int64, error) {
 	for hi != 0 && lo != 0 && hi-lo > max(int64(math.Ceil(s.o.Precision*float64(lo))), 1) {
 		mid := lo + (hi-lo)/2
 		out, err := s.step(mid, 0)
 		switch {
 		case err != nil:
-			return lo, hi, err
+			return lo, err
 		case out == Breaks:
 			hi = mid
 		default:
@@ -150,7 +151,7 @@ func (s *search) halve(lo, hi int64) (int64, int64, error) {
 	if lo == s.o.From-1 && s.held[lo] == 0 {
 		lo = 0
 	}
-	return lo, hi, nil
+	return lo, nil
 }
 
 // confirm runs the winner until it has held often enough.

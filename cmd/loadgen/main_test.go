@@ -1,0 +1,393 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"roost/loadgen/coord"
+	"roost/loadgen/result"
+	"roost/server"
+)
+
+// mainEnv makes the test binary loadgen, and so all workers that it starts.
+const mainEnv = "LOADGEN_TEST_MAIN"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(mainEnv) != "" {
+		main()
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// patience bounds every wait of a test: passing it is a failure.
+const patience = 60 * time.Second
+
+// here runs loadgen in this process.
+func here(t *testing.T, args ...string) (coord.Exit, string, string) {
+	t.Helper()
+	var out, errout bytes.Buffer
+	exit := run(t.Context(), args, terminal{strings.NewReader(""), &out, &errout})
+	return exit, out.String(), errout.String()
+}
+
+// process is loadgen as a process, to be started.
+func process(t *testing.T, args ...string) (*exec.Cmd, *bytes.Buffer) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	t.Cleanup(cancel)
+	cmd := exec.CommandContext(ctx, "/proc/self/exe", args...)
+	cmd.Env = append(os.Environ(), mainEnv+"=1", "GORACE=atexit_sleep_ms=0")
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	cmd.WaitDelay = time.Second
+	return cmd, &out
+}
+
+// node is a roost node in this process, and the flags that lead to it.
+func node(t *testing.T) []string {
+	t.Helper()
+	s, err := server.New(server.Options{Listen: "127.0.0.1:0", API: "127.0.0.1:0", Echo: true, Loops: 1, Node: "n1", Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return []string{"--url", "ws://" + s.Addr().String() + "/v1/connect", "--api", "http://" + s.APIAddr().String()}
+}
+
+// scenarioText is a run whose validity a busy test machine cannot break.
+const scenarioText = `name: small
+params: {count: 40, hold: 1s, ramp: 500/s}
+clients: {count: "${count}"}
+measure: {deadline: 20s}
+validity: {min_rate: 0.5, send_lag: 0s, hiccup: 0s, rx_lag_share: 0, cpu: 0, run_delay: 0, psi: 0, gc_pause: 0s, ceiling_factor: 0}
+phases:
+  - {name: ramp, ramp: {rate: "${ramp}"}, timeout: 30s}
+  - {name: hold, publish: {to: all, rate: 20/s}, for: "${hold}"}
+  - {name: drain, drain: {to: 0, over: 100ms}, timeout: 30s}
+`
+
+func file(t *testing.T, name, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestCommandLine: what is said about each mistake, with its exit code.
+func TestCommandLine(t *testing.T) {
+	bad := file(t, "bad.yaml", "name: x\nphases:\n  - {name: p, pulish: {to: all, rate: 1/s}, for: 1s}\n")
+	for _, c := range []struct {
+		args []string
+		exit coord.Exit
+		want string
+	}{
+		{nil, coord.ExitUsage, "say what to do"},
+		{[]string{"rnu"}, coord.ExitUsage, `there is no command "rnu": want run, search`},
+		{[]string{"help"}, coord.ExitOK, "usage: loadgen COMMAND"},
+		{[]string{"help", "run"}, coord.ExitOK, "usage: loadgen run SCENARIO"},
+		{[]string{"run", "--help"}, coord.ExitOK, "Exit codes: 0 valid"},
+		{[]string{"run"}, coord.ExitUsage, "run needs a scenario"},
+		{[]string{"run", "a", "b"}, coord.ExitUsage, `unexpected argument "b"`},
+		{[]string{"run", "fanuot"}, coord.ExitUsage, "there is no scenario"},
+		{[]string{"run", "no/such.yaml"}, coord.ExitError, "no such file"},
+		{[]string{"run", "smoke", "--cuont", "3"}, coord.ExitUsage, "not defined: -cuont"},
+		{[]string{"run", "smoke", "-p", "count"}, coord.ExitUsage, "want name=value"},
+		{[]string{"run", "smoke", "--pid", "x"}, coord.ExitUsage, "want a process id"},
+		{[]string{"run", "smoke", "--seed", "x"}, coord.ExitUsage, "--seed x"},
+		{[]string{"run", "smoke", "--workers", "0"}, coord.ExitUsage, "--workers 0"},
+		{[]string{"run", "smoke", "--expect", "2"}, coord.ExitUsage, "--expect 2 needs --listen"},
+		{[]string{"run", "smoke", "--listen", "127.0.0.1:0"}, coord.ExitUsage, "--listen needs --expect"},
+		{[]string{"run", "smoke", "--listen", "x", "--expect", "1"}, coord.ExitUsage, "want host:port"},
+		{[]string{"run", "smoke", "--threshold", "lost === 0"}, coord.ExitUsage, "lost === 0"},
+		{[]string{"run", bad}, coord.ExitUsage, "did you mean"},
+		{[]string{"check", bad}, coord.ExitUsage, "bad.yaml:3:15"},
+		{[]string{"check", "smoke"}, coord.ExitOK, "connections over time"},
+		{[]string{"check", "smoke", "--resolved"}, coord.ExitOK, "validity:"},
+		{[]string{"scenarios"}, coord.ExitOK, "fan-out"},
+		{[]string{"scenarios", "show", "smoke"}, coord.ExitOK, "name: smoke"},
+		{[]string{"scenarios", "sohw", "smoke"}, coord.ExitUsage, "want list, or show NAME"},
+		{[]string{"scenarios", "show", "smok"}, coord.ExitUsage, "smoke"},
+		{[]string{"report", "no-such.json"}, coord.ExitError, "no such file"},
+		{[]string{"report", bad}, coord.ExitError, ""},
+		{[]string{"worker"}, coord.ExitUsage, "--join HOST:PORT"},
+		{[]string{"worker", "x"}, coord.ExitUsage, `unexpected argument "x"`},
+		{[]string{"search", "smoke"}, coord.ExitUsage, "--over count"},
+		{[]string{"search", "smoke", "--over", "count", "--from", "9", "--to", "3"}, coord.ExitUsage, "--from 9 --to 3"},
+		{[]string{"--mode", "nonsense"}, coord.ExitUsage, "nonsense"},
+		{[]string{"--help-modes"}, coord.ExitOK, "usage: loadgen --mode"},
+	} {
+		t.Run(strings.Join(c.args, " "), func(t *testing.T) {
+			exit, out, errout := here(t, c.args...)
+			if exit != c.exit || !strings.Contains(out+errout, c.want) {
+				t.Errorf("exit %d, want %d with %q\n%s%s", exit, c.exit, c.want, out, errout)
+			}
+			if exit == coord.ExitOK && errout != "" {
+				t.Errorf("it is well and says %q", errout)
+			}
+		})
+	}
+}
+
+// TestRun: a whole run with workers of their own against a node, with all that
+// it leaves.
+func TestRun(t *testing.T) {
+	flags := node(t)
+	dir := t.TempDir()
+	out, page := filepath.Join(dir, "r.json"), filepath.Join(dir, "r.html")
+	args := append([]string{"run", file(t, "small.yaml", scenarioText), "--workers", "2", "--out", out, "--html", page, "--label", "commit=abc", "--threshold", "delivery.p99 < 20s"}, flags...)
+	cmd, said := process(t, args...)
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("%v\n%s", err, said)
+	}
+	res, err := result.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res.Verdict != result.Valid || len(res.Workers) != 2 || res.Labels["commit"] != "abc" || len(res.Phases) != 3 {
+		t.Errorf("verdict %s, %d workers, %v, %d phases", res.Verdict, len(res.Workers), res.Labels, len(res.Phases))
+	}
+	if c := res.Phases[1].Tally.Total(); c.Sent != 20 || c.Expected != 20*40 || c.Delivered != 20*40 {
+		t.Errorf("accounts %+v", c)
+	}
+	html, err := os.ReadFile(page)
+	if err != nil || !bytes.Contains(html, []byte("<html")) {
+		t.Errorf("the page: %.100s, %v", html, err)
+	}
+	for _, want := range []string{"hold", "connected 40/40"} {
+		if !strings.Contains(said.String(), want) {
+			t.Errorf("it did not say %q:\n%s", want, said)
+		}
+	}
+	exit, text, errout := here(t, "report", out)
+	if exit != coord.ExitOK || !strings.Contains(text, "small") {
+		t.Errorf("report: exit %d, %s", exit, errout)
+	}
+}
+
+// TestRunAgainstNothing: nobody listens, so the ramp fails and says why.
+func TestRunAgainstNothing(t *testing.T) {
+	exit, out, errout := here(t, "run", file(t, "small.yaml", scenarioText), "--url", "ws://127.0.0.1:1/", "--api", "http://127.0.0.1:1", "--quiet")
+	if exit != coord.ExitBreached || !strings.Contains(out, "ECONNREFUSED") {
+		t.Errorf("exit %d\n%s%s", exit, out, errout)
+	}
+}
+
+// TestShortOfDescriptors: the plan needs more than this machine has, and
+// nothing is begun.
+func TestShortOfDescriptors(t *testing.T) {
+	exit, _, errout := here(t, "run", file(t, "small.yaml", scenarioText), "--url", "ws://127.0.0.1:1/", "--api", "http://127.0.0.1:1", "-p", "count=40M", "-p", "ramp=4_000_000/s", "--workers", "1")
+	if exit != coord.ExitShort || !strings.Contains(errout, "do: ") {
+		t.Errorf("exit %d\n%s", exit, errout)
+	}
+	exit, out, errout := here(t, "run", file(t, "small.yaml", scenarioText), "-p", "count=40M", "-p", "ramp=4_000_000/s", "--workers", "1", "--dry-run")
+	if exit != coord.ExitShort || !strings.Contains(out, "connections over time") || !strings.Contains(errout, "do: ") {
+		t.Errorf("dry run: exit %d\n%s%s", exit, out, errout)
+	}
+}
+
+// waitFor polls until f.
+func waitFor(t *testing.T, what string, f func() bool) {
+	t.Helper()
+	for end := time.Now().Add(patience); !f(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%s: it has not come to that", what)
+		}
+	}
+}
+
+// children lists the processes that a process has started.
+func children(pid int) (list []int) {
+	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	for _, file := range files {
+		b, _ := os.ReadFile(file) // a thread may have ended
+		for _, field := range strings.Fields(string(b)) {
+			if n, err := strconv.Atoi(field); err == nil {
+				list = append(list, n)
+			}
+		}
+	}
+	return list
+}
+
+// gone reports whether none of the processes is there.
+func gone(pids []int) bool {
+	for _, pid := range pids {
+		if syscall.Kill(pid, 0) == nil {
+			return false
+		}
+	}
+	return true
+}
+
+// underWay starts a long run with two workers, and waits until it holds.
+func underWay(t *testing.T, out string) (cmd *exec.Cmd, workers []int) {
+	t.Helper()
+	args := append([]string{"run", file(t, "small.yaml", scenarioText), "-p", "hold=50s", "--workers", "2", "--out", out}, node(t)...)
+	cmd, _ = process(t, args...)
+	said := new(lockedBuffer)
+	cmd.Stdout, cmd.Stderr = said, said
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, "the run", func() bool { return strings.Contains(said.String(), "s hold") })
+	workers = children(cmd.Process.Pid)
+	if len(workers) != 2 {
+		t.Fatalf("workers %v", workers)
+	}
+	return cmd, workers
+}
+
+// lockedBuffer may be read while it is written.
+type lockedBuffer struct {
+	sync.Mutex
+	b bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.Lock()
+	defer l.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.Lock()
+	defer l.Unlock()
+	return l.b.String()
+}
+
+// TestInterrupted: one Ctrl-C ends the run with a result, and all workers.
+func TestInterrupted(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "r.json")
+	cmd, workers := underWay(t, out)
+	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	var ended *exec.ExitError
+	if err := cmd.Wait(); !errors.As(err, &ended) || ended.ExitCode() != int(coord.ExitInterrupted) {
+		t.Errorf("it ended with %v", err)
+	}
+	res, err := result.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := res.Phases[1].Tally.Total(); res.Verdict != result.Interrupted || c.Expected == 0 || c.Missing != 0 {
+		t.Errorf("verdict %s, %+v", res.Verdict, c)
+	}
+	if !gone(workers) {
+		t.Errorf("workers %v go on", workers)
+	}
+}
+
+// TestWorkerKilled: the run is INVALID at once.
+func TestWorkerKilled(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "r.json")
+	cmd, workers := underWay(t, out)
+	if err := syscall.Kill(workers[0], syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	var ended *exec.ExitError
+	if err := cmd.Wait(); !errors.As(err, &ended) || ended.ExitCode() != int(coord.ExitInvalid) {
+		t.Errorf("it ended with %v", err)
+	}
+	res, err := result.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res.Verdict != result.Invalid || res.Workers[0].Lost+res.Workers[1].Lost == "" {
+		t.Errorf("verdict %s, %+v", res.Verdict, res.Workers)
+	}
+	if !gone(workers) {
+		t.Errorf("workers %v go on", workers)
+	}
+}
+
+// TestCoordinatorKilled: its workers do not outlive it.
+func TestCoordinatorKilled(t *testing.T) {
+	cmd, workers := underWay(t, filepath.Join(t.TempDir(), "r.json"))
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // it was killed
+	waitFor(t, "the end of the workers", func() bool { return gone(workers) })
+}
+
+// TestGuests: workers that join over TCP, with the token.
+func TestGuests(t *testing.T) {
+	flags := node(t)
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := free.Addr().String()
+	free.Close()
+	out := filepath.Join(t.TempDir(), "r.json")
+	args := append([]string{"run", file(t, "small.yaml", scenarioText), "--listen", addr, "--expect", "2", "--token", "secret", "--out", out}, flags...)
+	cmd, said := process(t, args...)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	stranger, words := process(t, "worker", "--join", addr, "--token", "wrong")
+	if err := stranger.Run(); err == nil || !strings.Contains(words.String(), "wrong token") {
+		t.Errorf("a stranger: %v, %s", err, words)
+	}
+	var guests []*exec.Cmd
+	for range 2 {
+		g, _ := process(t, "worker", "--join", addr, "--token", "secret")
+		if err := g.Start(); err != nil {
+			t.Fatal(err)
+		}
+		guests = append(guests, g)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Fatalf("%v\n%s", err, said)
+	}
+	for _, g := range guests {
+		if err := g.Wait(); err != nil {
+			t.Errorf("a guest ended with %v", err)
+		}
+	}
+	res, err := result.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := res.Phases[1].Tally.Total(); res.Verdict != result.Valid || len(res.Workers) != 2 || c.Delivered != 20*40 {
+		t.Errorf("verdict %s, %d workers, %+v", res.Verdict, len(res.Workers), c)
+	}
+}
+
+// TestSearch: the largest count with which a threshold on it holds.
+func TestSearch(t *testing.T) {
+	text := strings.Replace(scenarioText, "phases:", "thresholds: [hold.connected <= 12]\nphases:", 1)
+	dir := t.TempDir()
+	args := append([]string{"search", file(t, "small.yaml", text), "--over", "count", "--from", "5", "--to", "100", "--confirm", "1", "-p", "hold=100ms", "--steps", dir}, node(t)...)
+	exit, out, errout := here(t, args...)
+	if exit != coord.ExitOK || !strings.Contains(out, "count=12 is the largest that holds, within 5 %; 13 breaks") {
+		t.Errorf("exit %d\n%s%s", exit, out, errout)
+	}
+	steps, err := filepath.Glob(filepath.Join(dir, "step-*.json"))
+	if err != nil || len(steps) != strings.Count(out, "\n")-1 {
+		t.Errorf("%d results of\n%s", len(steps), out)
+	}
+}
