@@ -19,6 +19,13 @@ func TestSupports(t *testing.T) {
 		"roost without an API": {Config{}, "roost", ""},
 		"plain":                {Config{}, "plain", "all all/live self self/live"},
 		"plain with an API":    {Config{API: api}, "plain", "all all/live node node/live self self/live"},
+		"centrifugo":           {Config{}, "centrifugo", "all all/live topic topic/live device device/live self self/live"},
+		"centrifugo with an API": {Config{API: api}, "centrifugo",
+			"all all/live node node/live topic topic/live device device/live self self/live"},
+		"socketio": {Config{}, "socketio", "all all/live topic topic/live device device/live self self/live"},
+		"mqtt":     {Config{}, "mqtt", "all all/live topic topic/live topic/latest device device/live self self/live"},
+		"mqtt that resumes": {Config{Resume: true}, "mqtt", "all all/live all/kept topic topic/live topic/kept topic/latest " +
+			"device device/live device/kept self self/live self/kept"},
 	} {
 		d := mustNew(t, c.name, c.cfg)
 		can := strings.Fields(c.can)
