@@ -69,7 +69,10 @@ func TestLostConnectionsAreAccountedFor(t *testing.T) {
 		r.begin(1)
 		r.await("begin", func() bool { return r.tick().Total().Delivered > 300 })
 		f.cut(func(i int) bool { return i%3 == 0 })
-		r.await("return", func() bool { p := r.progress(); return p.PlanDone && p.Connected == 30 && r.tick().Total().Restored == 10 })
+		r.await("return", func() bool {
+			p := r.progress()
+			return p.PlanDone && p.Connected == 30 && r.tick().Total().Restored == 10
+		})
 		r.finish(r.quiet())
 		c := r.sum.Total()
 		r.conserve(c)
