@@ -12,13 +12,13 @@ import (
 	"testing"
 
 	"golang.org/x/net/html"
-	"pgregory.net/rapid"
 
 	"roost/loadgen/result"
 	"roost/loadgen/result/sample"
+	"roost/loadgen/tally"
 )
 
-func render(t interface{ Fatal(...any) }, r *result.Result) string {
+func render(t *testing.T, r *result.Result) string {
 	var b bytes.Buffer
 	if err := HTML(&b, r); err != nil {
 		t.Fatal(err)
@@ -82,44 +82,56 @@ func TestPageHoldsTheResult(t *testing.T) {
 // adds to them is a hole.
 var allowed = regexp.MustCompile(`^(class|id|lang|charset|name|content|http-equiv|role|aria-[a-z]+|tabindex|scope|colspan|href|download|data-hover|hidden|viewbox|d|x|y|width|height|cx|cy|r|text-anchor)$`)
 
+// evil is what a server may say that does not like us.
+var evil = []string{`<script>alert(1)</script>`, `"><img src=x onerror=alert(1)>`, `</style><script>alert(1)</script>`, `javascript:alert(1)`, `' onmouseover='alert(1)`,
+	`</title><svg onload=alert(1)>`, `<!--`, `]]>`, `{{.}}`, "\u2028</script>", `&lt;b&gt;`, "\x00<b>", "\xff<b \xff>", `"/><b>`}
+
 // TestPageIsText: whatever a server, a scenario or a machine is called, it is
 // text in the page: no element, attribute or address comes of it.
 func TestPageIsText(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		evil := rapid.OneOf(
-			rapid.SampledFrom([]string{`<script>alert(1)</script>`, `"><img src=x onerror=alert(1)>`, `</style><script>alert(1)</script>`, `javascript:alert(1)`,
-				`' onmouseover='alert(1)`, `</title><svg onload=alert(1)>`, `<!--`, `]]>`, `{{.}}`, "\u2028</script>", `&lt;b&gt;`, "\x00<b>"}),
-			rapid.String()).Draw(t, "evil")
-		page := render(t, everywhere(evil))
-		scripts := 0
-		for z := html.NewTokenizer(strings.NewReader(page)); ; {
-			kind := z.Next()
-			if kind == html.ErrorToken {
-				break
+	for _, said := range evil {
+		checkText(t, said)
+	}
+}
+
+// FuzzPageIsText: the same of anything.
+func FuzzPageIsText(f *testing.F) {
+	for _, said := range evil {
+		f.Add(said)
+	}
+	f.Fuzz(func(t *testing.T, said string) { checkText(t, said) })
+}
+
+func checkText(t *testing.T, said string) {
+	t.Helper()
+	scripts := 0
+	for z := html.NewTokenizer(strings.NewReader(render(t, everywhere(said)))); ; {
+		kind := z.Next()
+		if kind == html.ErrorToken {
+			break
+		}
+		token := z.Token()
+		if kind != html.StartTagToken && kind != html.SelfClosingTagToken {
+			continue
+		}
+		switch token.Data {
+		case "script":
+			scripts++
+		case "img", "iframe", "object", "embed", "link", "form", "b":
+			t.Fatalf("an element <%s> of %q", token.Data, said)
+		}
+		for _, a := range token.Attr {
+			if !allowed.MatchString(a.Key) {
+				t.Fatalf("an attribute %s of %q", a.Key, said)
 			}
-			token := z.Token()
-			if kind != html.StartTagToken && kind != html.SelfClosingTagToken {
-				continue
-			}
-			switch token.Data {
-			case "script":
-				scripts++
-			case "img", "iframe", "object", "embed", "link", "form", "b":
-				t.Fatalf("an element <%s> of %q", token.Data, evil)
-			}
-			for _, a := range token.Attr {
-				if !allowed.MatchString(a.Key) {
-					t.Fatalf("an attribute %s of %q", a.Key, evil)
-				}
-				if a.Key == "href" && !strings.HasPrefix(a.Val, "#") && !strings.HasPrefix(a.Val, "data:application/gzip;base64,") {
-					t.Fatalf("an address %q of %q", a.Val, evil)
-				}
+			if a.Key == "href" && !strings.HasPrefix(a.Val, "#") && !strings.HasPrefix(a.Val, "data:application/gzip;base64,") {
+				t.Fatalf("an address %q of %q", a.Val, said)
 			}
 		}
-		if scripts != 1 {
-			t.Fatalf("%d scripts with %q", scripts, evil)
-		}
-	})
+	}
+	if scripts != 1 {
+		t.Fatalf("%d scripts with %q", scripts, said)
+	}
 }
 
 // everywhere is a result that says so wherever it says something.
@@ -135,11 +147,13 @@ func everywhere(said string) *result.Result {
 	r.Verdict = result.Verdict(said)
 	r.Validity = []result.Check{{Name: said, Unit: said, State: "fail", Text: said, Value: math.Inf(1)}}
 	r.Thresholds = []result.Threshold{{Text: said, State: "fail", Reason: said}, {Text: said, State: said, Reason: said}}
-	full := sample.Make("valid")
-	r.Phases, r.Series = full.Phases[2:3], full.Series[20:30]
-	for i := range r.Series {
-		r.Series[i].Phase = 0
+	h := tally.NewHist()
+	h.Record(1e6)
+	r.Phases = []result.Phase{{Length: 1e9, Tally: &tally.Tally{Groups: make([]tally.Group, 2)}}}
+	for g := range r.Phases[0].Tally.Groups {
+		r.Phases[0].Tally.Groups[g] = tally.Group{Counts: tally.Counts{Expected: 1, Delivered: 1}, Hists: tally.GroupHists{h}}
 	}
+	r.Series = []result.Point{{At: 1e9, Connected: 1}}
 	r.Phases[0].Name, r.Phases[0].Outcome = said, said
 	r.Phases[0].Errors = []result.ErrorLine{{Stage: said, Class: said, Text: said, Advice: said, Count: 1}}
 	r.Phases[0].Storm = &result.Storm{Cut: 1}

@@ -107,7 +107,7 @@ func TestAnyChart(t *testing.T) {
 	number := rapid.OneOf(rapid.Float64Range(-1e9, 1e12), rapid.Just(math.NaN()), rapid.Just(math.Inf(1)), rapid.Just(math.Inf(-1)), rapid.Just(0.), rapid.Just(1e308), rapid.Just(5e-324))
 	units := rapid.SampledFrom([]Unit{"ns", "B", "1", "share", "1/s", ""})
 	rapid.Check(t, func(t *rapid.T) {
-		n := rapid.IntRange(0, 900).Draw(t, "points")
+		n := rapid.IntRange(0, 450).Draw(t, "points")
 		c := Chart{Title: rapid.String().Draw(t, "title"), X: Axis{Unit: units.Draw(t, "unit of x"), Log: rapid.Bool().Draw(t, "log x")},
 			Y: Axis{Unit: units.Draw(t, "unit of y"), Log: rapid.Bool().Draw(t, "log y"), Zero: rapid.Bool().Draw(t, "zero")}}
 		step := rapid.Float64Range(1e-3, 1e9).Draw(t, "step")

@@ -89,10 +89,10 @@ func (m *maker) fill(p *result.Phase, from, to int, rate float64) {
 	}
 }
 
-// hist is n values that are log-normal about a median in ns, by 20,000 draws.
+// hist is n values that are log-normal about a median in ns, by 4,000 draws.
 func (m *maker) hist(n uint64, median, sigma float64) *tally.Hist {
 	h := tally.NewHist()
-	draws := min(n, 20_000)
+	draws := min(n, 4_000)
 	for i := range draws {
 		each := n / draws
 		if i < n%draws {
