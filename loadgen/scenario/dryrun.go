@@ -27,7 +27,7 @@ func DryRun(w io.Writer, s *Scenario) error {
 	fmt.Fprintf(&b, "%s: %s\n", s.Name, orNone(s.Description))
 	fmt.Fprintf(&b, "%s clients speak %s to %s; seed %d\n\n", grouped(uint64(s.Clients.Count)), s.Target.Dialect, some(s.Target.URLs), s.Seed)
 	planTable(&b, s, &plan)
-	b.WriteString("\nconnections over time, one column a share of the run\n")
+	b.WriteString("\nconnections over time\n")
 	curve(&b, s, &plan)
 	fmt.Fprintf(&b, "\nall together, at least: %s\n", roundTime(plan.Length))
 	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)

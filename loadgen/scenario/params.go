@@ -98,6 +98,9 @@ func readParams(root *node, given map[string]string, found *findings) map[string
 	return params
 }
 
+// maxUses bounds the parameters in one value.
+const maxUses = 100
+
 // substitute puts the parameters' values into all scalars below n.
 func substitute(n *node, params map[string]param, found *findings) {
 	for _, item := range n.items {
@@ -114,7 +117,7 @@ func substitute(n *node, params map[string]param, found *findings) {
 	}
 	var b strings.Builder
 	rest := n.text
-	for {
+	for used := 0; ; used++ {
 		before, after, has := strings.Cut(rest, string(paramOpen))
 		if !has {
 			break
@@ -133,9 +136,11 @@ func substitute(n *node, params map[string]param, found *findings) {
 		b.WriteString(strings.TrimSuffix(before, "$"))
 		b.WriteString(p.value)
 		rest = after
-		if b.Len() > maxFile {
+		if b.Len() > maxFile || used == maxUses {
 			found.add(n.at, "", "is too long with its parameters")
 			n.broken = true
+		}
+		if n.broken {
 			return
 		}
 	}

@@ -23,7 +23,7 @@ const (
 	MaxSize     = 16 << 20 // bytes of a payload
 	maxList     = 1024     // URLs, sources, thresholds ...
 	maxSteps    = 1024
-	maxReplay   = 100_000
+	maxReplay   = 50_000
 )
 
 // number reads decimal digits, which may be grouped by _. What is too large for

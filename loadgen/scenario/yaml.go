@@ -13,13 +13,14 @@ import (
 )
 
 // Bounds of what is read. The parser's time grows with the square of what it
-// reads where many keys follow each other, and its stack with the nesting; at
-// these bounds it takes 0.1 s.
+// reads where many keys or many spaces follow each other, and its stack with
+// the nesting; within these bounds it takes some seconds at the worst, and a
+// sensible file some milliseconds.
 const (
-	maxFile   = 4 << 20 // a resolved replay is one long string
+	maxFile   = 1 << 20 // a resolved replay is one long string
 	maxTokens = 20_000
 	maxNested = 32
-	maxLine   = 64 << 10 // of a line that is not one string
+	maxSpaces = 1000 // one after the other
 )
 
 // kind is what a node is.
@@ -98,8 +99,14 @@ func unreadable(text []byte) (at place, what string) {
 func unreadableLine(line string, depth, column *int) string {
 	*column = 1
 	indented := true
+	spaces := 0
 	for i, r := range line {
+		if spaces++; r != ' ' {
+			spaces = 0
+		}
 		switch {
+		case spaces > maxSpaces:
+			return fmt.Sprintf("more than %d spaces", maxSpaces)
 		case r == utf8.RuneError && !strings.HasPrefix(line[i:], "\ufffd"):
 			return "is not UTF-8 here"
 		case r == '\t' && indented:

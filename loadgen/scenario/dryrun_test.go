@@ -1,0 +1,33 @@
+package scenario
+
+import (
+	"bytes"
+	"errors"
+	"testing"
+)
+
+func TestDryRun(t *testing.T) {
+	var b bytes.Buffer
+	if err := DryRun(&b, parseShipped(t, "dawn-wave", nil)); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "testdata/dryrun.txt", b.String())
+}
+
+type brokenWriter struct{}
+
+func (brokenWriter) Write([]byte) (int, error) { return 0, errors.New("full") }
+
+func TestDryRunSaysWhenItCannotWrite(t *testing.T) {
+	if err := DryRun(brokenWriter{}, parseShipped(t, "smoke", nil)); err == nil {
+		t.Error("no error")
+	}
+}
+
+func TestGrouped(t *testing.T) {
+	for n, want := range map[uint64]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567"} {
+		if got := grouped(n); got != want {
+			t.Errorf("%d: %s", n, got)
+		}
+	}
+}
