@@ -31,7 +31,10 @@ func (x *experiment) load(ctx context.Context, p *process, round int, file, sayF
 	}
 	args = append(args, "--pid", strconv.Itoa(p.cmd.Process.Pid), "--out", file,
 		"--label", "server="+s.Name, "--label", "round="+strconv.Itoa(round))
-	words, err := pinned(append(args, x.Extra...), x.LoadgenCPUs)
+	for _, extra := range x.Extra {
+		args = append(args, p.place.fill(extra))
+	}
+	words, err := pinned(args, x.LoadgenCPUs)
 	if err != nil {
 		return nil, err
 	}

@@ -13,7 +13,7 @@ import (
 type Options struct {
 	Scenario string   `json:"scenario"`         // name or file, as loadgen run takes it
 	Params   []string `json:"params,omitempty"` // key=value of the scenario
-	Extra    []string `json:"extra,omitempty"`  // further flags of loadgen run
+	Extra    []string `json:"extra,omitempty"`  // further flags of loadgen run, with placeholders
 	Servers  []Server `json:"servers"`          // at least two; the first is what others are compared with
 
 	ServerCPUs  string `json:"server_cpus,omitempty"`  // list of CPUs as taskset takes it, "0,2-3"; empty: all

@@ -19,6 +19,7 @@ type experiment struct {
 	Options
 	journal *journal
 	out     io.Writer
+	told    map[string]bool // checks whose meaning was said
 }
 
 // Run does the experiment, or what is left of it, tells out how it goes, and
@@ -28,7 +29,7 @@ func Run(ctx context.Context, o Options, out io.Writer) (cs []*compare.Compariso
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	x := &experiment{Options: o, out: out}
+	x := &experiment{Options: o, out: out, told: map[string]bool{}}
 	if x.journal, err = openJournal(&x.Options); err != nil {
 		return nil, err
 	}
@@ -182,11 +183,18 @@ func (x *experiment) tell(e *entry, r *result.Result) {
 	for _, remark := range e.Remarks {
 		fmt.Fprintf(x.out, "  %s\n", remark)
 	}
-	if e.Verdict == result.Invalid {
-		for _, c := range r.Validity {
-			if c.State == "fail" {
-				fmt.Fprintf(x.out, "  %s %s, limit %s: %s\n", c.Name, compare.Format(c.Value, c.Unit), compare.Format(c.Limit, c.Unit), c.Text)
-			}
+	if e.Verdict != result.Invalid {
+		return
+	}
+	for _, c := range r.Validity {
+		if c.State != "fail" {
+			continue
 		}
+		text := ": " + c.Text
+		if x.told[c.Name] { // what to do is said once
+			text = ""
+		}
+		x.told[c.Name] = true
+		fmt.Fprintf(x.out, "  %s %s, limit %s%s\n", c.Name, compare.Format(c.Value, c.Unit), compare.Format(c.Limit, c.Unit), text)
 	}
 }

@@ -59,7 +59,7 @@ func TestRun(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if !strings.Contains(out.String(), "pair 6 of 6") || !strings.Contains(out.String(), "server.cpu_per_msg 2.20 µs/msg") {
+	if !strings.Contains(out.String(), "pair 6 of 6") || !strings.Contains(out.String(), "server.cpu_per_msg 2.2 µs/msg") {
 		t.Errorf("it said\n%s", out.String())
 	}
 	if left := leftovers(t); len(left) > 0 {

@@ -114,8 +114,10 @@ func (x *Explanation) functions(a, b compare.Side, files [2]map[string]string, o
 	for _, run := range runsB {
 		x.RunsB = append(x.RunsB, run.File)
 	}
-	x.Functions, err = compareFunctions(pa, pb)
-	return err
+	if x.Functions, err = compareFunctions(pa, pb); err != nil {
+		x.Notes = append(x.Notes, "functions cannot be compared: "+err.Error())
+	}
+	return nil
 }
 
 // read reads the profiles of runs.

@@ -191,6 +191,22 @@ func TestFolder(t *testing.T) {
 	}
 }
 
+// TestEmptyProfile: a server that did nothing while it was looked at is no error.
+func TestEmptyProfile(t *testing.T) {
+	dir := folder(t)
+	var b bytes.Buffer
+	if err := made().Write(&b); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "runs/04-B.pprof"), b.Bytes(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	x, err := Folder(dir, Options{})
+	if err != nil || len(x.Moves) == 0 || !strings.Contains(strings.Join(x.Notes, " "), "side B: profile 1: a profile without samples") {
+		t.Errorf("%+v %v", x, err)
+	}
+}
+
 // TestWithoutProfiles: metrics are explained, and it is said how to get more.
 func TestWithoutProfiles(t *testing.T) {
 	dir := folder(t)

@@ -53,6 +53,9 @@ and {api} become free ports, {dir} an empty directory, {name} the server's name:
     --server 'old=bin/roostd-1 --listen 127.0.0.1:{port} --api 127.0.0.1:{api} --auth none --data-dir {dir}' \
     --server 'new=bin/roostd-2 --listen 127.0.0.1:{port} --api 127.0.0.1:{api} --auth none --data-dir {dir}'
 
+The same placeholders may be in --url, --api, --pprof and the flags of loadgen run,
+as in -- --metrics-url 'http://127.0.0.1:{api}/metrics'.
+
 A server is ready when it prints a line that begins with "ready", or when the
 ports that its command names are open.
 
