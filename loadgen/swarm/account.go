@@ -109,6 +109,20 @@ func (a *account) holes(end uint32, s subject, k lossKind, l *ledger) {
 	}
 }
 
+// complete reports whether nothing below planned is still to come to a
+// subscriber that is connected. What has left the window is not waited for.
+func (a *account) complete(planned uint32) bool {
+	if a.state != accountOpen {
+		return true
+	}
+	if a.next < planned {
+		return false
+	}
+	span := min(a.next-a.from, windowSize)
+	came := ^uint64(0) >> (windowSize - span) // shifting by 64 gives 0
+	return a.bits&came == came
+}
+
 // resolve notes everything below planned that has not come as lost by k, and
 // begins anew from there.
 func (a *account) resolve(planned uint32, s subject, k lossKind, l *ledger) {

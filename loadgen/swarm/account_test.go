@@ -252,3 +252,34 @@ func TestRoundsAreHandedOverInOrder(t *testing.T) {
 		}
 	})
 }
+
+// TestCompleteIsThatAllCame, by the slow twin: nothing that is due and inside of
+// the window is lacking.
+func TestCompleteIsThatAllCame(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var a account
+		var l ledger
+		from := rapid.Uint32Range(0, 200).Draw(t, "from")
+		a.open(from, subject{}, &l)
+		planned := from + rapid.Uint32Range(0, 150).Draw(t, "due")
+		came := map[uint32]bool{}
+		next := from
+		for _, seq := range rapid.SliceOfN(rapid.Uint32Range(from, max(planned, from+1)-1), 0, 300).Draw(t, "arrivals") {
+			if planned == from {
+				break
+			}
+			a.take(seq, subject{}, &l)
+			came[seq] = true
+			next = max(next, seq+1)
+		}
+		want := next >= planned
+		for seq := from; seq < next; seq++ {
+			if seq+windowSize >= next && !came[seq] {
+				want = false
+			}
+		}
+		if got := a.complete(planned); got != want {
+			t.Fatalf("from %d, planned %d, %d came: complete is %v, want %v", from, planned, len(came), got, want)
+		}
+	})
+}

@@ -28,6 +28,7 @@ type phase struct {
 	finishing bool
 	settled   bool
 	finished  chan struct{} // closed when Finish need not wait any more; nil before Finish
+	complete  uint32        // finishing: the clients before this one have got everything
 }
 
 // messageKey names a message of the phase.
@@ -162,12 +163,36 @@ func (w *Worker) judge(now int64) {
 	done := p.started && sent && !ramping && w.cutsDone(p) && w.churnDone(p)
 	quiet := w.level.pending.Load() == 0
 	w.level.planDone.Store(done)
-	w.level.idle.Store(done && quiet && w.dials.inflight == 0 && w.level.away.Load() == 0)
+	w.level.idle.Store(done && quiet && w.dials.inflight == 0 && w.level.away.Load() == 0 && (!p.finishing || w.allCame(p, now)))
 	w.pace.busy(!done || !quiet || len(w.dials.queue) > 0 || len(w.resumes) > 0)
 	if p.finished != nil && sent && quiet && (now >= p.end || done) {
 		close(p.finished)
 		p.finished = nil
 	}
+}
+
+// allCame reports whether everything that was planned has come to all who read.
+// When the plan has ended, who has got everything stays so: all calls together
+// look at each client once.
+func (w *Worker) allCame(p *phase, now int64) bool {
+	if now < p.end {
+		return false
+	}
+	for ; p.complete < w.count; p.complete++ {
+		i := p.complete
+		c := &w.clients[i]
+		if c.state != ready || !w.groups.healthy(c.group) || w.lenient(i) {
+			continue
+		}
+		came := true
+		w.eachAccount(i, func(_ *stream, a *account, planned uint32, _ subject) {
+			came = came && a.complete(planned)
+		})
+		if !came {
+			return false
+		}
+	}
+	return true
 }
 
 // allSent reports whether no message is left in the plan.
