@@ -47,24 +47,50 @@ func (p *Pool) Capacity() Capacity {
 	return c
 }
 
-// perSource returns how many connections one of so many sources makes to one
-// destination (of one worker, if workers have ranges).
+// free returns how many ports one of so many sources has towards one destination
+// (of one worker, if workers have ranges), when so many are held by closed
+// connections: those are taken to be on the sources that are used, as after an
+// earlier run.
+func (p *Pool) free(f *family, sources, held int) int {
+	all := p.c.System.Len()
+	if p.c.Ports != (Ports{}) {
+		all = p.c.Ports.Len() / p.c.Workers // the reserved and the held ones may all be one worker's
+	}
+	pairs := sources * max(len(f.dests), 1)
+	return max(all-p.c.Reserved-(held+pairs-1)/pairs, 0)
+}
+
+// atMost bounds what a source may have.
 //
 // Where the kernel chooses, it first searches the ports of one parity, and is
 // slow in the other: see PerSource. With IP_LOCAL_PORT_RANGE it searches all
 // alike since Linux 6.8: 18,000 of 28,232 ports, and 18,200 of 18,232, were
 // taken at the same rate throughout, where without it 14,000 connections were
-// made at 8,000/s and the next 4,000 at 480/s. TIME_WAIT is taken to be on the
-// sources that are used, as after an earlier run.
-func (p *Pool) perSource(f *family, sources int) int {
-	pairs := sources * max(len(f.dests), 1)
-	waiting := (p.c.TimeWait + pairs - 1) / pairs
+// made at 8,000/s and the next 4,000 at 480/s.
+func (p *Pool) atMost(ports int) int {
 	if p.c.Ports == (Ports{}) {
-		free := p.c.System.Len() - p.c.Reserved - waiting
-		return max(min(PerSource, free), 0)
+		return min(ports, PerSource)
 	}
-	// The reserved ones may all be one worker's, and so may those in TIME_WAIT.
-	return max(p.c.Ports.Len()/p.c.Workers-p.c.Reserved-waiting, 0)
+	return ports
+}
+
+// perSource returns how many connections one of so many sources makes to one
+// destination.
+func (p *Pool) perSource(f *family, sources int) int {
+	return p.atMost(p.free(f, sources, p.c.TimeWait))
+}
+
+// spare is the share of a source's ports that is kept free where there are enough
+// sources: for what else may use the address.
+const spare = .3
+
+// spread returns how many of the sources are used: as few as have room to spare,
+// also for connections that are closed and made anew.
+func (p *Pool) spread(f *family) int {
+	return sort.Search(f.n-1, func(i int) bool {
+		room := (1 - spare) * float64(p.free(f, i+1, p.c.TimeWait+p.c.Closing))
+		return p.busiest(f, p.c.Clients, i+1) <= p.atMost(int(room))
+	}) + 1
 }
 
 // need returns how many sources the clients of a family need; more than clients

@@ -30,8 +30,11 @@ type PoolConfig struct {
 	// Reserved is how many ports of the range are in
 	// net.ipv4.ip_local_reserved_ports, which the kernel leaves out.
 	Reserved int
-	// TimeWait is how many closed connections of this machine still hold a port.
+	// TimeWait is how many closed connections of this machine hold a port.
 	TimeWait int
+	// Closing is how many connections the plan closes and makes anew while their
+	// ports are held. Room is left for them where there are sources for it.
+	Closing int
 }
 
 // ErrCapacity is what a shortage of source ports is.
@@ -59,7 +62,8 @@ type family struct {
 type loadedPair []int
 
 // NewPool makes the pool, or says what is wrong with the addresses, or wraps
-// ErrCapacity. Clients are spread evenly over as few sources as have room.
+// ErrCapacity. Clients are spread evenly over as few sources as have room to
+// spare, if there are so many.
 func NewPool(c PoolConfig) (*Pool, error) {
 	p, err := newPool(c)
 	if err != nil {
@@ -71,7 +75,7 @@ func NewPool(c PoolConfig) (*Pool, error) {
 	}
 	for _, f := range []*family{&p.v4, &p.v6} {
 		if f.n > 0 && len(f.clients) > 0 {
-			for i := range p.need(f) {
+			for i := range p.spread(f) {
 				f.use = append(f.use, f.at(i))
 			}
 		}

@@ -228,3 +228,30 @@ func TestPoolWorkersHaveTheirPorts(t *testing.T) {
 		t.Errorf("%v and %v", a, b)
 	}
 }
+
+// TestPoolKeepsPortsFree where there are sources for it, and takes all where
+// there are not.
+func TestPoolKeepsPortsFree(t *testing.T) {
+	for _, c := range []struct {
+		sources          string
+		clients, closing int
+		want             int // sources
+	}{
+		{"10.0.0.0/24", 19_000, 0, 1},
+		{"10.0.0.0/24", 20_000, 0, 2},
+		{"10.0.0.0/24", 28_232, 0, 2},
+		{"10.0.0.7", 28_232, 0, 1},
+		{"10.0.0.0/24", 19_000, 19_000, 2},
+		{"10.0.0.0/24", 19_000, 100_000, 5},
+		{"10.0.0.0/31", 50_000, 50_000, 2},
+	} {
+		p, err := NewPool(PoolConfig{Sources: []string{c.sources}, Destinations: destinations("10.0.9.9:80"), Clients: c.clients, Closing: c.closing, Ports: system, System: system})
+		if err != nil {
+			t.Errorf("%+v: %v", c, err)
+			continue
+		}
+		if got := len(p.Used(100)); got != c.want {
+			t.Errorf("%+v: %d sources", c, got)
+		}
+	}
+}

@@ -82,6 +82,14 @@ func TestCheck(t *testing.T) {
 		}, nil},
 		{"ports, closed ones not reused elsewhere", 28_000, Crew{1, 1}, func(m *Machine, s *scenario.Scenario) { m.Destinations, m.TimeWait, m.Reuse = far, 1000, 2 },
 			[]string{"1000 closed ones"}},
+		{"ports of a storm", 20_000, Crew{1, 1}, func(m *Machine, s *scenario.Scenario) {
+			m.Destinations, s.Reconnect.Policy = far, scenario.PolicyFixed
+			s.Phases = append(s.Phases, scenario.Phase{Name: "storm", For: 60e9, Storm: &scenario.Storm{Share: 1, How: scenario.CloseFIN}})
+		}, []string{"20000 connections, 2 sources", "20000 closed ones"}},
+		{"ports of a storm of resets", 20_000, Crew{1, 1}, func(m *Machine, s *scenario.Scenario) {
+			m.Destinations, s.Reconnect.Policy = far, scenario.PolicyFixed
+			s.Phases = append(s.Phases, scenario.Phase{Name: "storm", For: 60e9, Storm: &scenario.Storm{Share: 1, How: scenario.CloseRST}})
+		}, nil},
 		{"ports, not within the range", 100, Crew{1, 1}, func(m *Machine, s *scenario.Scenario) { s.Clients.PortRange = "1024-65535" },
 			[]string{"clients.port_range", `ip_local_port_range="1024 65535"`}},
 		{"an old kernel", 100, Crew{1, 1}, func(m *Machine, s *scenario.Scenario) { m.RangeOption = false }, []string{"Linux 6.3"}},

@@ -25,6 +25,7 @@ type Machine struct {
 	Reserved     int        // of it, in net.ipv4.ip_local_reserved_ports
 	RangeOption  bool       // the kernel has IP_LOCAL_PORT_RANGE
 	TimeWait     int        // closed connections
+	MaxTimeWait  int        // net.ipv4.tcp_max_tw_buckets: more are closed without
 	Reuse        int64      // net.ipv4.tcp_tw_reuse: 1, their ports are to be had after a second; 2, on loopback
 	Local        []netip.Addr
 	Destinations []netip.AddrPort // of target.urls, in order
@@ -61,18 +62,15 @@ func (m *Machine) ServerHere() bool {
 	return false
 }
 
-// waiting is how many closed connections hold a port that is not to be had. Where
-// the kernel reuses ports, all of a range that was full were free again after
-// 1.1 s.
-func (m *Machine) waiting() int {
+// reuses reports whether the port of a connection that was closed is soon to be
+// had again. Of a range that was full of them none was after half a second, and
+// all were after 1.1 s.
+func (m *Machine) reuses() bool {
 	loopback := true
 	for _, d := range m.Destinations {
 		loopback = loopback && d.Addr().Unmap().IsLoopback()
 	}
-	if m.Reuse == 1 || m.Reuse == 2 && loopback {
-		return 0
-	}
-	return m.TimeWait
+	return m.Reuse == 1 || m.Reuse == 2 && loopback
 }
 
 func (m *Machine) isLocal(a netip.Addr) bool {

@@ -3,6 +3,7 @@ package preflight
 import (
 	"fmt"
 	"net/netip"
+	"time"
 
 	"roost/loadgen/plan"
 )
@@ -46,7 +47,7 @@ func (n *need) ports() []Shortfall {
 		return nil
 	}
 	f := Shortfall{What: "source addresses and ports", Need: fmt.Sprintf("%d connections, %d sources", size.Clients, size.Needed), Have: size.String()}
-	if waiting := n.m.waiting(); waiting > 0 {
+	if waiting := n.waiting(); waiting > 0 {
 		f.Have += fmt.Sprintf(" (%d closed ones may hold a port, for 60 s)", waiting)
 	}
 	if size.Needed <= size.Clients {
@@ -105,4 +106,24 @@ func (n *need) widen() (line string, ok bool) {
 		return "", false
 	}
 	return fmt.Sprintf("sysctl -w net.ipv4.ip_local_port_range=%q", fmt.Sprintf("%d %d", widest[0], widest[1])), true
+}
+
+// timeWait is how long the side that closed first keeps a connection's addresses
+// and ports; reuse is how long where the kernel reuses them.
+const (
+	timeWait = 60 * time.Second
+	reuse    = time.Second
+)
+
+// waiting is how many closed connections hold a port that is not to be had: those
+// that there are, and those that the plan's busiest phase adds.
+func (n *need) waiting() int {
+	waiting := n.m.TimeWait + n.s.Closing(timeWait)
+	if n.m.reuses() {
+		waiting = n.s.Closing(reuse)
+	}
+	if n.m.MaxTimeWait > 0 {
+		waiting = min(waiting, n.m.MaxTimeWait)
+	}
+	return waiting
 }

@@ -95,6 +95,7 @@ func (m *Machine) readPorts() {
 	if s, err := usage.ReadSockstat(); err == nil {
 		m.TimeWait = int(s.TimeWait)
 	}
+	m.MaxTimeWait = int(number(usage.Sysctl("net.ipv4.tcp_max_tw_buckets"), 0))
 	m.Reuse = number(usage.Sysctl("net.ipv4.tcp_tw_reuse"), 0)
 	m.Local, _ = usage.Addresses()
 }
