@@ -28,7 +28,7 @@ func Compare(a, b Side, o Options) (*Comparison, error) {
 		Notes:       slices.Clone(o.Notes),
 	}
 	same := false
-	if c.Facts, same = facts(a, b, o.Ignore); !same {
+	if c.Facts, same = facts(a, b, &o); !same {
 		c.Verdict = NotComparable
 		c.Reason = "the runs differ in what a comparison depends on"
 		return c, nil

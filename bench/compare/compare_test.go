@@ -62,6 +62,18 @@ func TestVerdicts(t *testing.T) {
 			b.Runs[3] = made{cpu: 2100, latency: 4, kernel: "6.19"}.run("b4", 9)
 			return a, b
 		}, Options{Ignore: []string{"kernel"}}, Regressed, ""},
+		{"another kernel on one side", func() (a, b Side) {
+			a, b = sides(10, 1.05, 0.005, 1)
+			for i := range b.Runs {
+				b.Runs[i] = made{cpu: 2200, latency: 4, kernel: "6.19"}.run("b", i)
+			}
+			return a, b
+		}, Options{Between: []string{"ker*"}}, Regressed, ""},
+		{"another kernel within a side", func() (a, b Side) {
+			a, b = sides(10, 1.05, 0.005, 1)
+			b.Runs[3] = made{cpu: 2100, latency: 4, kernel: "6.19"}.run("b4", 9)
+			return a, b
+		}, Options{Between: []string{"kernel"}}, NotComparable, ""},
 		{"unpaired", func() (a, b Side) {
 			a, b = sides(10, 1.5, 0.005, 1)
 			b.Runs = b.Runs[:8]

@@ -32,8 +32,10 @@ type Options struct {
 	// Unpaired says that run i of A and run i of B have nothing to do with each
 	// other. Sides of different lengths are unpaired anyway.
 	Unpaired bool
-	// Ignore names facts that may differ.
-	Ignore []string
+	// Ignore and Between are patterns (as of path.Match) of facts that may differ:
+	// from run to run, or from A to B but not within a side.
+	Ignore  []string
+	Between []string
 	// Notes go to the reader, with those that Compare adds.
 	Notes []string
 }

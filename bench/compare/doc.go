@@ -18,7 +18,14 @@
 // fixed list, corrected together by Holm; it is cut to what so many pairs can
 // tell at all (stats.LeastP): 10 pairs, 25 metrics; 6 pairs, one. Everything else
 // is shown without a verdict, as looking at a hundred numbers always finds
-// something. How often this errs is in package stats.
+// something.
+//
+// How often this errs was simulated (TestVerdictErrorRates: 10 pairs, 12 secondary
+// metrics, 1.5 % of noise, a machine that walks by 2 % a run, minimum effect 2 %):
+// two equal servers are called regressed in 3.2 % of experiments, by any of the 13
+// metrics, and inconclusive in 79 %, as such a machine cannot tell 2 % with 10
+// pairs; a true +3 % is called regressed in 72 %, and never improved. Package stats
+// has the rates of the test alone.
 //
 // The minimum effect is 5 % for times and 2 % for everything else. The A/A row
 // is A's odd runs against its even ones: what no difference looks like here.

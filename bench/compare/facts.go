@@ -2,6 +2,7 @@ package compare
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -31,22 +32,30 @@ func describe(s Side) SideInfo {
 }
 
 // facts returns those that differ and whether the sides may be compared: each
-// fact is the same in every run, or ignored. Hashes that differ under the same
+// fact is the same in every run, or may differ. Hashes that differ under the same
 // facts are a difference too.
-func facts(a, b Side, ignore []string) (differ []Difference, same bool) {
+func facts(a, b Side, o *Options) (differ []Difference, same bool) {
 	differ = diff(a, b, func(r *result.Result) []result.Fact { return r.Comparability.Facts })
-	same = true
-	for _, d := range differ {
-		if !slices.Contains(ignore, d.Name) {
-			same = false
-		}
-	}
 	hash := func(r *result.Result) string { return r.Comparability.Hash }
 	if ha, hb := union(a, hash), union(b, hash); len(differ) == 0 && (ha != hb || strings.Contains(ha, or)) {
 		differ = []Difference{{"comparability hash", ha, hb}}
-		same = slices.Contains(ignore, differ[0].Name)
+	}
+	same = true
+	for _, d := range differ {
+		within := strings.Contains(d.A, or) || strings.Contains(d.B, or)
+		if !matches(o.Ignore, d.Name) && (within || !matches(o.Between, d.Name)) {
+			same = false
+		}
 	}
 	return differ, same
+}
+
+// matches reports whether a name is one of the patterns.
+func matches(patterns []string, name string) bool {
+	return slices.ContainsFunc(patterns, func(pattern string) bool {
+		ok, err := path.Match(pattern, name)
+		return ok && err == nil
+	})
 }
 
 // environment is what differs between the machines, beyond facts.

@@ -13,16 +13,33 @@ import (
 )
 
 // Pairs reads the sides of an experiment from its folder: of the first server,
-// and of each other one, over all complete rounds. With them come notes for the
-// reader.
-func Pairs(folder string) (sides []compare.Side, notes []string, err error) {
+// and of each other one, over all complete rounds. With them come the options by
+// which an experiment's sides are compared, with notes for the reader.
+func Pairs(folder string) (sides []compare.Side, o compare.Options, err error) {
 	x, err := open(folder)
 	if err != nil {
-		return nil, nil, err
+		return nil, o, err
 	}
 	defer func() { err = errors.Join(err, x.journal.close()) }()
 	sides, err = x.sides()
-	return sides, x.notes(), err
+	return sides, x.compareOptions(), err
+}
+
+// compareOptions says how sides are compared. The servers are what is tried, so
+// facts about them may differ from side to side. So may the hash of the scenario
+// if the servers speak different protocols or have other paths, as these are in
+// it: that the scenario is the same otherwise is the experiment's doing.
+func (x *experiment) compareOptions() compare.Options {
+	o := compare.Options{Primary: x.Primary, MinEffect: x.MinEffect, Notes: x.notes(), Between: []string{"server *"}}
+	for i := range x.Servers {
+		s, first := &x.Servers[i], &x.Servers[0]
+		if s.Dialect != first.Dialect || s.URL != first.URL || s.API != first.API {
+			o.Between = append(o.Between, "scenario")
+			o.Notes = append(o.Notes, "the servers are not spoken to in the same way: the load is the same, what a message is may not be")
+			break
+		}
+	}
+	return o
 }
 
 // sides reads the results that count.
@@ -96,7 +113,7 @@ func (x *experiment) conclude() (cs []*compare.Comparison, err error) {
 		return nil, err
 	}
 	for _, side := range sides[1:] {
-		c, err := compare.Compare(sides[0], side, compare.Options{Primary: x.Primary, MinEffect: x.MinEffect, Notes: x.notes()})
+		c, err := compare.Compare(sides[0], side, x.compareOptions())
 		if err != nil {
 			return nil, err
 		}

@@ -25,6 +25,10 @@ type Options struct {
 	PprofAfter   time.Duration `json:"pprof_after,omitempty"`   // begin of the profile, since the load's; default 5 s
 	PprofSeconds int           `json:"pprof_seconds,omitempty"` // default 10
 
+	// Chosen before anybody looks, as compare.Options.
+	Primary   string  `json:"primary,omitempty"`
+	MinEffect float64 `json:"min_effect,omitempty"`
+
 	// These may be others when an experiment is taken up again.
 	Loadgen   string        `json:"-"` // binary; default bin/loadgen
 	Out       string        `json:"-"` // folder; must be given
@@ -35,8 +39,6 @@ type Options struct {
 	Retries   int           `json:"-"` // of an INVALID run; default 3, negative: none
 	StartTime time.Duration `json:"-"` // for a server to be ready; default 15 s
 	StopTime  time.Duration `json:"-"` // for a server to end; default 40 s
-	Primary   string        `json:"-"` // as compare.Options
-	MinEffect float64       `json:"-"`
 }
 
 // Server is one way to start one server. Command, URL, API and Pprof have
@@ -80,8 +82,8 @@ func (o *Options) check() error {
 	setDefault(&o.Cooldown, 2*time.Second)
 	setDefault(&o.Quiet, 30*time.Second)
 	setDefault(&o.Retries, 3)
-	setDefault(&o.StartTime, 15*time.Second)
-	setDefault(&o.StopTime, 40*time.Second)
+	setDefault(&o.StartTime, defaultStartTime)
+	setDefault(&o.StopTime, defaultStopTime)
 	setDefault(&o.PprofAfter, 5*time.Second)
 	setDefault(&o.PprofSeconds, 10)
 	switch {
@@ -118,3 +120,8 @@ func setDefault[T comparable](p *T, v T) {
 		*p = v
 	}
 }
+
+const (
+	defaultStartTime = 15 * time.Second
+	defaultStopTime  = 40 * time.Second // roostd drains for 30
+)

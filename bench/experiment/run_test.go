@@ -258,12 +258,16 @@ func TestProfiles(t *testing.T) {
 func TestThreeServers(t *testing.T) {
 	o := options(t, "")
 	third := o.Servers[1]
+	third.URL += "other/path"
 	third.Name, third.Command = "C", slices.Clone(third.Command)
 	third.Command[len(third.Command)-1] = "1800"
 	o.Servers = append(o.Servers, third)
 	cs, err := Run(t.Context(), o, &bytes.Buffer{})
 	if err != nil || len(cs) != 2 || cs[0].Verdict != compare.Regressed || cs[1].Verdict != compare.Improved {
 		t.Fatalf("%v %v", cs, err)
+	}
+	if !strings.Contains(strings.Join(cs[0].Notes, " "), "not spoken to in the same way") {
+		t.Errorf("notes %v", cs[0].Notes)
 	}
 	b, err := os.ReadFile(filepath.Join(o.Out, "servers.md"))
 	if err != nil || !strings.Contains(string(b), "| C | improved | **-10.0 %** |") {

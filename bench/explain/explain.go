@@ -13,7 +13,7 @@ import (
 // Options says how to explain. Zero fields mean their defaults.
 type Options struct {
 	Server  string // which is compared with the first; default the second
-	Primary string // metric; default as in comparisons
+	Primary string // metric; default the experiment's
 	All     bool   // profiles of all runs, not of the two medians
 }
 
@@ -38,7 +38,7 @@ type Explanation struct {
 
 // Folder explains the folder of a bench run.
 func Folder(folder string, o Options) (*Explanation, error) {
-	sides, notes, err := experiment.Pairs(folder)
+	sides, how, err := experiment.Pairs(folder)
 	if err != nil {
 		return nil, err
 	}
@@ -49,11 +49,13 @@ func Folder(folder string, o Options) (*Explanation, error) {
 	if at < 1 || len(sides[0].Runs) == 0 {
 		return nil, fmt.Errorf("%s: no complete pair of %s and a server %q", folder, sides[0].Label, o.Server)
 	}
-	x, err := explain(sides[0], sides[at], o)
+	if o.Primary != "" {
+		how.Primary = o.Primary
+	}
+	x, err := explain(sides[0], sides[at], how)
 	if err != nil {
 		return nil, err
 	}
-	x.Notes = append(x.Notes, notes...)
 	if x.Verdict == compare.NotComparable {
 		return x, nil
 	}
@@ -72,12 +74,12 @@ func Folder(folder string, o Options) (*Explanation, error) {
 }
 
 // explain is everything without profiles.
-func explain(a, b compare.Side, o Options) (*Explanation, error) {
-	c, err := compare.Compare(a, b, compare.Options{Primary: o.Primary})
+func explain(a, b compare.Side, how compare.Options) (*Explanation, error) {
+	c, err := compare.Compare(a, b, how)
 	if err != nil {
 		return nil, err
 	}
-	x := &Explanation{Scenario: c.Scenario, A: a.Label, B: b.Label, Verdict: c.Verdict, Reason: c.Reason}
+	x := &Explanation{Scenario: c.Scenario, A: a.Label, B: b.Label, Verdict: c.Verdict, Reason: c.Reason, Notes: c.Notes}
 	if c.Verdict == compare.NotComparable {
 		return x, nil
 	}

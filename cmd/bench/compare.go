@@ -39,7 +39,7 @@ in which they were measured, A1 with B1, A2 with B2. One pair alone proves nothi
 	c.share(&f.MinEffect, "min-effect", "least `change` that counts, of every metric (default 5% for times, 2% for the rest)")
 	c.share(&f.Alpha, "alpha", "`chance` of a false alarm in the primary metric, and in all others together (default 0.05)")
 	c.BoolVar(&f.Unpaired, "unpaired", false, "run i of A and run i of B were no neighbours in time")
-	c.list(&f.Ignore, "ignore", "`fact` that may differ, such as kernel; may be repeated")
+	c.list(&f.Ignore, "ignore", "`fact` that may differ, such as 'host kernel' or 'sysctl *'; may be repeated")
 	c.StringVar(&f.format, "format", "text", "text, md, html or json")
 	c.StringVar(&f.html, "html", "", "write the page to this `file` as well")
 	c.BoolVar(&f.all, "all", false, "show every metric, those without a verdict too")
@@ -103,14 +103,17 @@ func (f *compareFlags) sides(rest []string) ([]compare.Side, error) {
 
 // folder reads that of a bench run.
 func (f *compareFlags) folder(name string) ([]compare.Side, error) {
-	sides, notes, err := experiment.Pairs(name)
+	sides, how, err := experiment.Pairs(name)
 	if err != nil {
 		return nil, err
 	}
 	if len(sides[0].Runs) == 0 {
 		return nil, fmt.Errorf("%s: no pair is complete yet", name)
 	}
-	f.Notes = append(f.Notes, notes...)
+	f.Notes, f.Between, f.Primary = how.Notes, how.Between, orElse(f.Primary, how.Primary)
+	if f.MinEffect == 0 {
+		f.MinEffect = how.MinEffect
+	}
 	if len(sides) == 2 {
 		sides[0].Label, sides[1].Label = orElse(f.labelA, sides[0].Label), orElse(f.labelB, sides[1].Label)
 	}
