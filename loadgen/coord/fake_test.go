@@ -17,6 +17,7 @@ import (
 
 	"roost/loadgen/clock"
 	"roost/loadgen/crew"
+	"roost/loadgen/link"
 	"roost/loadgen/scenario"
 	"roost/loadgen/swarm"
 	"roost/loadgen/tally"
@@ -35,6 +36,9 @@ func TestMain(m *testing.M) {
 
 func child(how string) int {
 	l, err := crew.Inherited()
+	if text, ok := strings.CutPrefix(how, "says "); ok && err == nil {
+		return nonsense(l, text)
+	}
 	if err == nil {
 		err = worker.Serve(context.Background(), l, parts(how))
 	}
@@ -43,6 +47,26 @@ func child(how string) int {
 		return 1
 	}
 	return 0
+}
+
+// nonsense is a worker that is ready, and then says something.
+func nonsense(l link.Link, text string) int {
+	_ = l.Send(&link.Message{Hello: worker.Hello("")})
+	for {
+		m, err := l.Receive()
+		switch {
+		case err != nil || m.Done != nil:
+			return 0
+		case m.Plan != nil:
+			_ = l.Send(&link.Message{Ready: &link.Ready{Clients: 1}})
+		case m.Begin != nil && text == "only what a coordinator says":
+			_ = l.Send(&link.Message{Begin: m.Begin})
+		case m.Begin != nil && text == "too many groups":
+			_ = l.Send(&link.Message{Tick: &link.Tick{Tally: &tally.Tally{Groups: make([]tally.Group, 7)}}})
+		case m.Begin != nil && text == "nothing more":
+			_ = l.Close()
+		}
+	}
 }
 
 // read reads a scenario.

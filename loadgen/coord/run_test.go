@@ -123,7 +123,7 @@ func TestResultIsWhole(t *testing.T) {
 
 // TestLostWorkerEndsTheRun: however it is lost, and nothing of it is valid.
 func TestLostWorkerEndsTheRun(t *testing.T) {
-	for how, want := range map[string]string{"dies in 1": "killed", "hangs in 1": "hangs", "fails in 1": "phase 1 is too much"} {
+	for how, want := range map[string]string{"dies in 1": "killed", "hangs in 1": "hangs", "fails in 1": "phase 1 is too much", "never finishes 1": "it has not finished the phase in time"} {
 		t.Run(how, func(t *testing.T) {
 			t.Parallel()
 			o := options(phases(t, 20, rampPhase, holdPhase, holdAgain), 3, how, nil)
@@ -138,6 +138,23 @@ func TestLostWorkerEndsTheRun(t *testing.T) {
 			}
 			if len(res.Phases) != 2 || res.Workers[0].Lost != "" {
 				t.Errorf("%d phases, worker 0 %q", len(res.Phases), res.Workers[0].Lost)
+			}
+		})
+	}
+}
+
+// TestNonsenseLosesTheWorker: whatever a worker says, the run has an end.
+func TestNonsenseLosesTheWorker(t *testing.T) {
+	for how, want := range map[string]string{
+		"says only what a coordinator says": "only a coordinator says",
+		"says too many groups":              "groups that there are not",
+		"says nothing more":                 "it ended",
+	} {
+		t.Run(how, func(t *testing.T) {
+			t.Parallel()
+			res := mustRun(t, options(phases(t, 2, rampPhase), 2, how, nil))
+			if lost := res.Workers[0].Lost + res.Workers[1].Lost; res.Verdict != result.Invalid || !strings.Contains(lost, want) {
+				t.Errorf("verdict %s, lost %q, want %q", res.Verdict, lost, want)
 			}
 		})
 	}
@@ -281,7 +298,7 @@ func TestHooks(t *testing.T) {
 	withHook := func(command string) Options {
 		return options(phases(t, 10, rampPhase, storm, "server: {restart: '"+command+"'}"), 1, "", nil)
 	}
-	res := mustRun(t, withHook("echo $LOADGEN_PHASE > "+file+"; echo pid=4711; sleep 100 &"))
+	res := mustRun(t, withHook("echo $LOADGEN_PHASE > "+file+"; echo pid=4711; sleep 2 &"))
 	if got, err := os.ReadFile(file); err != nil || string(got) != "storm\n" {
 		t.Errorf("%q, %v", got, err)
 	}
@@ -300,7 +317,7 @@ func TestStderrOfWorkersIsShown(t *testing.T) {
 	if _, err := Run(t.Context(), options(phases(t, 10, rampPhase), 2, "refuses", &log)); err == nil {
 		t.Fatal("it ran")
 	}
-	if !strings.Contains(log.String(), "worker 1 (process") {
+	if !strings.Contains(log.String(), "(process") {
 		t.Errorf("the log says %q", log.String())
 	}
 }

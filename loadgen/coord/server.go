@@ -3,6 +3,9 @@ package coord
 import (
 	"context"
 	"time"
+
+	"roost/loadgen/probe"
+	"roost/loadgen/result"
 )
 
 // readServersTimeout bounds one reading of all servers.
@@ -43,4 +46,22 @@ func (r *run) tookReading(now Reading) {
 		before = now
 	}
 	r.phases[len(r.phases)-1].servers = r.o.Probe.Use(before, now)
+}
+
+// slopes works out bytes per connection from all numbers of connections that
+// were seen, the one before the first included.
+func (r *run) slopes(res *result.Result) {
+	for i := range res.Servers {
+		var connections []int
+		var uses []result.ServerUse
+		if b := res.Servers[i].Before; b != nil {
+			connections, uses = append(connections, 0), append(uses, *b)
+		}
+		for _, p := range r.phases {
+			if i < len(p.servers) {
+				connections, uses = append(connections, p.connected), append(uses, p.servers[i])
+			}
+		}
+		res.Servers[i].Slope = probe.Slope(connections, uses)
+	}
 }

@@ -1,0 +1,216 @@
+package coord
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"roost/loadgen/result"
+	"roost/loadgen/scenario"
+	"roost/loadgen/swarm"
+	"roost/loadgen/tally"
+)
+
+// TestConditions: each kind, just true and just not.
+func TestConditions(t *testing.T) {
+	storm := &scenario.Storm{Share: .5, How: scenario.CloseRST}
+	killed := &scenario.Storm{How: scenario.CloseServer}
+	at := func(connected, goal, cut, restored int) swarm.Progress {
+		return swarm.Progress{Phase: 1, Connected: connected, Goal: goal, Cut: cut, Restored: restored}
+	}
+	for _, c := range []struct {
+		name  string
+		kind  scenario.UntilKind
+		share float64
+		storm *scenario.Storm
+		over  bool
+		p     swarm.Progress
+		want  bool
+	}{
+		{"all connected", scenario.UntilConnected, 1, nil, false, at(1000, 1000, 0, 0), true},
+		{"one is missing", scenario.UntilConnected, 1, nil, false, at(999, 1000, 0, 0), false},
+		{"share connected", scenario.UntilConnected, .99, nil, false, at(990, 1000, 0, 0), true},
+		{"of the phase before", scenario.UntilConnected, 1, nil, false, swarm.Progress{Connected: 1000, Goal: 1000}, false},
+		{"all restored", scenario.UntilRestored, 1, storm, true, at(1000, 1000, 500, 500), true},
+		{"restored before the storm was over", scenario.UntilRestored, 1, storm, false, at(1000, 1000, 500, 500), false},
+		{"few were cut yet", scenario.UntilRestored, 1, storm, true, at(1000, 1000, 5, 5), false},
+		{"one is not restored", scenario.UntilRestored, 1, storm, true, at(999, 1000, 500, 499), false},
+		{"99.9 % restored", scenario.UntilRestored, .999, storm, true, at(999, 1000, 500, 500), true},
+		{"nobody was cut by the server yet", scenario.UntilRestored, 1, killed, true, at(1000, 1000, 0, 0), false},
+		{"restored after the server's end", scenario.UntilRestored, 1, killed, true, at(1000, 1000, 1000, 1000), true},
+		{"drained", scenario.UntilDrained, 1, nil, false, at(100, 100, 0, 0), true},
+		{"not drained", scenario.UntilDrained, 1, nil, false, at(101, 100, 0, 0), false},
+		{"half drained", scenario.UntilDrained, .5, nil, false, at(550, 100, 0, 0), true},
+		{"a time is no condition", scenario.UntilTime, 0, nil, true, at(1000, 1000, 0, 0), false},
+	} {
+		e := expectation{until: scenario.Until{Kind: c.kind, Share: c.share}, before: 1000, storm: c.storm, over: c.over}
+		l := sum(1, []swarm.Progress{c.p})
+		if got := e.holds(l); got != c.want {
+			t.Errorf("%s: %t", c.name, got)
+		}
+		if c.kind != scenario.UntilTime && (e.words() == "" || e.far(l) == "") {
+			t.Errorf("%s: it has no words", c.name)
+		}
+	}
+}
+
+// TestLevelsAreSums, and idle only if all are.
+func TestLevelsAreSums(t *testing.T) {
+	l := sum(2, []swarm.Progress{
+		{Phase: 2, Clients: 1, Connected: 2, Dialing: 3, Goal: 4, Dialed: 5, Cut: 6, Restored: 7, Away: 8, Pending: 9, Idle: true},
+		{Phase: 2, Clients: 10, Connected: 20, Dialing: 30, Goal: 40, Dialed: 50, Cut: 60, Restored: 70, Away: 80, Pending: 90, Idle: true}})
+	want := swarm.Progress{Clients: 11, Connected: 22, Dialing: 33, Goal: 44, Dialed: 55, Cut: 66, Restored: 77, Away: 88, Pending: 99}
+	if l.Progress != want || !l.idle || !l.current {
+		t.Errorf("%+v", l)
+	}
+	if l := sum(2, []swarm.Progress{{Phase: 2, Idle: true}, {Phase: 1, Idle: true, Connected: 3}}); l.idle || l.current || l.Connected != 3 {
+		t.Errorf("%+v", l)
+	}
+	if l := sum(0, nil); l.current {
+		t.Error("nobody is there, and all are in the phase")
+	}
+}
+
+// TestPortsAreShared: the parts are disjoint, in order, and all of the range.
+func TestPortsAreShared(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		lo := rapid.IntRange(1, 65535).Draw(t, "lo")
+		hi := rapid.IntRange(lo, 65535).Draw(t, "hi")
+		n := rapid.IntRange(1, 64).Draw(t, "workers")
+		text := fmt.Sprintf("%d-%d", lo, hi)
+		next := lo
+		for i := range n {
+			p := ports(text, i, n)
+			if hi-lo+1 < n {
+				return // shared
+			}
+			if int(p[0]) != next || p[1] < p[0] {
+				t.Fatalf("part %d of %d of %s: %v, want from %d", i, n, text, p, next)
+			}
+			next = int(p[1]) + 1
+		}
+		if next != hi+1 {
+			t.Fatalf("%s ends at %d", text, next-1)
+		}
+	})
+	for _, text := range []string{"auto", "", "x-y", "5-3", "1-70000"} {
+		if p := ports(text, 0, 1); p != [2]uint16{} {
+			t.Errorf("%q: %v", text, p)
+		}
+	}
+}
+
+// TestImpliedThresholds: losses fail a run unless a threshold is about them.
+func TestImpliedThresholds(t *testing.T) {
+	for _, c := range []struct{ given, want string }{
+		{"", "lost == 0,lost_connections == 0"},
+		{"delivery.p99 < 50ms", "delivery.p99 < 50ms,lost == 0,lost_connections == 0"},
+		{"hold.lost < 5", "hold.lost < 5,lost_connections == 0"},
+		{"delivered_ratio > 99%,lost_connections < 3", "delivered_ratio > 99%,lost_connections < 3"},
+	} {
+		var given []string
+		if c.given != "" {
+			given = strings.Split(c.given, ",")
+		}
+		all, err := readConditions(given)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, x := range all {
+			got = append(got, x.text)
+		}
+		if strings.Join(got, ",") != c.want {
+			t.Errorf("%q: %q", c.given, got)
+		}
+	}
+	if _, err := readConditions([]string{"lost =="}); err == nil {
+		t.Error("half a threshold is one")
+	}
+}
+
+// TestUnknownMetricIsNoSuccess: a threshold on what there is not does not hold.
+func TestUnknownMetricIsNoSuccess(t *testing.T) {
+	all, err := readConditions([]string{"storm.t99 < 20s"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	res := &result.Result{Scenario: result.Scenario{Groups: []result.Group{{Name: "all", Share: 1, Reads: true}}},
+		Phases: []result.Phase{{Name: "hold", Tally: &tally.Tally{Groups: make([]tally.Group, 1)}}}}
+	if got := judge(all, res, true); got[0].State != "unknown" || got[0].Reason == "" {
+		t.Errorf("%+v", got)
+	}
+	if got := judge(all, res, false); len(got) > 0 && got[0].State == "unknown" {
+		t.Errorf("it may still come: %+v", got)
+	}
+}
+
+// TestExitCodes of every end.
+func TestExitCodes(t *testing.T) {
+	of := func(v result.Verdict) *result.Result { return &result.Result{Verdict: v} }
+	for _, c := range []struct {
+		res  *result.Result
+		err  error
+		want Exit
+	}{
+		{of(result.Valid), nil, 0}, {of(result.Invalid), nil, 3}, {of(result.Breached), nil, 4}, {of(result.Interrupted), nil, 130},
+		{nil, errors.New("x"), 1}, {nil, &ShortError{}, 5}, {nil, nil, 1}, {of("?"), nil, 1},
+	} {
+		if got := ExitOf(c.res, c.err); got != c.want {
+			t.Errorf("%v, %v: %d, want %d", c.res, c.err, got, c.want)
+		}
+	}
+}
+
+// TestPeak is the most of any interval, whatever the order of what is added.
+func TestPeak(t *testing.T) {
+	var p peak
+	for i := range int64(1000) {
+		p.add(i, 3)
+		p.add(i-1, 2)
+	}
+	p.add(1000, 4)
+	if p.most != 5 {
+		t.Errorf("most %d", p.most)
+	}
+	if len(p.open) > openPeaks+1 {
+		t.Errorf("%d intervals are kept", len(p.open))
+	}
+}
+
+// TestHookOutput: the last pid counts, and what is printed is bounded.
+func TestHookOutput(t *testing.T) {
+	for out, want := range map[string]int{"": 0, "pid=": 0, "pid=x": 0, "pid=-3": 0, "up\npid=12\n": 12, "pid=1\n pid=2 ": 2, "xpid=3": 0} {
+		if got := pidIn(out); got != want {
+			t.Errorf("%q: %d", out, got)
+		}
+	}
+	out, err := runHook(t.Context(), "head -c 1000000 /dev/zero | tr '\\0' x", "p")
+	if err != nil || len(out) != maxOutput {
+		t.Errorf("%d bytes, %v", len(out), err)
+	}
+	began := time.Now()
+	if out, err := runHook(t.Context(), "sleep 600 & echo pid=$!", "p"); err != nil || pidIn(out) == 0 || time.Since(began) > 20*time.Second {
+		t.Errorf("%q, %v after %v", out, err, time.Since(began))
+	} else if err := killGroup(pidIn(out)); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestHashIsOfFacts: values cannot run into each other.
+func TestHashIsOfFacts(t *testing.T) {
+	a := hash([]result.Fact{{Name: "a", Value: "b=c"}})
+	b := hash([]result.Fact{{Name: "a=b", Value: "c"}})
+	c := hash([]result.Fact{{Name: "a", Value: "b"}, {Name: "c", Value: ""}})
+	if a == b || b == c || a == c || a != hash([]result.Fact{{Name: "a", Value: "b=c"}}) {
+		t.Error(a, b, c)
+	}
+}
+
+// killGroup ends a process that a test's hook has left.
+func killGroup(pid int) error { return syscall.Kill(pid, syscall.SIGKILL) }
