@@ -77,6 +77,7 @@ func (c *checker) actions(p *Phase, path string, connected int) {
 	if p.Churn != nil {
 		none("churn")
 		c.arrival(p, &p.Churn.Arrival, path+".churn")
+		c.events(p, &p.Churn.Arrival, path+".churn", "connections")
 		if p.Churn.How == CloseServer {
 			c.bad(path+".churn.how", "a server cannot be asked to end single connections: want close, fin or rst")
 		}
@@ -170,7 +171,7 @@ func (c *checker) publish(p *Phase, pub *Publish, path string) {
 			c.bad(path+".among", "is for `to: device`")
 		}
 	}
-	c.messages(p, &pub.Arrival, path)
+	c.events(p, &pub.Arrival, path, "messages")
 }
 
 func (c *checker) size(pub *Publish, path string) {
@@ -198,10 +199,10 @@ func (c *checker) size(pub *Publish, path string) {
 // longest is how long a phase may last.
 func (p *Phase) longest() time.Duration { return max(p.For, p.Timeout) }
 
-// messages bounds what one publish numbers.
-func (c *checker) messages(p *Phase, a *Arrival, path string) {
+// events bounds what one plan numbers.
+func (c *checker) events(p *Phase, a *Arrival, path, what string) {
 	if n := a.Planned(p.longest(), p.For); n > MaxMessages {
-		c.bad(path, "plans %.0f messages: want at most %d; make the rate lower or the phase shorter", n, MaxMessages)
+		c.bad(path, "plans %.0f %s: want at most %d; make the rate lower or the phase shorter", n, what, MaxMessages)
 	}
 }
 

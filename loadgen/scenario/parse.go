@@ -22,6 +22,10 @@ type ParseOptions struct {
 // Overrides are what a command line says beside parameters. Empty fields leave
 // the file's value.
 type Overrides struct {
+	// Set holds values by their path in the file, phases and groups by their
+	// names: clients.count, phases.hold.publish.rate. Where a phase publishes
+	// `same`, set what is repeated.
+	Set        map[string]string
 	URLs, APIs []string
 	Dialect    string
 	Format     string
@@ -45,6 +49,7 @@ func Parse(name string, text []byte, opt ParseOptions) (*Scenario, error) {
 	if root == nil {
 		return nil, found.problems()
 	}
+	setAll(root, opt.Overrides.Set, &found)
 	substitute(root, readParams(root, opt.Params, &found), &found)
 	r := &reader{found: &found, at: map[string]place{}, known: map[string]bool{}, bad: map[string]bool{}}
 	s := &Scenario{}

@@ -148,6 +148,37 @@ func TestOverrides(t *testing.T) {
 	}
 }
 
+// TestSet: values by path, whether or not the file has the key.
+func TestSet(t *testing.T) {
+	const text = `
+groups: [{name: a, read: never}, {name: b, share: 10%}]
+phases:
+  - {name: ramp, ramp: }
+  - {name: hold, publish: {rate: 1/s}, for: 1s}
+  - {name: two, publish: [{rate: 1/s}, {rate: 1/s}], for: 1s}
+`
+	s := parse(t, text, ParseOptions{Overrides: Overrides{Set: map[string]string{
+		"clients.count": "7k", "groups.a.read.rate": "5B/s", "groups.b.share": "20%", "phases.hold.publish.rate": "9/s", "phases.hold.for": "3s",
+		"phases.two.publish.1.size": "1KiB", "phases.0.ramp.rate": "50/s", "seed": "8", "target.url": "ws://a:1/,ws://b:1/", "target.dialect": "plain",
+	}}})
+	if s.Clients.Count != 7000 || s.Groups[0].Read != (Read{ReadRate, 5}) || s.Groups[1].Share != .2 || s.Phases[1].Publish[0].Arrival.Rate != 9 || s.Phases[1].For != 3*time.Second ||
+		s.Phases[2].Publish[1].Size.P50 != 1024 || s.Phases[2].Publish[0].Size.P50 != 128 || s.Phases[0].Ramp.Arrival.Rate != 50 || s.Seed != 8 || len(s.Target.URLs) != 2 {
+		t.Errorf("%s", s.Text())
+	}
+	for path, want := range map[string]string{
+		"clients.cuont":     "unknown key `cuont`, did you mean `count`?",
+		"phases.gone.for":   "phases.gone.for: there is no such place",
+		"phases.two.5.rate": "unknown key `5`",
+		"clients.count":     `clients.count: "x": want a whole number`,
+		"":                  "unknown key ``",
+	} {
+		_, err := Parse("test.yaml", []byte(text), ParseOptions{Overrides: Overrides{Set: map[string]string{path: "x"}}})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", path, err, want)
+		}
+	}
+}
+
 // TestInclude: maps are laid over each other, lists and values replaced.
 func TestInclude(t *testing.T) {
 	files := map[string]string{

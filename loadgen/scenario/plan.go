@@ -91,7 +91,8 @@ func (s *Scenario) phasePlan(p *Phase, connected int, perTopic float64) PhasePla
 	return out
 }
 
-func whole(x float64) uint64 { return uint64(math.Round(x)) }
+// whole rounds, and stops where the sum over all phases would overflow.
+func whole(x float64) uint64 { return uint64(math.Round(min(x, 1<<57))) }
 
 // connections returns how many there are at t.
 func (p *Phase) connections(t time.Duration, before int) float64 {
