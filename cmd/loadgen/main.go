@@ -45,6 +45,7 @@ func commands() []command {
 		{"scenarios", "the scenarios that come with loadgen", runScenarios},
 		{"check", "read a scenario file and say what is wrong with it", runCheck},
 		{"report", "show a result: as text, or as one HTML page", runReport},
+		{"export", "write a result in another tool's format", runExport},
 		{"worker", "be a worker of a run on another machine", runWorker},
 		{"listen", "be one device and print what it gets", runListen},
 	}

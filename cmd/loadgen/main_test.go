@@ -131,6 +131,8 @@ func TestCommandLine(t *testing.T) {
 		{[]string{"scenarios", "show", "smok"}, coord.ExitUsage, "smoke"},
 		{[]string{"report", "no-such.json"}, coord.ExitError, "no such file"},
 		{[]string{"report", bad}, coord.ExitError, ""},
+		{[]string{"export", "no-such.json", "--format", "csv"}, coord.ExitError, "no such file"},
+		{[]string{"export", "no-such.json", "--format", "xls"}, coord.ExitUsage, "want one of benchfmt, csv"},
 		{[]string{"worker"}, coord.ExitUsage, "--join HOST:PORT"},
 		{[]string{"worker", "x"}, coord.ExitUsage, `unexpected argument "x"`},
 		{[]string{"search", "smoke"}, coord.ExitUsage, "--over count"},
@@ -183,6 +185,10 @@ func TestRun(t *testing.T) {
 	exit, text, errout := here(t, "report", out)
 	if exit != coord.ExitOK || !strings.Contains(text, "small") {
 		t.Errorf("report: exit %d, %s", exit, errout)
+	}
+	exit, text, errout = here(t, "export", out, "--format", "csv")
+	if exit != coord.ExitOK || !strings.Contains(text, "delivered,") {
+		t.Errorf("export: exit %d, %.300s %s", exit, text, errout)
 	}
 }
 

@@ -8,8 +8,10 @@ import (
 	"io"
 	"net"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strconv"
+	"strings"
 	"time"
 
 	"roost/loadgen/coord"
@@ -176,6 +178,10 @@ func (r *runFlags) options(s *scenario.Scenario, crew preflight.Crew, argv []str
 	}
 	if o.Probe, err = coord.OpenProbe(s.Server); err != nil {
 		return o, err
+	}
+	if r.out != "" {
+		o.ProfileDir = filepath.Dir(r.out)
+		o.ProfilePrefix = strings.TrimSuffix(filepath.Base(r.out), filepath.Ext(r.out))
 	}
 	if !r.quiet {
 		o.View = live.NewPlain(t.errout)

@@ -45,6 +45,10 @@ type Options struct {
 
 	// Probe reads the servers; nil: they are not read.
 	Probe Probe
+	// ProfileDir is where CPU profiles of the servers go that the Probe can
+	// profile, taken in the busiest phase, with names that begin with
+	// ProfilePrefix; empty: none are taken.
+	ProfileDir, ProfilePrefix string
 	// Ceiling is what this machine's workers can do against a server that does
 	// nothing; nil: it is not known.
 	Ceiling func(ctx context.Context, s *scenario.Scenario, workers int) (*validity.Ceiling, error)
@@ -69,6 +73,9 @@ type Probe interface {
 	Glance() (cores float64, rss int64)
 	// Use returns what each used between two readings.
 	Use(before, after Reading) []result.ServerUse
+	// Profile takes a CPU profile of each server that it can, for so long, into
+	// files of dir that Servers then names.
+	Profile(ctx context.Context, length time.Duration, dir, prefix string) error
 	// Moved says that server i is another process now.
 	Moved(pid int)
 	Close()

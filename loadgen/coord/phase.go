@@ -92,6 +92,7 @@ func (r *run) runPhase(p *phase) (goOn bool) {
 	}
 	p.state = "under way"
 	r.hook(p)
+	r.profile(p)
 	goOn = r.underWay(p)
 	if p.end == 0 {
 		p.end = r.clock.Now()

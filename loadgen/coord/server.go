@@ -48,6 +48,58 @@ func (r *run) tookReading(now Reading) {
 	r.phases[len(r.phases)-1].servers = r.o.Probe.Use(before, now)
 }
 
+// Lengths of a CPU profile: enough samples (100 a second and core), and no more
+// of the server's time than that.
+const (
+	maxProfile = 10 * time.Second
+	minProfile = time.Second
+)
+
+// profile takes CPU profiles in the middle of the busiest phase.
+func (r *run) profile(p *phase) {
+	if r.o.Probe == nil || r.o.ProfileDir == "" || p.index != r.busiest() {
+		return
+	}
+	wait, length := p.spec.For/4, min(p.spec.For/2, maxProfile)
+	if p.spec.For == 0 { // it ends by a condition
+		length = maxProfile / 2
+	}
+	if length < minProfile {
+		r.note("phase %s is too short for a profile of the server: at least %v", p.spec.Name, 2*minProfile)
+		return
+	}
+	r.elsewhere(func(ctx context.Context) func() {
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+		}
+		err := r.o.Probe.Profile(ctx, length, r.o.ProfileDir, r.o.ProfilePrefix)
+		return func() {
+			if err != nil {
+				r.note("profile of the server: %v", err)
+				return
+			}
+			r.note("the server was profiled in phase %s for %v, which takes a few percent of its CPU", p.spec.Name, length)
+		}
+	})
+}
+
+// busiest is the measured phase with the most deliveries a second, or without
+// any the most dials.
+func (r *run) busiest() (index int) {
+	best := -1.0
+	for i, p := range r.plans.Phases {
+		rate := p.DeliveryRate
+		if r.plans.PeakDeliveryRate == 0 {
+			rate = p.DialRate
+		}
+		if !r.s.Phases[i].Warmup && rate > best {
+			best, index = rate, i
+		}
+	}
+	return index
+}
+
 // slopes works out bytes per connection from all numbers of connections that
 // were seen, the one before the first included.
 func (r *run) slopes(res *result.Result) {
