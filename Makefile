@@ -85,6 +85,10 @@ bench-peers: build need-gcc ## roostd beside its peers, interleaved, 3 rounds; w
 	bench/peers/build.sh
 	bin/bench peers $(BENCH_FLAGS)
 
+.PHONY: million
+million: build ## a million devices on this machine (N= for fewer; needs about 24 GiB), each reached; writes bench/results (about 6 minutes)
+	bin/bench million --connections $(or $(N),1000000) $(BENCH_FLAGS)
+
 .PHONY: bench-ring
 bench-ring: need-go ## the ring beside other libraries, interleaved; writes bench/results (about 15 minutes)
 	cd bench/ringpeers && $(GO) build -trimpath -o ../../bin/bench-ring .

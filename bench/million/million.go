@@ -1,0 +1,197 @@
+// Package million holds as many devices on one machine as it is asked for: by
+// as many nodes and as many workers of the generator as their descriptors ask
+// for, nodes that know nothing of each other, every device reached.
+package million
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"roost/bench/experiment"
+	"roost/loadgen/result"
+	"roost/poller"
+)
+
+// Options says what Run does. Zero fields mean their defaults.
+type Options struct {
+	Roostd      string        // binary; default bin/roostd
+	Loadgen     string        // binary; default bin/loadgen
+	Out         string        // folder of results; default bench/results/million-DATE
+	Connections int           // default 1,000,000
+	Rate        float64       // dials a second; default 20,000
+	Deliveries  float64       // of broadcasts, a second; default 45,000
+	Hold        time.Duration // how long they are held; default 60 s
+	Command     []string      // recorded
+}
+
+// reserve is how many descriptors of a node are kept for other things
+// than devices: roostd itself keeps 5 %.
+const reserve = 0.07
+
+// run is one Run under way.
+type run struct {
+	opt   Options
+	out   io.Writer
+	nodes []*experiment.Running
+}
+
+// Run holds as many devices as it is asked for on this machine: as many
+// nodes as their descriptors ask for, as many workers of loadgen, every device
+// reached by a broadcast at its node and a sample by targeted pushes, then
+// drained. The nodes know nothing of each other. It prints a report to out and
+// writes it, with the raw result, to a folder.
+func Run(ctx context.Context, opt Options, out io.Writer) (err error) {
+	opt.Roostd = cmp.Or(opt.Roostd, "bin/roostd")
+	opt.Loadgen = cmp.Or(opt.Loadgen, "bin/loadgen")
+	opt.Connections = cmp.Or(opt.Connections, 1_000_000)
+	opt.Rate = cmp.Or(opt.Rate, 20_000)
+	opt.Deliveries = cmp.Or(opt.Deliveries, 45_000)
+	opt.Hold = cmp.Or(opt.Hold, time.Minute)
+	if opt.Connections < 1 {
+		return fmt.Errorf("connections is %d: want 1 or more", opt.Connections)
+	}
+	files, err := poller.FileLimit()
+	if err != nil {
+		return err
+	}
+	if opt.Out == "" {
+		opt.Out = filepath.Join("bench/results", "million-"+time.Now().Format(time.DateOnly))
+	}
+	if err := os.MkdirAll(opt.Out, 0o755); err != nil {
+		return err
+	}
+	x := &run{opt: opt, out: out}
+	n := nodesFor(opt.Connections, files)
+	fmt.Fprintf(out, "%d devices at %d nodes (%d descriptors each)\n", opt.Connections, n, files)
+	defer func() { err = errors.Join(err, x.stopNodes()) }()
+	if err := x.startNodes(ctx, n); err != nil {
+		return err
+	}
+	if err := os.WriteFile(x.file("scenario.yaml"), x.scenario(), 0o644); err != nil {
+		return err
+	}
+	r, err := x.generate(ctx)
+	if err != nil {
+		return err
+	}
+	return x.report(r)
+}
+
+// nodesFor returns how many nodes hold so many connections with so many
+// descriptors each.
+func nodesFor(connections, files int) int {
+	each := int(float64(files) * (1 - reserve))
+	return max((connections+each-1)/each, 1)
+}
+
+func (x *run) file(name string) string { return filepath.Join(x.opt.Out, name) }
+
+// startNodes starts n roostds with one loop each: there are more processes than
+// cores.
+func (x *run) startNodes(ctx context.Context, n int) error {
+	node := experiment.Adapters["roost"]
+	node.Name = "roost"
+	node.Command = []string{x.opt.Roostd, "--listen", "127.0.0.1:{port}", "--api", "127.0.0.1:{api}", "--auth", "none", "--loops", "1", "--inbox", "memory"}
+	for range n {
+		v, err := experiment.Serve(ctx, &node, x.file(fmt.Sprintf("node-%02d.log", len(x.nodes))))
+		if err != nil {
+			return fmt.Errorf("node %d of %d: %w", len(x.nodes)+1, n, err)
+		}
+		x.nodes = append(x.nodes, v)
+	}
+	return nil
+}
+
+// stopNodes ends all nodes at once, as each takes a while, and removes the logs
+// of those that had nothing to say but that they began and ended.
+func (x *run) stopNodes() error {
+	errs := make([]error, len(x.nodes))
+	var wg sync.WaitGroup
+	for i, v := range x.nodes {
+		wg.Go(func() {
+			remark, err := v.Stop()
+			if remark != "" {
+				err = errors.Join(err, fmt.Errorf("node %d %s", i, remark))
+			}
+			errs[i] = err
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// generate runs loadgen, whose progress is shown.
+func (x *run) generate(ctx context.Context) (*result.Result, error) {
+	args := []string{"run", x.file("scenario.yaml"), "--workers", "auto", "--out", x.file("result.json"), "--html", x.file("report.html")}
+	cmd := exec.CommandContext(ctx, x.opt.Loadgen, args...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }
+	cmd.WaitDelay = 2 * time.Minute
+	cmd.Stdout, cmd.Stderr = x.out, x.out
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		return nil, fmt.Errorf("loadgen: %w", err)
+	}
+	r, rerr := result.ReadFile(x.file("result.json"))
+	if rerr != nil {
+		return nil, errors.Join(fmt.Errorf("loadgen ended with %v and left no result", err), rerr)
+	}
+	return r, nil
+}
+
+// pids lists the nodes' processes, separated by commas.
+func (x *run) pids() string {
+	return x.list(func(v *experiment.Running) string { return strconv.Itoa(v.PID()) })
+}
+
+// list lists something of each node, as in YAML.
+func (x *run) list(f func(v *experiment.Running) string) string {
+	all := make([]string, len(x.nodes))
+	for i, v := range x.nodes {
+		all[i] = f(v)
+	}
+	return strings.Join(all, ", ")
+}
+
+// scenario is what loadgen does. Broadcasts are paced so that deliveries keep
+// to what is planned: a node's devices make up the same share of them.
+func (x *run) scenario() []byte {
+	perNode := float64(x.opt.Connections) / float64(len(x.nodes))
+	broadcasts := math.Round(1000*x.opt.Deliveries/perNode) / 1000
+	forAll := time.Duration(float64(len(x.nodes))/broadcasts*1e9) + time.Second
+	pushes := min(x.opt.Connections, 10_000)
+	return fmt.Appendf(nil, `# Written by bench million.
+name: million
+description: %d devices on %d independent nodes, each reached by a broadcast, %d by a push of their own
+target:
+  url: [%s]
+  api: [%s]
+  dialect: roost
+clients: {count: %d, timeout: 30s, window: 512}
+measure: {deadline: 30s}
+phases:
+  - {name: ramp, ramp: {to: 100%%, rate: %g/s}, until: connected, timeout: 15m}
+  - {name: hold, for: %s}
+  - {name: broadcast, publish: {to: node, rate: %g/s, size: 128B}, for: %s}
+  - {name: push, publish: {to: device, class: kept, ttl: 60s, rate: 500/s, size: 128B, among: %d}, for: %ds}
+  - {name: drain, drain: {to: 0, how: rst, over: 30s}, until: drained, timeout: 5m}
+thresholds:
+  - lost == 0
+server:
+  pid: [%s]
+`, x.opt.Connections, len(x.nodes), pushes,
+		x.list((*experiment.Running).URL), x.list((*experiment.Running).API),
+		x.opt.Connections, x.opt.Rate, x.opt.Hold, broadcasts, forAll.Round(time.Second), pushes, max(pushes/500, 1), x.pids())
+}

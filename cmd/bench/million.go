@@ -1,0 +1,35 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"roost/bench/million"
+)
+
+// runMillion is bench million.
+func runMillion(ctx context.Context, args []string, out io.Writer) error {
+	o := million.Options{Command: append([]string{"bench", "million"}, args...)}
+	c := newCommand("million", "[flags]", `Holds a million devices on this machine: as many roostd processes as descriptors ask for
+and as many workers of loadgen, on nodes that know nothing of each other. Every device is reached by a
+broadcast at its node, 10,000 by a push of their own; then all are sent away. A million needs about 24 GiB
+(8.2 KB of kernel memory a connection for both ends, 0.6 KB of both programs) and no sysctl; give
+--connections for less.
+`)
+	c.IntVar(&o.Connections, "connections", 0, "how `many` (default 1000000)")
+	c.StringVar(&o.Roostd, "roostd", "", "roostd's `binary` (default bin/roostd)")
+	c.StringVar(&o.Loadgen, "loadgen", "", "the generator's `binary` (default bin/loadgen)")
+	c.StringVar(&o.Out, "out", "", "`folder` for results (default bench/results/million-DATE)")
+	c.Float64Var(&o.Rate, "rate", 0, "dials a second (default 20000)")
+	c.Float64Var(&o.Deliveries, "deliveries", 0, "planned deliveries a second of broadcasts (default 45000)")
+	c.DurationVar(&o.Hold, "hold", 0, "how long they are held (default 1m)")
+	rest, behind, err := c.parse(args, out)
+	if err != nil {
+		return err
+	}
+	if len(rest)+len(behind) > 0 {
+		return errors.New("bench million takes flags only")
+	}
+	return million.Run(ctx, o, out)
+}
