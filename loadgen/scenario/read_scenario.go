@@ -53,6 +53,7 @@ func (r *reader) clients(n *node, path string, c *Clients) {
 		field{"window", r.count(&c.Window)},
 		field{"timeout", r.duration(&c.Timeout)},
 		field{"rcvbuf", r.size(&c.RcvBuf)},
+		field{"spin", r.boolean(&c.Spin)},
 	)
 }
 

@@ -50,6 +50,9 @@ type Clients struct {
 	Window    int           // handshakes under way at once, all workers together
 	Timeout   time.Duration // of dial, upgrade and greeting together
 	RcvBuf    int           // SO_RCVBUF in bytes, 0: the kernel's
+	// Spin keeps workers from ever sleeping, so that a server on the same machine
+	// does not pay for waking them: as clients on another machine.
+	Spin bool
 }
 
 // ReadMode is how a client reads.

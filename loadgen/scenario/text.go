@@ -49,8 +49,8 @@ func (w *writer) run(s *Scenario) {
 	t := &s.Target
 	w.line(0, "target: {url: %s, api: %s, dialect: %s, format: %s}", quotes(t.URLs), quotes(t.APIs), quote(t.Dialect), t.Format)
 	c := &s.Clients
-	w.line(0, "clients: {count: %d, prefix: %s, sources: %s, port_range: %s, window: %d, timeout: %v, rcvbuf: %s}",
-		c.Count, quote(c.Prefix), quotes(c.Sources), quote(c.PortRange), c.Window, c.Timeout, formatSize(c.RcvBuf))
+	w.line(0, "clients: {count: %d, prefix: %s, sources: %s, port_range: %s, window: %d, timeout: %v, rcvbuf: %s, spin: %t}",
+		c.Count, quote(c.Prefix), quotes(c.Sources), quote(c.PortRange), c.Window, c.Timeout, formatSize(c.RcvBuf), c.Spin)
 	w.line(0, "groups:")
 	for _, g := range s.Groups {
 		w.line(1, "- {name: %s, share: %s, read: %s, answer_ping: %t, rcvbuf: %s}", g.Name, formatFloat(g.Share), formatRead(g.Read), g.AnswerPing, formatSize(g.RcvBuf))

@@ -32,8 +32,12 @@ func newPacer() *pacer {
 	return p
 }
 
-// start starts the thread; the loop runs.
+// start starts the thread, or has the loop spin; the loop runs.
 func (p *pacer) start(w *Worker) {
+	if w.s.Clients.Spin {
+		w.l.Post(&spinner{p, w})
+		return
+	}
 	turn := poller.TaskFunc(func(*poller.Loop) {
 		p.posted.Store(false)
 		w.turn()
@@ -64,7 +68,22 @@ func (p *pacer) busy(yes bool) {
 	}
 }
 
-// stop ends the thread.
+// spinner keeps the loop from sleeping: a task that posts itself again makes
+// the next epoll_wait return at once.
+type spinner struct {
+	p *pacer
+	w *Worker
+}
+
+// Run is one turn.
+func (s *spinner) Run(l *poller.Loop) {
+	s.w.turn()
+	if s.p.quit.Load() || !l.Post(s) {
+		close(s.p.done)
+	}
+}
+
+// stop ends the thread, or the spinning.
 func (p *pacer) stop() {
 	p.quit.Store(true)
 	<-p.done
