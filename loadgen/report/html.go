@@ -142,7 +142,7 @@ func findings(r *result.Result) (list []finding) {
 		if c.State == "unknown" {
 			value = "unknown"
 		}
-		list = append(list, finding{"fail", c.Name, fmt.Sprintf("%s, want %s. %s", value, limit(c), c.Text)})
+		list = append(list, finding{c.State, c.Name, fmt.Sprintf("%s, want %s. %s", value, limit(c), c.Text)})
 	}
 	for _, t := range r.Thresholds {
 		switch t.State {

@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/base64"
+	"fmt"
 	"io"
 	"math"
 	"reflect"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/net/html"
 
@@ -55,6 +57,25 @@ func TestPageHasItsParts(t *testing.T) {
 	}
 	if first, second := render(t, sample.Make("storm")), render(t, sample.Make("storm")); first != second {
 		t.Error("the same result gives another page")
+	}
+}
+
+// TestPageOfALongRun: two hours, and as many phases as a scenario may have,
+// make a page that a browser opens at once.
+func TestPageOfALongRun(t *testing.T) {
+	r := sample.Make("valid")
+	hold := r.Phases[2]
+	r.Series = nil
+	for i := range 64 {
+		hold.Name, hold.Start, hold.Length = fmt.Sprintf("hold-%d", i), time.Duration(i)*2*time.Minute, 2*time.Minute
+		r.Phases = append(r.Phases, hold)
+		for k := range 120 {
+			r.Series = append(r.Series, result.Point{At: hold.Start + time.Duration(k)*time.Second, Phase: len(r.Phases) - 1, Connected: k, P50: 1e6, P99: 2e6, Max: int64(k) * 1e6,
+				DialRate: float64(k), SentRate: 1, DeliveredRate: 2, ErrorRate: 3, WorkerCPU: 1, ServerCPU: 1, ServerRSS: 1e9})
+		}
+	}
+	if n := len(render(t, r)); n > 3<<20 {
+		t.Errorf("%d bytes", n)
 	}
 }
 

@@ -2,6 +2,7 @@ package report
 
 import (
 	"cmp"
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -36,7 +37,7 @@ type table struct {
 func headline(r *result.Result) (title, meaning string) {
 	switch r.Verdict {
 	case result.Valid:
-		return "VALID", "The generator kept up with its plan, and every threshold holds."
+		return "VALID", "The generator kept up with its plan" + held(r)
 	case result.Breached:
 		return "THRESHOLD BREACHED", "The generator kept up with its plan. What was asked of the server does not hold."
 	case result.Interrupted:
@@ -45,7 +46,24 @@ func headline(r *result.Result) (title, meaning string) {
 	return "INVALID", "These numbers are not a result: what was measured is the generator, not the server."
 }
 
-// failed lists the checks of a state.
+// held says what became of the thresholds of a valid run.
+func held(r *result.Result) string {
+	unknown := 0
+	for _, t := range r.Thresholds {
+		if t.State == "unknown" {
+			unknown++
+		}
+	}
+	switch {
+	case len(r.Thresholds) == 0:
+		return "."
+	case unknown > 0:
+		return fmt.Sprintf(". No threshold fails, but of %d of %d it is not known.", unknown, len(r.Thresholds))
+	}
+	return ", and every threshold holds."
+}
+
+// checksOf lists the checks of a state.
 func checksOf(r *result.Result, state string) (list []result.Check) {
 	for _, c := range r.Validity {
 		if c.State == state {
@@ -314,10 +332,14 @@ func thresholdValue(r *result.Result, x result.Threshold) string {
 
 // found says what became of a threshold that does not hold.
 func found(r *result.Result, x result.Threshold) string {
+	value := "it is " + thresholdValue(r, x)
 	if math.IsInf(x.Value, 1) {
-		return "what it is about never came"
+		value = "what it is about never came"
 	}
-	return "it is " + thresholdValue(r, x)
+	if x.Reason == "" {
+		return value
+	}
+	return sentences(value, x.Reason)
 }
 
 // words says a state.

@@ -17,6 +17,7 @@ const (
 	minWidth     = 40
 	defaultWidth = 80
 	maxErrors    = 12 // kinds in the text; the file has all
+	maxRows      = 60 // of a table; the page has all
 )
 
 // Text writes the summary that ends a run in a terminal, width columns wide (0:
@@ -89,7 +90,7 @@ func (t *text) verdict(r *result.Result) {
 		if c.State == "unknown" {
 			value = "unknown"
 		}
-		t.wrap("  [fail] ", fmt.Sprintf("%s: %s, want %s. %s", c.Name, value, limit(c), c.Text))
+		t.wrap("  ["+c.State+"] ", fmt.Sprintf("%s: %s, want %s. %s", c.Name, value, limit(c), c.Text))
 	}
 	for _, x := range r.Thresholds {
 		switch x.State {
@@ -178,7 +179,7 @@ func (t *text) table(tb table) {
 	}
 	write(tb.head, "  ", "")
 	above := ""
-	for _, r := range tb.rows {
+	for _, r := range tb.rows[:min(len(tb.rows), maxRows)] {
 		mark := "  "
 		if r.state == "fail" {
 			mark = "! "
@@ -191,6 +192,9 @@ func (t *text) table(tb table) {
 		if r.text != "" {
 			t.wrap("      ", r.text)
 		}
+	}
+	if more := len(tb.rows) - maxRows; more > 0 {
+		t.line(fmt.Sprintf("  and %d more lines: loadgen report --html shows all", more))
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -57,7 +58,7 @@ func TestTextOfInvalid(t *testing.T) {
 	if warned < 0 || numbers < warned {
 		t.Errorf("warned at %d, numbers at %d", warned, numbers)
 	}
-	for _, want := range []string{"[fail] send lag p99: 412 ms, want at most 1 ms.", "[fail] null-sink ceiling: unknown"} {
+	for _, want := range []string{"[fail] send lag p99: 412 ms, want at most 1 ms.", "[unknown] null-sink ceiling: unknown"} {
 		if !strings.Contains(text[:warned], want) {
 			t.Errorf("no %q before the numbers", want)
 		}
@@ -85,6 +86,24 @@ func TestTextObeysNobody(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestTextOfALongRun: as many phases as a scenario may have do not flood a
+// terminal.
+func TestTextOfALongRun(t *testing.T) {
+	r := sample.Make("valid")
+	for i := range 64 {
+		p := r.Phases[2]
+		p.Name = fmt.Sprintf("hold-%d", i)
+		r.Phases = append(r.Phases, p)
+	}
+	var b bytes.Buffer
+	if err := Text(&b, r, 100); err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(b.String(), "\n"); n > 300 || !strings.Contains(b.String(), "more lines: loadgen report --html shows all") {
+		t.Errorf("%d lines", n)
+	}
 }
 
 // full is a disk that is.
