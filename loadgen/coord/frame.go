@@ -1,6 +1,7 @@
 package coord
 
 import (
+	"strings"
 	"time"
 
 	"roost/loadgen/live"
@@ -26,7 +27,7 @@ func (r *run) frame() *live.Frame {
 		Phase: p.spec.Name, Index: p.index, Phases: len(r.s.Phases), Warmup: p.spec.Warmup, State: p.state,
 		Elapsed: time.Duration(now - p.at), Until: r.expectation(p).words(),
 		Clients: l.Clients, Connected: l.Connected, Dialing: l.Dialing, Goal: l.Goal, Cut: l.Cut, Restored: l.Restored, Away: l.Away, Pending: l.Pending,
-		Counts: p.tally.Total(), Delivery: merge.Delivery(&p.tally, r.reads)}
+		Counts: p.tally.Total(), Delivery: merge.Delivery(&p.tally, r.reads), Hists: &p.tally.Hists, ServerBase: r.serverBase()}
 	if p.end == 0 {
 		f.Left = max(time.Duration(p.deadline-now), 0)
 	}
@@ -41,11 +42,28 @@ func (r *run) frame() *live.Frame {
 	for _, p := range r.phases {
 		c := p.tally.Total()
 		f.Total.Add(&c)
+		f.AllErrors.Add(p.tally.Errors)
 	}
 	f.Errors = errorLines(p.tally.Errors)
 	f.Errors = f.Errors[:min(len(f.Errors), shownErrors)]
 	res := r.result(false)
 	f.Validity = res.Validity
 	f.Thresholds = judge(r.conditions, res, false)
+	for _, t := range f.Thresholds {
+		name := t.Text
+		if i := strings.IndexAny(name, " <>=!"); i >= 0 {
+			name = name[:i]
+		}
+		m, _, _ := res.Lookup(name)
+		f.Units = append(f.Units, m.Unit)
+	}
 	return f
+}
+
+// serverBase is the resident memory of all servers before the first connection.
+func (r *run) serverBase() (sum int64) {
+	for _, u := range r.before {
+		sum += max(u.RSS, 0)
+	}
+	return sum
 }

@@ -48,7 +48,16 @@ type Frame struct {
 	Total    tally.Counts
 	Delivery *tally.Hist
 
+	// Hists are the phase's, of no group; nil where nothing was recorded.
+	Hists *tally.Hists
+
 	Errors     []result.ErrorLine // of the phase, the most frequent first, at most 5
+	AllErrors  tally.Errors       // of the run, by class
 	Validity   []result.Check     // so far
 	Thresholds []result.Threshold // so far
+	Units      []string           // of the values of Thresholds, by index; empty: not known
+
+	// ServerBase is what the probed servers had resident before the first
+	// connection, in bytes; 0: not known.
+	ServerBase int64
 }
