@@ -12,14 +12,13 @@ import (
 
 // Plain writes a line each second: for logs, and where there is no terminal.
 type Plain struct {
-	w      io.Writer
-	phase  int
-	shown  map[string]bool // what was said already: errors and lamps, once a phase
-	failed error
+	out   output
+	phase int
+	shown map[string]bool // what was said already: errors and lamps, once a phase
 }
 
-// NewPlain returns a view that writes lines to w.
-func NewPlain(w io.Writer) *Plain { return &Plain{w: w, phase: -1} }
+// NewPlain returns a view that writes lines to w. It does not wait for w.
+func NewPlain(w io.Writer) *Plain { return &Plain{out: output{w: w}, phase: -1} }
 
 // Show writes a line, and one more for each kind of error and each check that
 // fails, when it is new.
@@ -90,8 +89,9 @@ func Latency(ns int64) string {
 	return d.Round(time.Microsecond).String()
 }
 
-// Done returns the first error of writing.
-func (p *Plain) Done(*result.Result) error { return p.failed }
+// Done waits until the lines are written, not for long, and returns the first
+// error of writing.
+func (p *Plain) Done(*result.Result) error { return p.out.close() }
 
 func (p *Plain) once(line, key string) {
 	if !p.shown[key] && len(p.shown) < 100 {
@@ -101,9 +101,7 @@ func (p *Plain) once(line, key string) {
 }
 
 func (p *Plain) line(format string, args ...any) {
-	if _, err := fmt.Fprintf(p.w, format+"\n", args...); err != nil && p.failed == nil {
-		p.failed = err
-	}
+	p.out.put([]byte(printable(fmt.Sprintf(format, args...))+"\n"), false)
 }
 
 func note(when bool, text string) string {
