@@ -81,12 +81,16 @@ func (s *scenarioFlags) load(name string) (*scenario.Scenario, error) {
 		return nil, err
 	case err != nil:
 		v.Preset = name
+		if text, err = scenario.ReadShipped(name); err == nil {
+			hooks(v.Params, text, v.Overrides)
+		}
 		sc, err := scenario.FromFlags(v)
 		if err != nil {
 			return nil, fmt.Errorf("%w\n%w", errUsage, err)
 		}
 		return sc, nil
 	}
+	hooks(v.Params, text, v.Overrides)
 	for param, value := range map[string]string{"count": v.Count, "rate": v.Rate, "size": v.Size, "hold": v.Hold, "warmup": v.Warmup, "ramp": v.Ramp, "share": v.Share} {
 		if value != "" {
 			v.Params[param] = value
@@ -97,6 +101,18 @@ func (s *scenarioFlags) load(name string) (*scenario.Scenario, error) {
 		return nil, fmt.Errorf("%w\n%w", errUsage, err)
 	}
 	return sc, nil
+}
+
+// hooks gives --kill and --restart to a scenario that has parameters of those
+// names, too.
+func hooks(params map[string]string, text []byte, o scenario.Overrides) {
+	_, known := scenario.About(text)
+	for name, command := range map[string]string{"kill": o.Kill, "restart": o.Restart} {
+		has := slices.ContainsFunc(known, func(p string) bool { return strings.HasPrefix(p, name+"=") })
+		if _, given := params[name]; has && command != "" && !given {
+			params[name] = command
+		}
+	}
 }
 
 // runScenarios is loadgen scenarios.

@@ -64,8 +64,22 @@ func (r *run) resultPhase(p *phase) result.Phase {
 	}
 	if p.spec.Storm != nil {
 		rp.Storm = merge.Storm(uint64(r.finalLevels(p).Cut), &p.tally, uint64(float64(p.dials.most)*float64(time.Second)/float64(r.series.interval)+.5))
+		if p.end == 0 {
+			soFar(rp.Storm, rp.Length)
+		}
 	}
 	return rp
+}
+
+// soFar makes times of a storm under way that are not known yet as long as it
+// has lasted: they will be longer. So a threshold fails when its time is over,
+// and not before.
+func soFar(s *result.Storm, lasted time.Duration) {
+	for _, t := range []*time.Duration{&s.T50, &s.T90, &s.T99, &s.T100} {
+		if *t < 0 {
+			*t = lasted
+		}
+	}
 }
 
 // finalLevels are those at the phase's end, or now.

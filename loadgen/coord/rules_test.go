@@ -183,6 +183,16 @@ func TestPeak(t *testing.T) {
 	}
 }
 
+// TestStormUnderWay: what has not come true yet has lasted so long, and what
+// has stays.
+func TestStormUnderWay(t *testing.T) {
+	s := result.Storm{T50: time.Second, T90: -1, T99: -1, T100: -1}
+	soFar(&s, 5*time.Second)
+	if s != (result.Storm{T50: time.Second, T90: 5 * time.Second, T99: 5 * time.Second, T100: 5 * time.Second}) {
+		t.Errorf("%+v", s)
+	}
+}
+
 // TestHookOutput: the last pid counts, and what is printed is bounded.
 func TestHookOutput(t *testing.T) {
 	for out, want := range map[string]int{"": 0, "pid=": 0, "pid=x": 0, "pid=-3": 0, "up\npid=12\n": 12, "pid=1\n pid=2 ": 2, "xpid=3": 0} {
