@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"net/netip"
@@ -8,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"roost/loadgen/threshold"
 )
@@ -18,17 +20,18 @@ const maxRoostPayload = 64<<10 - 512
 
 // checker looks for what cannot work. It reports by path, and goes on.
 type checker struct {
-	s   *Scenario
-	set func(path string) bool
-	bad func(path, format string, args ...any)
+	s      *Scenario
+	set    func(path string) bool
+	report func(path string, offset int, text string)
 
 	noAPI bool // it has been said that there is none
 }
 
-// check calls bad for every mistake of a resolved scenario; set tells whether a
-// path was written, as opposed to a default.
-func check(s *Scenario, set func(path string) bool, bad func(path, format string, args ...any)) {
-	c := checker{s: s, set: set, bad: bad}
+// check calls report for every mistake of a resolved scenario; set tells
+// whether a path was written, as opposed to a default. offset is where in the
+// value the mistake is, in characters.
+func check(s *Scenario, set func(path string) bool, report func(path string, offset int, text string)) {
+	c := checker{s: s, set: set, report: report}
 	c.target()
 	c.clients()
 	c.groups()
@@ -38,6 +41,10 @@ func check(s *Scenario, set func(path string) bool, bad func(path, format string
 	c.thresholds()
 	c.limits()
 	c.server()
+}
+
+func (c *checker) bad(path, format string, args ...any) {
+	c.report(path, 0, fmt.Sprintf(format, args...))
 }
 
 // within reports a count outside of its bounds.
@@ -208,8 +215,9 @@ func (c *checker) thresholds() {
 		c.bad("thresholds", "%d thresholds: want at most %d", len(c.s.Thresholds), maxList)
 	}
 	for i, text := range c.s.Thresholds {
-		if _, err := threshold.Parse(text); err != nil {
-			c.bad(fmt.Sprintf("thresholds[%d]", i), "%v", err)
+		var wrong *threshold.Error
+		if _, err := threshold.Parse(text); errors.As(err, &wrong) {
+			c.report(fmt.Sprintf("thresholds[%d]", i), utf8.RuneCountInString(wrong.Text[:wrong.Offset]), err.Error())
 		}
 	}
 }

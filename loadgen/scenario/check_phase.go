@@ -249,7 +249,7 @@ func (c *checker) storm(p *Phase, path string) {
 	case st.How != CloseServer && st.Hook != "":
 		c.bad(path+".hook", "a hook is for `how: server`")
 	case st.Hook != "" && hooks[st.Hook] == "":
-		c.bad(path+".hook", "server.%s is empty: give the command, such as server: {%s: \"systemctl restart roostd\"}", st.Hook, st.Hook)
+		c.bad(path+".hook", "server.%s is empty: give the command, in the file or by --%s, such as %q", st.Hook, st.Hook, "systemctl "+st.Hook+" roostd")
 	}
 	if p.Until.Kind == UntilRestored && c.s.Reconnect.Policy == PolicyNone {
 		c.bad(path, "nobody comes back under `policy: none`: give reconnect.policy, or `for` instead of `until: restored`")

@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"bytes"
 	"maps"
 	"os"
 	"regexp"
@@ -80,6 +81,7 @@ func TestDocumentHasEveryKey(t *testing.T) {
 			}
 		}
 		checkExample(t, cells[1], strings.Trim(cells[4], "`"))
+		checkDefault(t, strings.Trim(cells[1], "`"), strings.Trim(cells[2], "`"))
 	}
 	for _, key := range slices.Sorted(maps.Keys(want)) {
 		if !got[key] {
@@ -99,6 +101,21 @@ func checkExample(t *testing.T, key, example string) {
 	}
 	if _, _, err := readFragment(example); err != nil {
 		t.Errorf("the example of %s: %v", key, err)
+	}
+}
+
+// checkDefault writes a default that is one word into a file that does not say
+// it: nothing may change. Keys of lists are not looked at.
+func checkDefault(t *testing.T, key, word string) {
+	t.Helper()
+	if !regexp.MustCompile(`^[\w.%-]+$`).MatchString(word) || word == "none" || word == "empty" || !regexp.MustCompile(`^[a-z_]+(\.[a-z_]+)*$`).MatchString(key) ||
+		strings.HasPrefix(key, "arrival") || key == "burst" {
+		return
+	}
+	const file = "topics: {count: 10}\nphases: [{name: ramp, ramp: {}}]\n"
+	want := parse(t, file, ParseOptions{})
+	if got := parse(t, file, ParseOptions{Overrides: Overrides{Set: map[string]string{key: word}}}); key != "topics.count" && !bytes.Equal(got.Text(), want.Text()) {
+		t.Errorf("the default of %s is not %s", key, word)
 	}
 }
 

@@ -26,7 +26,12 @@ func TestFromFlags(t *testing.T) {
 	if err != nil || slow.Groups[1].Share != .05 || slow.Groups[0].Share != .95 {
 		t.Errorf("%v, %v", slow, err)
 	}
-	if _, err := FromFlags(FlagValues{Preset: "server-restart", Params: map[string]string{"restart": "true"}}); err != nil {
-		t.Error(err)
+	for _, v := range []FlagValues{
+		{Preset: "server-restart", Params: map[string]string{"restart": "x"}},
+		{Preset: "server-restart", Overrides: Overrides{Restart: "x"}},
+	} {
+		if s, err := FromFlags(v); err != nil || s.Server.Restart != "x" {
+			t.Errorf("%v, %v", s, err)
+		}
 	}
 }

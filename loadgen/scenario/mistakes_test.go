@@ -63,16 +63,16 @@ func TestMistakes(t *testing.T) {
 func TestMistakesOfFlags(t *testing.T) {
 	seed := uint64(7)
 	for want, v := range map[string]FlagValues{
-		`--count: "many": want a whole number`:                            {Preset: "idle", Count: "many"},
-		`--size: idle has none; it has: count=10k`:                        {Preset: "idle", Size: "128B"},
-		"parameter `restart` has no default: give it by -p restart=VALUE": {Preset: "server-restart"},
-		`there is no scenario "ilde"`:                                     {Preset: "ilde"},
-		`there is no parameter "cuont", did you mean`:                     {Preset: "echo", Params: map[string]string{"cuont": "5"}},
-		`target.url[0]: "http://h": want ws://host:port/path`:             {Preset: "echo", Overrides: Overrides{URLs: []string{"http://h"}}},
-		`thresholds[2]: threshold "x", column 2`:                          {Preset: "echo", Overrides: Overrides{Thresholds: []string{"x"}, Seed: &seed}},
-		`clients.sources[0]: "lo": want an address`:                       {Preset: "echo", Overrides: Overrides{Sources: []string{"lo"}}},
-		`clients.count: is 0: want 1 to 50000000`:                         {Preset: "echo", Count: "0"},
-		`phases[2].publish[0].size: is 10 bytes`:                          {Preset: "fanout", Size: "10"},
+		`--count: "many": want a whole number`:                                                         {Preset: "idle", Count: "many"},
+		`--size: idle has none; it has: count=10k`:                                                     {Preset: "idle", Size: "128B"},
+		"phases[2].storm.hook: server.restart is empty: give the command, in the file or by --restart": {Preset: "server-restart"},
+		`there is no scenario "ilde"`:                                                                  {Preset: "ilde"},
+		`there is no parameter "cuont", did you mean`:                                                  {Preset: "echo", Params: map[string]string{"cuont": "5"}},
+		`target.url[0]: "http://h": want ws://host:port/path`:                                          {Preset: "echo", Overrides: Overrides{URLs: []string{"http://h"}}},
+		`thresholds[2]: threshold "x", column 2`:                                                       {Preset: "echo", Overrides: Overrides{Thresholds: []string{"x"}, Seed: &seed}},
+		`clients.sources[0]: "lo": want an address`:                                                    {Preset: "echo", Overrides: Overrides{Sources: []string{"lo"}}},
+		`clients.count: is 0: want 1 to 50000000`:                                                      {Preset: "echo", Count: "0"},
+		`phases[2].publish[0].size: is 10 bytes`:                                                       {Preset: "fanout", Size: "10"},
 	} {
 		s, err := FromFlags(v)
 		if err == nil || !strings.Contains(err.Error(), want) {

@@ -67,9 +67,9 @@ func Parse(name string, text []byte, opt ParseOptions) (*Scenario, error) {
 		f()
 	}
 	resolvePhases(s, set)
-	check(s, set, func(path, format string, args ...any) {
+	check(s, set, func(path string, offset int, text string) {
 		if !r.unread(path) {
-			found.add(r.place(path, root), path, path+": "+format, args...)
+			found.add(r.place(path, root).within(offset), path, "%s: %s", path, text)
 		}
 	})
 	if err := found.problems(); err != nil {

@@ -93,6 +93,19 @@ func (at place) problem(path, text string) Problem {
 	return p
 }
 
+// within is the place so many characters into a value that begins here, behind
+// its quote if it has one.
+func (at place) within(offset int) place {
+	if at.in == nil || offset == 0 || at.line < 1 || at.line > len(at.in.lines) {
+		return at
+	}
+	if line := []rune(at.in.lines[at.line-1]); at.column <= len(line) && strings.ContainsRune(`"'`, line[at.column-1]) {
+		offset++
+	}
+	at.column += offset
+	return at
+}
+
 // findings collects problems with the places to sort them by.
 type findings struct {
 	list []finding

@@ -34,8 +34,8 @@ func ReadShipped(name string) ([]byte, error) {
 }
 
 // About returns the description in a scenario file, empty without one, and its
-// parameters with their defaults, as name=value. It reads files that cannot be
-// parsed as long as parameters are missing.
+// parameters with their defaults, as name=value. It reads files that Parse
+// refuses as long as something must be given.
 func About(text []byte) (description string, params []string) {
 	var found findings
 	root := parseYAML(newSource("", text, 0), text, &found)

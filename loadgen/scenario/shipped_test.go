@@ -8,8 +8,7 @@ import (
 	"testing"
 )
 
-// parseShipped reads a shipped scenario with the parameters that have no
-// default.
+// parseShipped reads a shipped scenario with the parameters that must be given.
 func parseShipped(t testing.TB, name string, params map[string]string) *Scenario {
 	t.Helper()
 	text, err := ReadShipped(name)
