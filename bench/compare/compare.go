@@ -102,7 +102,7 @@ func (r *Row) constant() bool {
 // row compares one metric, without a verdict.
 func (c *Comparison) row(t *table, name string, role Role, o *Options) Row {
 	m := t.kinds[name]
-	r := Row{Metric: name, Phase: m.Phase, Unit: m.Unit, Better: m.Better, Role: role, MinEffect: o.minEffect(m)}
+	r := Row{Metric: name, Base: m.Base, Phase: m.Phase, Unit: m.Unit, Better: m.Better, Role: role, MinEffect: o.minEffect(m)}
 	a, b, missing := both(t.a[name], t.b[name], len(c.A.Runs), len(c.B.Runs), c.Paired)
 	r.Missing = missing
 	r.ValuesA, r.ValuesB = numbers(a), numbers(b)

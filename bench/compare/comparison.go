@@ -107,6 +107,7 @@ const (
 // Row is one metric of both sides.
 type Row struct {
 	Metric string `json:"metric"`
+	Base   string `json:"-"`               // Metric without phase and group
 	Phase  string `json:"phase,omitempty"` // that it is of alone
 	Unit   string `json:"unit"`
 	Better string `json:"better,omitempty"`

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"roost/bench/compare"
 )
@@ -19,22 +20,31 @@ type Move struct {
 	Ratio  compare.Number `json:"ratio"`
 	Lo     compare.Number `json:"lo"`
 	Hi     compare.Number `json:"hi"`
-	Clear  bool           `json:"clear"` // the interval leaves out no difference
+	Clear  bool           `json:"clear"` // an interval of 95 % leaves out no difference
+}
+
+// ofGenerator are metrics of the generator, by their begin. They say whether a
+// run is valid, and nothing about the server.
+var ofGenerator = []string{"loadgen.", "hiccup", "send_lag", "dial_lag", "rx_lag"}
+
+func isGenerators(base string) bool {
+	return slices.ContainsFunc(ofGenerator, func(p string) bool { return strings.HasPrefix(base, p) })
 }
 
 func move(r *compare.Row) Move {
-	return Move{r.Metric, r.Phase, r.Unit, r.MedianA, r.MedianB, r.Ratio, r.Lo, r.Hi, len(r.ValuesA) > 1 && (r.Lo > 1 || r.Hi < 1)}
+	return Move{r.Metric, r.Phase, r.Unit, r.MedianA, r.MedianB, r.Ratio, r.Lo, r.Hi, r.Coverage >= 0.95 && (r.Lo > 1 || r.Hi < 1)}
 }
 
 // moves lists the metrics that moved: those whose interval leaves 1 out first,
 // then by how far. A metric with the values of one that is listed already, such
-// as that of the only group, is left out.
+// as that of the only group, is left out, as are how many values a histogram has
+// and what the generator did.
 func moves(c *compare.Comparison) (list []Move) {
 	seen := map[string]bool{}
 	for _, rows := range [][]compare.Row{c.Tested, c.Shown} {
 		for i := range rows {
 			r := &rows[i]
-			if len(r.ValuesA) == 0 || len(r.ValuesB) == 0 || r.Ratio == 1 {
+			if len(r.ValuesA) == 0 || len(r.ValuesB) == 0 || r.Ratio == 1 || isGenerators(r.Base) || strings.HasSuffix(r.Base, ".count") {
 				continue
 			}
 			values := fmt.Sprint(r.Unit, r.ValuesA, r.ValuesB)
