@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"roost/loadgen/coord"
-	"roost/loadgen/live"
 	"roost/loadgen/preflight"
 	"roost/loadgen/report"
 	"roost/loadgen/result"
@@ -25,6 +24,7 @@ import (
 // runFlags are those of loadgen run.
 type runFlags struct {
 	scenarioFlags
+	views     viewFlags
 	workers   string
 	listen    string
 	expect    int
@@ -33,7 +33,6 @@ type runFlags struct {
 	allowLoss bool
 	labels    pairs
 	out, html string
-	quiet     bool
 	dryRun    bool
 	unchecked bool
 }
@@ -49,7 +48,7 @@ func (r *runFlags) add(f *flags) {
 	f.Var(&r.labels, "label", "`name=value` for the result, such as commit=abc; many times")
 	f.StringVar(&r.out, "out", "", "`file` for the result as JSON")
 	f.StringVar(&r.html, "html", "", "`file` for the report as one HTML page")
-	f.BoolVar(&r.quiet, "quiet", false, "show nothing while it runs")
+	r.views.add(f)
 	f.BoolVar(&r.dryRun, "dry-run", false, "print what would be done and what it takes, and whether this machine has that")
 	f.BoolVar(&r.unchecked, "skip-preflight", false, "try it even if this machine does not seem to be enough")
 }
@@ -91,6 +90,7 @@ judge it. A run in which the generator was the limit is INVALID, and no result.`
 	if err != nil {
 		return 0, err
 	}
+	o.View = r.views.open(t)
 	res, err := coord.Run(ctx, o)
 	if err != nil {
 		return coord.ExitOf(nil, err), err
@@ -182,9 +182,6 @@ func (r *runFlags) options(s *scenario.Scenario, crew preflight.Crew, argv []str
 	if r.out != "" {
 		o.ProfileDir = filepath.Dir(r.out)
 		o.ProfilePrefix = strings.TrimSuffix(filepath.Base(r.out), filepath.Ext(r.out))
-	}
-	if !r.quiet {
-		o.View = live.NewPlain(t.errout)
 	}
 	return o, nil
 }

@@ -96,7 +96,6 @@ func (s *searching) step(ctx context.Context, step search.Step) (search.Outcome,
 	if err != nil {
 		return 0, "", err
 	}
-	o.View = nil
 	res, err := coord.Run(ctx, o)
 	if err != nil {
 		s.exit = coord.ExitOf(nil, err)

@@ -82,9 +82,24 @@ const readyTimeout = 30 * time.Second
 // accounts are closed, and the result says that it was interrupted. A result is
 // returned of everything that began; an error says why nothing did.
 func Run(ctx context.Context, o Options) (*result.Result, error) {
+	res, err := do(ctx, o)
+	if o.View == nil {
+		return res, err
+	}
+	if failed := o.View.Done(res); failed != nil && res != nil {
+		res.Notes = append(res.Notes, fmt.Sprintf("the view of the run failed: %v", failed))
+	}
+	return res, err
+}
+
+// do is Run without the view's end.
+func do(ctx context.Context, o Options) (*result.Result, error) {
 	r := &run{o: o, s: o.Scenario, clock: o.Clock, ctx: ctx, began: time.Now(), hello: worker.Hello(""), posts: make(chan func(), 8)}
 	if r.clock == nil {
 		r.clock = clock.New()
+	}
+	if r.o.Probe != nil {
+		defer r.o.Probe.Close()
 	}
 	if err := r.prepare(); err != nil {
 		return nil, err
@@ -97,9 +112,6 @@ func Run(ctx context.Context, o Options) (*result.Result, error) {
 		return nil, err
 	}
 	defer r.crew.Close()
-	if r.o.Probe != nil {
-		defer r.o.Probe.Close()
-	}
 	r.lastSecond = r.clock.Now()
 	r.seconds = time.NewTicker(time.Second)
 	defer r.seconds.Stop()
@@ -108,13 +120,7 @@ func Run(ctx context.Context, o Options) (*result.Result, error) {
 	}
 	r.drive()
 	r.crew.Close()
-	res := r.result(true)
-	if r.o.View != nil {
-		if err := r.o.View.Done(res); err != nil {
-			res.Notes = append(res.Notes, fmt.Sprintf("the view of the run failed: %v", err))
-		}
-	}
-	return res, nil
+	return r.result(true), nil
 }
 
 // prepare reads what the run depends on, before it changes anything.
