@@ -41,7 +41,7 @@ type Options struct {
 	StopTime  time.Duration `json:"-"` // for a server to end; default 40 s
 }
 
-// Server is one way to start one server. Command, URL, API and Pprof have
+// Server is one way to start one server. Command, Env, URL, API and Pprof have
 // placeholders: {port} and {api} are free ports, {dir} is an empty directory of
 // the run's, {name} the server's name.
 type Server struct {

@@ -41,7 +41,10 @@ func start(ctx context.Context, s *Server, cpus, logPath string, most time.Durat
 			words[i] = p.place.fill(words[i])
 		}
 		p.cmd = exec.Command(words[0], words[1:]...)
-		p.cmd.Env = append(os.Environ(), s.Env...)
+		p.cmd.Env = os.Environ()
+		for _, e := range s.Env {
+			p.cmd.Env = append(p.cmd.Env, p.place.fill(e))
+		}
 		p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
 		p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // ours alone gets the terminal's Ctrl-C
 		p.cmd.WaitDelay = time.Second                           // grandchildren may hold the pipe
