@@ -144,7 +144,7 @@ func findings(r *result.Result) (list []finding) {
 		}
 		list = append(list, finding{c.State, c.Name, fmt.Sprintf("%s, want %s. %s", value, limit(c), c.Text)})
 	}
-	for _, t := range r.Thresholds {
+	for _, t := range judged(r) {
 		switch t.State {
 		case "fail":
 			list = append(list, finding{"fail", t.Text, found(r, t)})

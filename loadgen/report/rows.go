@@ -63,6 +63,14 @@ func held(r *result.Result) string {
 	return ", and every threshold holds."
 }
 
+// judged are the thresholds of a run that is a result.
+func judged(r *result.Result) []result.Threshold {
+	if r.Verdict == result.Invalid {
+		return nil
+	}
+	return r.Thresholds
+}
+
 // checksOf lists the checks of a state.
 func checksOf(r *result.Result, state string) (list []result.Check) {
 	for _, c := range r.Validity {
@@ -311,7 +319,11 @@ func thresholdTable(r *result.Result) table {
 		if x.Aborted {
 			text = sentences(x.Reason, "the run was ended because of it")
 		}
-		t.rows = append(t.rows, row{cells: []string{x.Text, value, words(x.State)}, state: x.State, text: text})
+		state := x.State
+		if r.Verdict == result.Invalid { // nothing holds of what is no result
+			state = void
+		}
+		t.rows = append(t.rows, row{cells: []string{x.Text, value, words(state)}, state: state, text: text})
 	}
 	return t
 }
@@ -342,6 +354,9 @@ func found(r *result.Result, x result.Threshold) string {
 	return sentences(value, x.Reason)
 }
 
+// void is the state of a threshold where there is no result to judge.
+const void = "void"
+
 // words says a state.
 func words(state string) string {
 	switch state {
@@ -349,6 +364,8 @@ func words(state string) string {
 		return "holds"
 	case "fail":
 		return "fails"
+	case void:
+		return "not judged"
 	}
 	return state
 }

@@ -92,7 +92,7 @@ func (t *text) verdict(r *result.Result) {
 		}
 		t.wrap("  ["+c.State+"] ", fmt.Sprintf("%s: %s, want %s. %s", c.Name, value, limit(c), c.Text))
 	}
-	for _, x := range r.Thresholds {
+	for _, x := range judged(r) {
 		switch x.State {
 		case "fail":
 			t.wrap("  [fail] ", x.Text+": "+found(r, x))
