@@ -41,8 +41,14 @@ const (
 	joining           // sent before it was due to this subscriber
 )
 
-// subject names the stream and the group that an account counts for.
+// subject names whose account it is, of what.
 type subject struct {
+	place
+	client uint32 // of this worker
+}
+
+// place is a stream, as a group of clients sees it.
+type place struct {
 	publish uint16
 	group   uint8
 	stream  uint32 // of the publish: a topic, a client, a node
@@ -89,7 +95,7 @@ func (a *account) slide(seq uint32, s subject, l *ledger) {
 	if end := int64(seq) + 1 - windowSize; end > int64(a.from) {
 		a.holes(uint32(end), s, missing, l)
 		if uint32(end) > a.next {
-			l.addRange(s, missing, max(a.next, a.from), uint32(end))
+			l.addRange(s, missing, a.next, uint32(end))
 		}
 	}
 	a.bits = a.bits<<(seq-a.next+1) | 1 // shifting by 64 and more gives 0
@@ -104,7 +110,7 @@ func (a *account) holes(end uint32, s subject, k lossKind, l *ledger) {
 	}
 	for n := first; n < min(end, a.next); n++ {
 		if a.bits>>(a.next-1-n)&1 == 0 {
-			l.add(s, k, n, 1)
+			l.add(s, k, n)
 		}
 	}
 }

@@ -112,7 +112,8 @@ func (w *Worker) event(pc poller.Conn, st *conn, ev *ws.Event) {
 		if ev.Kind == ws.Binary {
 			op = ws.OpBinary
 		}
-		w.d.Message(st.client, st.no, time.Duration(w.now()), op, ev.Payload, w.sinkOf(pc, st))
+		s := w.sinkOf(pc, st)
+		w.d.Message(st.client, st.no, time.Duration(s.at), op, ev.Payload, s)
 		w.arm(pc, st)
 	}
 }

@@ -17,9 +17,8 @@ type lastMessage struct {
 	id     uint32  // of the stream
 }
 
-// deliver accounts for a message that a client has got.
-func (w *Worker) deliver(st *conn, b []byte) {
-	now := w.now()
+// deliver accounts for a message that a client has got at time now.
+func (w *Worker) deliver(st *conn, now int64, b []byte) {
 	i := st.client
 	c := &w.clients[i]
 	n := w.rec.counts(c.group)
@@ -45,7 +44,7 @@ func (w *Worker) deliver(st *conn, b []byte) {
 		}
 	}
 	l := w.ledgerOf(i)
-	switch a.take(m.stamp.Seq, subject{s.index, c.group, m.id}, l) {
+	switch a.take(m.stamp.Seq, subject{place{s.index, c.group, m.id}, i}, l) {
 	case duplicate:
 		n.Duplicate++
 		return

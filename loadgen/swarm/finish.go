@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 
 	"roost/loadgen/plan"
@@ -184,12 +185,15 @@ func locateTopics(s *stream, numbers []uint32, r *refused) {
 // settle resolves every account, and counts what was lost.
 func (w *Worker) settle(r *refused) {
 	p := w.phase
+	if !p.finishing {
+		p.end = min(p.end, w.now())
+	}
 	w.advance(p.end)
 	for i := range w.clients {
 		w.settleClient(uint32(i))
 	}
 	for _, s := range p.streams {
-		s.rounds.emit(p.end+1<<60, &w.rec)
+		s.rounds.emit(math.MaxInt64, &w.rec)
 	}
 	w.ledger.settle(r, w.lose)
 	w.scrap = ledger{}

@@ -14,45 +14,71 @@ const (
 	lossKinds
 )
 
-// loss is a set of messages that some subscribers of a group lack.
-type loss struct {
+// lossAt is a message that some subscribers of a group lack.
+type lossAt struct {
+	place
+	kind lossKind
+	seq  uint32
+}
+
+// hole is a message that one subscriber lacks.
+type hole struct {
+	subject
+	seq uint32
+}
+
+// lossRange are messages lo to hi-1, that one subscriber lacks.
+type lossRange struct {
 	subject
 	kind   lossKind
-	lo, hi uint32 // numbers in the stream, hi excepted
+	lo, hi uint32
 }
 
-// ledger keeps what did not come until it is known what was refused. Subscribers
-// of a stream lack the same messages as a rule, those that were refused, so
-// single messages are counted, not listed for each. It is bounded: what finds no
-// room is a loss at once, refused or not.
+// ledger keeps what did not come until it is known what was refused, and takes
+// back what comes after all. Subscribers of a stream lack the same messages as a
+// rule, those that were refused, so messages are counted. Who lacks them is
+// kept as well, as far as there is room: without it one that comes twice, more
+// than a window late, cannot be told from one that comes late to another
+// subscriber. All is bounded: what finds no room is a loss at once, refused or
+// not.
 type ledger struct {
-	single map[loss]uint32 // how many lack message lo; hi is lo+1
-	ranges []loss
-	full   [lossKinds]map[uint8]uint64 // by group
+	single  map[lossAt]uint32 // how many lack it
+	holes   map[hole]struct{} // of kind missing, in single
+	crowded bool              // holes are not all there
+	ranges  []lossRange
+	full    [lossKinds]map[uint8]uint64 // by group
 }
 
-// Bounds of a ledger: 50 MB at the worst, which only a server reaches that loses
+// Bounds of a ledger: 70 MB at the worst, which only a server reaches that loses
 // a million different messages.
 const (
 	maxSingle = 1 << 20
+	maxHoles  = 1 << 18
 	maxRanges = 1 << 20
 	// shortRange is what is noted as single messages. Losses of many
 	// subscribers then are in the same places.
 	shortRange = 16
 )
 
-// add notes that n subscribers lack message seq.
-func (l *ledger) add(s subject, k lossKind, seq, n uint32) {
-	key := loss{subject: s, kind: k, lo: seq, hi: seq + 1}
+// add notes that a subscriber lacks message seq.
+func (l *ledger) add(s subject, k lossKind, seq uint32) {
+	key := lossAt{s.place, k, seq}
 	have, known := l.single[key]
 	if !known && len(l.single) >= maxSingle {
-		l.overflow(s.group, k, uint64(n))
+		l.overflow(s.group, k, 1)
 		return
 	}
 	if l.single == nil {
-		l.single = map[loss]uint32{}
+		l.single, l.holes = map[lossAt]uint32{}, map[hole]struct{}{}
 	}
-	l.single[key] = have + n
+	l.single[key] = have + 1
+	switch {
+	case k != missing:
+	case len(l.holes) >= maxHoles:
+		l.crowded = true
+	default:
+		l.holes[hole{s, seq}] = struct{}{}
+	}
 }
 
 // addRange notes that a subscriber lacks messages lo to hi-1.
@@ -61,12 +87,12 @@ func (l *ledger) addRange(s subject, k lossKind, lo, hi uint32) {
 	case lo >= hi:
 	case hi-lo <= shortRange:
 		for seq := lo; seq < hi; seq++ {
-			l.add(s, k, seq, 1)
+			l.add(s, k, seq)
 		}
 	case len(l.ranges) >= maxRanges:
 		l.overflow(s.group, k, uint64(hi-lo))
 	default:
-		l.ranges = append(l.ranges, loss{subject: s, kind: k, lo: lo, hi: hi})
+		l.ranges = append(l.ranges, lossRange{s, k, lo, hi})
 	}
 }
 
@@ -78,18 +104,27 @@ func (l *ledger) overflow(group uint8, k lossKind, n uint64) {
 }
 
 // fill takes back that a subscriber lacks a message that has come after all. It
-// reports false if nobody lacked it. A range is opened where it is hit.
+// reports false if it did not lack it.
 func (l *ledger) fill(s subject, seq uint32) bool {
-	key := loss{subject: s, kind: missing, lo: seq, hi: seq + 1}
-	switch n := l.single[key]; {
-	case n > 1:
-		l.single[key] = n - 1
-		return true
-	case n == 1:
-		delete(l.single, key)
+	key := lossAt{s.place, missing, seq}
+	n := l.single[key]
+	_, lacks := l.holes[hole{s, seq}]
+	if n > 0 && (lacks || l.crowded) {
+		delete(l.holes, hole{s, seq})
+		if l.single[key] = n - 1; n == 1 {
+			delete(l.single, key)
+		}
 		return true
 	}
-	for i := range l.ranges {
+	return l.open(s, seq)
+}
+
+// lookBack bounds the search for a range in which a message has come after all.
+const lookBack = 256
+
+// open makes two of a range that a message is in.
+func (l *ledger) open(s subject, seq uint32) bool {
+	for i := len(l.ranges) - 1; i >= max(0, len(l.ranges)-lookBack); i-- {
 		r := &l.ranges[i]
 		if r.subject == s && r.kind == missing && r.lo <= seq && seq < r.hi {
 			hi := r.hi
@@ -105,7 +140,7 @@ func (l *ledger) fill(s subject, seq uint32) bool {
 // without those that nobody has to expect.
 func (l *ledger) settle(r *refused, lost func(group uint8, k lossKind, n uint64)) {
 	for key, n := range l.single {
-		if r.count(key.publish, key.stream, key.lo, key.hi) == 0 {
+		if r.count(key.publish, key.stream, key.seq, key.seq+1) == 0 {
 			lost(key.group, key.kind, uint64(n))
 		}
 	}

@@ -83,7 +83,7 @@ func (w *Worker) start() (err error) {
 	w.config = ws.Config{Role: ws.Client, Limits: ws.Limits{Frame: largestMessage, Message: largestMessage, Inflated: largestMessage}}
 	w.p, err = poller.New(poller.Options{
 		Loops:        1,
-		MaxConns:     int(w.count) + w.window + len(w.apis)*maxPosts,
+		MaxConns:     2*int(w.count) + w.window + len(w.apis)*maxPosts,            // twice: while old ones end
 		Limits:       []poller.Limits{{Messages: 1 << 16, Bytes: largestMessage}}, // what is due is sent, however late
 		IOUring:      poller.IOUringOff,
 		WriteTimeout: max(w.s.Clients.Timeout, time.Second),
@@ -126,6 +126,9 @@ func (w *Worker) checkPublishing() error {
 		for _, p := range w.s.Phases[i].Publish {
 			to := string(p.To)
 			err := w.d.Supports(to, p.Class)
+			if err == nil && p.To == scenario.ToTopic && w.s.Topics.Count < 1 {
+				err = fmt.Errorf("publish to topic: topics.count is 0")
+			}
 			if err == nil && w.d.Publishing(to) == dialect.Nowhere {
 				err = fmt.Errorf("dialect %s cannot publish to %s", w.s.Target.Dialect, to)
 			}

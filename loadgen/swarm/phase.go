@@ -117,7 +117,11 @@ func (w *Worker) enter(i uint32, c *client) {
 		w.subscribe(i, c, true)
 		w.openAccounts(i)
 	case c.flags&before != 0 && (c.state == away || c.state == dialing):
-		w.eachAccount(i, func(_ *stream, a *account, _ uint32, _ subject) { a.state = accountAway })
+		w.eachAccount(i, func(s *stream, a *account, _ uint32, _ subject) {
+			if a.state = accountAway; s.kept { // waits for it
+				a.state, a.parted = accountOpen, true
+			}
+		})
 	}
 }
 
@@ -136,6 +140,7 @@ func (w *Worker) turn() {
 	}
 	w.pump(now)
 	w.resumeDue(now)
+	w.lookAtPaused(now)
 	w.judge(now)
 }
 

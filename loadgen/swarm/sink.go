@@ -14,10 +14,11 @@ type sink struct {
 	w  *Worker
 	pc poller.Conn
 	st *conn
+	at int64 // when the dialect was called
 }
 
 func (w *Worker) sinkOf(pc poller.Conn, st *conn) *sink {
-	w.sink.pc, w.sink.st = pc, st
+	w.sink.pc, w.sink.st, w.sink.at = pc, st, w.now()
 	return &w.sink
 }
 
@@ -42,7 +43,7 @@ func (s *sink) Ready(resumed bool) {
 }
 
 // Deliver takes a message.
-func (s *sink) Deliver(payload []byte) { s.w.deliver(s.st, payload) }
+func (s *sink) Deliver(payload []byte) { s.w.deliver(s.st, s.at, payload) }
 
 // Refused counts a message that was published over this connection. Which one it
 // was is not known, so its subscribers miss it.

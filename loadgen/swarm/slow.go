@@ -1,6 +1,9 @@
 package swarm
 
 import (
+	"io"
+	"time"
+
 	"roost/loadgen/plan"
 	"roost/loadgen/scenario"
 	"roost/poller"
@@ -93,6 +96,27 @@ func (w *Worker) resumeDue(now int64) {
 		c := &w.clients[w.conns.At(pc.Slot()).client]
 		if w.reads(c) != scenario.ReadNever {
 			pc.Resume()
+		}
+	}
+}
+
+// pausedPeriod is how often connections that nobody reads are looked at.
+const pausedPeriod = int64(time.Second)
+
+// lookAtPaused ends connections that are never read and that the server has
+// ended: of a FIN nobody else would know.
+func (w *Worker) lookAtPaused(now int64) {
+	if now < w.pausedAt {
+		return
+	}
+	w.pausedAt = now + pausedPeriod
+	for i := range w.clients {
+		c := &w.clients[i]
+		if c.state != ready || w.reads(c) != scenario.ReadNever {
+			continue
+		}
+		if pc := w.l.Conn(c.conn); pc.Alive() && pc.Ended() {
+			w.abandon(pc, w.conns.At(pc.Slot()), io.EOF)
 		}
 	}
 }

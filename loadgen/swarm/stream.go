@@ -193,7 +193,7 @@ func (w *Worker) eachAccount(i uint32, f func(s *stream, a *account, planned uin
 		for k := range s.per {
 			a := &s.accounts[int(i)*s.per+k]
 			id := w.streamOf(s, i, k)
-			f(s, a, s.plannedOf(a, id), subject{s.index, g, id})
+			f(s, a, s.plannedOf(a, id), subject{place{s.index, g, id}, i})
 		}
 	}
 }

@@ -40,8 +40,10 @@ type Worker struct {
 	conns   poller.Slab[conn]
 	dials   dials
 	resumes timedHeap // connections that read at a rate, and are paused until then
-	apis    []api
-	posts   []post
+	// pausedAt is when those that never read are looked at.
+	pausedAt int64
+	apis     []api
+	posts    []post
 
 	// Owned by the loop: what is being done.
 	phase  *phase // nil before the first and between phases
