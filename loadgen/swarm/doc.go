@@ -19,13 +19,43 @@
 // The loop is woken each half millisecond while something is planned, and what
 // is late is sent late and never left out.
 //
+//	Begin, Finish, Settle, Tick   --post-->  loop          Progress reads gauges
+//	thread of pace.go             --post-->  turn: advance, cut, churn, send, dial, resume
+//	poller's events               ------->   Open Data Timeout Closed
+//
+// The plan of a publish is walked twice (stream.go): when a message is due every
+// worker knows to whom of its clients, and when it can be sent its worker sends
+// it. Nothing is kept of messages in between.
+//
 // # What a delivery is worth
 //
 // A message carries a stamp (package stamp): run, phase, publish, number,
-// number in its stream, due and sent. A stream is all, one topic or one
-// client; numbers in a stream have no holes. Every connection knows, for each
-// stream that it is subscribed to, from which number on messages are due to
-// it, and a window of those that came. So at the end of a phase, and whenever
-// a connection ends, it is known of every (message x subscriber) whether it
-// came, once, in order, unchanged, in time, or not at all.
+// number in its stream, due and sent. A stream is all, one topic, one node or
+// one client; numbers in a stream have no holes. Every connection knows, for
+// each stream that it is subscribed to, from which number on messages are due to
+// it, and a window of those that came (account.go). What leaves the window
+// without having come is noted (ledger.go). So at the end of a phase it is known
+// of every (message x subscriber) whether it came, once, in order, unchanged, in
+// time, or not at all:
+//
+//	due while connected, and came                     Delivered (and Late, Reordered)
+//	due while connected, never came                   Missing
+//	due after the server has ended the connection     Gap, if the client means to come back
+//	due since a storm has cut it, or just before      Gap, if the client means to come back
+//	due just before churn or a drain has ended it     nothing, unless it came
+//	kept: due in any of these cases                   Delivered, or Gap once it was away
+//	due before it was ready, and came                 Joining
+//	refused, or unsent                                nothing, or Stray if it came after the refusal
+//	unanswered by the API                             Delivered if it came, else nothing
+//	of a phase that is settled                        nothing: it was Missing there
+//
+// Expected is what was resolved so: Expected = Delivered + Missing + Gap at any
+// time. Missing and Gap, which wait for what was refused, are counted by Settle.
+// Messages of clients that a phase makes slow or silent are Delivered if they
+// come and nothing otherwise, and are in no histogram; those of a group that
+// reads slowly or never are all counted, in their group. Messages of several
+// connections to an API may overtake each other: Reordered is no fault then.
+//
+// A message to all, or to a topic, is published at each API; one that only some
+// of them accept counts as unknown.
 package swarm

@@ -183,6 +183,7 @@ func TestHalfOpenClientsAreSilent(t *testing.T) {
 	f.ping()
 	pongs := func() int { f.mu.Lock(); defer f.mu.Unlock(); return f.pongs }
 	await(t, "pongs", func() bool { return pongs() == 15 }, pongs)
+	r.await("messages", func() bool { return r.tick().Total().Delivered == 15*upheavalMessages })
 	f.cut(func(int) bool { return true })
 	r.await("ends", func() bool { return r.progress().Connected == 0 })
 	r.finish(nil)
