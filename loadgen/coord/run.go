@@ -132,6 +132,7 @@ func (r *run) prepare() error {
 	if r.o.Log == nil {
 		r.o.Log = io.Discard
 	}
+	r.o.Log = &shared{w: r.o.Log}
 	r.env = readEnvironment()
 	r.plans, r.shared = r.s.Plan(), sharesMachine(r.s)
 	r.series = series{interval: int64(r.s.Measure.Interval), open: map[int64]*tally.Tally{}}

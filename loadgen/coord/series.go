@@ -27,7 +27,7 @@ const maxPoints = 7 * 24 * 3600
 // end, and not of a phase's.
 func (r *run) tick(m *member, t *link.Tick, onTime bool) {
 	m.noteSelf(t.Self, t.At)
-	if t.Phase < 0 || t.Phase >= len(r.phases) {
+	if t.Phase < 0 || t.Phase >= len(r.phases) || r.phases[t.Phase].at == 0 {
 		return // before the first phase nothing is counted
 	}
 	if len(t.Tally.Groups) > len(r.s.Groups) {

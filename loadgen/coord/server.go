@@ -60,10 +60,8 @@ func (r *run) profile(p *phase) {
 	if r.o.Probe == nil || r.o.ProfileDir == "" || p.index != r.busiest() {
 		return
 	}
-	wait, length := p.spec.For/4, min(p.spec.For/2, maxProfile)
-	if p.spec.For == 0 { // it ends by a condition
-		length = maxProfile / 2
-	}
+	plan := r.plans.Phases[p.index] // where it ends by a condition, its length is the least
+	wait, length := plan.Length/4, min(plan.Length/2, maxProfile).Truncate(time.Second)
 	if length < minProfile {
 		r.note("phase %s is too short for a profile of the server: at least %v", p.spec.Name, 2*minProfile)
 		return

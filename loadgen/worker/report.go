@@ -21,6 +21,11 @@ func (w *worker) report(ctx context.Context) {
 	}
 	next := time.NewTicker(progressEach)
 	defer next.Stop()
+	// The first says what the process is without a connection.
+	if err := w.say(true, w.parts.Clock.Now()); err != nil {
+		w.cancel(fmt.Errorf("the coordinator is gone: %w", err))
+		return
+	}
 	last := w.parts.Clock.Now() / interval
 	for {
 		select {

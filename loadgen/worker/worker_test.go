@@ -165,8 +165,8 @@ func TestPhase(t *testing.T) {
 	}
 	r.ready()
 	r.tell(&link.Message{Begin: &link.Begin{Phase: 1, At: 42}})
-	tick := r.until(func(m *link.Message) bool { return m.Tick != nil && m.Tick.Phase == 1 }).Tick
-	if tick.At%int64(200*time.Millisecond) != 0 || tick.Self == nil || tick.Self.CPU <= 0 || tick.Self.RSS <= 0 {
+	tick := r.until(func(m *link.Message) bool { return m.Tick != nil && m.Tick.Phase == 1 && m.Tick.At%int64(200*time.Millisecond) == 0 }).Tick
+	if tick.Self == nil || tick.Self.CPU <= 0 || tick.Self.RSS <= 0 {
 		t.Errorf("tick at %d, %+v", tick.At, tick.Self)
 	}
 	r.tell(&link.Message{Finish: &link.Finish{At: 43, Wait: time.Second}})
