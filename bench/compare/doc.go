@@ -23,8 +23,8 @@
 // How often this errs was simulated (TestVerdictErrorRates: 10 pairs, 12 secondary
 // metrics, 1.5 % of noise, a machine that walks by 2 % a run, minimum effect 2 %):
 // two equal servers are called regressed in 3.2 % of experiments, by any of the 13
-// metrics, and inconclusive in 79 %, as such a machine cannot tell 2 % with 10
-// pairs; a true +3 % is called regressed in 72 %, and never improved. Package stats
+// metrics, and inconclusive in 81 %, as such a machine cannot tell 2 % with 10
+// pairs; a true +3 % is called regressed in 74 %, and never improved. Package stats
 // has the rates of the test alone.
 //
 // The minimum effect is 5 % for times and 2 % for everything else. The A/A row

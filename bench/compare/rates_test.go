@@ -14,7 +14,7 @@ import (
 // is, and what it misses; the machine is that of package stats. The numbers are
 // in the package comment.
 func TestVerdictErrorRates(t *testing.T) {
-	const experiments, pairs = 600, 10
+	const experiments, pairs = 400, 10
 	count := func(effect float64) (regressed, improved, inconclusive float64) {
 		for i := range experiments {
 			random := rand.New(rand.NewPCG(uint64(i), math.Float64bits(effect)))

@@ -49,7 +49,7 @@ func TestStepsOfLittle(t *testing.T) {
 // TestStepsFalseAlarms: series without a step show one in about Alpha of all
 // cases (the minimum effect takes most of those away too).
 func TestStepsFalseAlarms(t *testing.T) {
-	const series = 300
+	const series = 120
 	alarms := 0
 	for i := range series {
 		random := rand.New(rand.NewPCG(uint64(i), 5))
@@ -57,7 +57,7 @@ func TestStepsFalseAlarms(t *testing.T) {
 			alarms++
 		}
 	}
-	if share := float64(alarms) / series; share > 0.08 {
+	if share := float64(alarms) / series; share > 0.09 {
 		t.Errorf("false alarms in %.1f %% of series, want at most 5", 100*share)
 	}
 }
