@@ -152,6 +152,7 @@ func findings(r *result.Result) (list []finding) {
 			list = append(list, finding{"unknown", t.Text, sentences(t.Reason, "")})
 		}
 	}
+	list = append(list, worstErrors(r)...)
 	for _, w := range r.Workers {
 		if w.Lost != "" {
 			list = append(list, finding{"fail", fmt.Sprintf("worker %d on %s was lost", w.Index, w.Host), sentences(w.Lost, "")})

@@ -237,6 +237,20 @@ func deliveryTable(r *result.Result) table {
 	return t
 }
 
+// worstErrors are the most frequent errors, for the verdict: a run that came
+// to nothing has its reason there.
+func worstErrors(r *result.Result) (list []finding) {
+	const most = 2
+	t := errorTable(r)
+	for _, e := range t.rows[:min(len(t.rows), most)] {
+		list = append(list, finding{"errors", fmt.Sprintf("%s %s in phase %s, %s times", e.cells[1], e.cells[2], e.cells[0], e.cells[3]), e.text})
+	}
+	if more := len(t.rows) - most; more > 0 {
+		list[most-1].Text += fmt.Sprintf(" (And %s.)", plural(more, "more kind"))
+	}
+	return list
+}
+
 // errorTable has the errors of all phases, the most frequent first.
 func errorTable(r *result.Result) table {
 	t := table{title: "Errors", head: []string{"phase", "stage", "class", "count"}, names: 3}

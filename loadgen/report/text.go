@@ -17,6 +17,7 @@ const (
 	minWidth     = 40
 	defaultWidth = 80
 	maxErrors    = 12 // kinds in the text; the file has all
+	shownHash    = 16 // characters; the file has all
 	maxRows      = 60 // of a table; the page has all
 )
 
@@ -100,6 +101,9 @@ func (t *text) verdict(r *result.Result) {
 			t.wrap("  [unknown] ", x.Text+": "+x.Reason)
 		}
 	}
+	for _, e := range worstErrors(r) {
+		t.wrap("  [errors] ", e.Name+". "+e.Text)
+	}
 	for _, w := range r.Workers {
 		if w.Lost != "" {
 			t.wrap("  [lost] ", fmt.Sprintf("worker %d on %s: %s", w.Index, w.Host, w.Lost))
@@ -128,8 +132,8 @@ func (t *text) subject(r *result.Result) {
 	t.line("")
 	t.wrap("run ", fmt.Sprintf("%s, %s, %s long, %s, %s, seed %d", r.ID, r.Started.UTC().Format("2006-01-02 15:04:05Z"),
 		r.Ended.Sub(r.Started).Round(time.Second), plural(len(r.Workers), "worker"), plural(clients, "client"), r.Scenario.Seed))
-	if r.Comparability.Hash != "" {
-		t.wrap("comparable with ", "runs of "+r.Comparability.Hash)
+	if hash := r.Comparability.Hash; hash != "" {
+		t.wrap("comparable with ", "runs of "+hash[:min(len(hash), shownHash)])
 	}
 }
 
