@@ -102,7 +102,7 @@ func TestScreens(t *testing.T) {
 			if c.name == "first" {
 				h = &history{}
 			}
-			got := text(draw(keep(c.f), h, c.columns, c.rows, c.ascii))
+			got := text(draw(keepWhole(c.f), h, c.columns, c.rows, c.ascii))
 			path := filepath.Join("testdata", name+".txt")
 			if *update {
 				if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
@@ -135,7 +135,7 @@ func TestAnyScreenFits(t *testing.T) {
 		f.Validity = append(f.Validity, result.Check{Name: said, Unit: said, State: "fail", Text: said, Value: rapid.Float64().Draw(t, "value")})
 		f.Connected, f.Goal, f.Left = rapid.Int().Draw(t, "connected"), rapid.Int().Draw(t, "goal"), time.Duration(rapid.Int64().Draw(t, "left"))
 		columns, rows := rapid.IntRange(0, 200).Draw(t, "columns"), rapid.IntRange(0, 80).Draw(t, "rows")
-		lines := draw(keep(f), course(f), columns, rows, rapid.Bool().Draw(t, "ascii"))
+		lines := draw(keepWhole(f), course(f), columns, rows, rapid.Bool().Draw(t, "ascii"))
 		if len(lines) > rows {
 			t.Fatalf("%d lines in %d rows", len(lines), rows)
 		}
@@ -155,7 +155,7 @@ func TestAnyScreenFits(t *testing.T) {
 // TestWhatMattersStays: with few rows, the phase, its bar, latency and what is
 // wrong are still there.
 func TestWhatMattersStays(t *testing.T) {
-	got := text(draw(keep(busy()), course(busy()), 79, 12, false))
+	got := text(draw(keepWhole(busy()), course(busy()), 79, 12, false))
 	for _, want := range []string{"hold", "990 of 1,000", "p99", "INVALID so far", "lost == 0", "ECONNREFUSED", "% of its time"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %q in\n%s", want, got)

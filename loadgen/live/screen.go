@@ -50,7 +50,7 @@ func NewScreen(t Terminal) *Screen {
 
 // Show draws f soon.
 func (s *Screen) Show(f *Frame) {
-	snap := keep(f)
+	snap := keepWhole(f)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.shown = snap

@@ -144,7 +144,7 @@ func TestScreenNeverWaits(t *testing.T) {
 	}
 	s := NewScreen(Terminal{Out: out, Size: size(200, 60)})
 	f := busy()
-	for range 1000 {
+	for range 200 {
 		s.Show(f)
 		fmt.Fprintln(s.Log(), strings.Repeat("x", 1000))
 	}

@@ -27,11 +27,20 @@ func latencyOf(h *tally.Hist) (l latency) {
 	return latency{count: h.Count(), misses: h.Misses, p50: h.Quantile(.5), p90: h.Quantile(.9), p99: h.Quantile(.99), p999: h.Quantile(.999), max: h.Max()}
 }
 
+// keep copies what stays of a frame. The latency is left to who wants it: its
+// quantiles walk the histogram.
 func keep(f *Frame) *snapshot {
-	s := &snapshot{Frame: *f, latency: latencyOf(f.Delivery)}
+	s := &snapshot{Frame: *f}
 	s.Delivery, s.Hists, s.AllErrors = nil, nil, nil
 	s.Errors, s.Validity = slices.Clone(f.Errors), slices.Clone(f.Validity)
 	s.Thresholds, s.Units = slices.Clone(f.Thresholds), slices.Clone(f.Units)
+	return s
+}
+
+// keepWhole is keep with the latency.
+func keepWhole(f *Frame) *snapshot {
+	s := keep(f)
+	s.latency = latencyOf(f.Delivery)
 	return s
 }
 
