@@ -21,6 +21,7 @@ import (
 
 	"roost/loadgen/coord"
 	"roost/loadgen/result"
+	"roost/loadgen/tally"
 	"roost/server"
 )
 
@@ -380,6 +381,52 @@ func TestGuests(t *testing.T) {
 	}
 	if c := res.Phases[1].Tally.Total(); res.Verdict != result.Valid || len(res.Workers) != 2 || c.Delivered != 20*40 {
 		t.Errorf("verdict %s, %d workers, %+v", res.Verdict, len(res.Workers), c)
+	}
+}
+
+// TestClocksThatDiffer: a guest whose CLOCK_MONOTONIC is a day ahead, in a time
+// namespace of its own. Nothing arrives before it was sent, and nothing a day
+// later.
+func TestClocksThatDiffer(t *testing.T) {
+	const ahead = "86400"
+	if out, err := exec.Command("unshare", "--time", "--monotonic", ahead, "true").CombinedOutput(); err != nil {
+		t.Skipf("NOT TESTED: no time namespace can be made: %v %s", err, out)
+	}
+	flags := node(t)
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := free.Addr().String()
+	free.Close()
+	out := filepath.Join(t.TempDir(), "r.json")
+	cmd, said := process(t, append([]string{"run", file(t, "small.yaml", scenarioText), "--listen", addr, "--expect", "2", "--token", "secret", "--out", out}, flags...)...)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	here, _ := process(t, "worker", "--join", addr, "--token", "secret")
+	there, _ := process(t, "worker", "--join", addr, "--token", "secret")
+	there.Args = append([]string{"unshare", "--time", "--monotonic", ahead}, append([]string{there.Path}, there.Args[1:]...)...)
+	if there.Path, err = exec.LookPath("unshare"); err != nil {
+		t.Fatal(err)
+	}
+	there.Args[4], err = os.Executable() // of unshare, /proc/self/exe would be itself
+	if err := errors.Join(err, here.Start(), there.Start()); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(cmd.Wait(), here.Wait(), there.Wait()); err != nil {
+		t.Fatalf("%v\n%s", err, said)
+	}
+	res, err := result.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, d := res.Phases[1].Tally.Total(), res.Phases[1].Tally.Groups[0].Hists[tally.Delivery]
+	if c.Delivered != 20*40 || c.ClockErrs != 0 || d.Over != 0 {
+		t.Errorf("%+v, latency at most %v", c, time.Duration(d.Max()))
+	}
+	if res.Clock.Bound <= 0 || res.Clock.Bound > time.Second {
+		t.Errorf("clock %+v", res.Clock)
 	}
 }
 

@@ -65,12 +65,12 @@ started by loadgen run itself.)`)
 	if len(rest) > 0 {
 		return 0, mistake("unexpected argument %q: worker takes flags only", rest[0])
 	}
+	runtime.GOMAXPROCS(min(workerProcs, runtime.NumCPU()+1))
 	p := parts()
 	p.Token = *token
 	var l link.Link
 	switch {
 	case *inherited:
-		runtime.GOMAXPROCS(min(workerProcs, runtime.NumCPU()+1))
 		l, err = crew.Inherited()
 	case *join == "":
 		return 0, mistake("say where the coordinator is: --join HOST:PORT")
