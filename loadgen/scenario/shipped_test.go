@@ -64,6 +64,21 @@ func TestShippedScale(t *testing.T) {
 	}
 }
 
+// TestShippedShort: every phase can be as short as somebody in a hurry wants.
+func TestShippedShort(t *testing.T) {
+	for _, name := range Shipped() {
+		text, _ := ReadShipped(name)
+		_, known := About(text)
+		params := map[string]string{}
+		for _, p := range []string{"hold", "warmup", "over", "fall"} {
+			if hasParam(known, p) {
+				params[p] = "1s"
+			}
+		}
+		parseShipped(t, name, params)
+	}
+}
+
 func TestUnknownShipped(t *testing.T) {
 	_, err := ReadShipped("fanout")
 	if err == nil || !strings.Contains(err.Error(), "did you mean `fan-out`?") {
