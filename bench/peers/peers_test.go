@@ -63,8 +63,13 @@ func TestControl(t *testing.T) {
 			in.Compress == nil || in.Threads == nil || *in.Threads < 1 || in.Hello == nil {
 			t.Errorf("incomplete: %+v", in)
 		}
-		if got := s.post("/gc", ""); got != 204 {
+		if got := s.post("/gc", ""); got != 200 {
 			t.Errorf("/gc: %d", got)
+		}
+		if resp, err := httpClient.Get("http://" + s.control + "/debug/pprof/heap?gc=1"); err != nil || resp.StatusCode != 200 {
+			t.Errorf("/debug/pprof/heap: %v, %v", resp, err)
+		} else {
+			_ = resp.Body.Close()
 		}
 		if got := s.post("/nothing", "x"); got != 404 {
 			t.Errorf("unknown path: %d", got)

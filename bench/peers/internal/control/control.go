@@ -172,13 +172,15 @@ func handler(p Peer, info Info) http.Handler {
 		}
 		answer(w, map[string]int{"sent": sent})
 	})
-	mux.HandleFunc("POST /gc", func(w http.ResponseWriter, _ *http.Request) {
+	collect := func(w http.ResponseWriter, _ *http.Request) {
 		// The first collection moves pooled objects to the pools' victim
 		// caches, the second frees them.
 		runtime.GC()
 		runtime.GC()
-		w.WriteHeader(http.StatusNoContent)
-	})
+		w.WriteHeader(http.StatusOK)
+	}
+	mux.HandleFunc("POST /gc", collect)
+	mux.HandleFunc("GET /debug/pprof/heap", collect) // how loadgen asks any Go server for it
 	mux.HandleFunc("GET /conns", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, map[string]int{"conns": p.Conns()})
 	})
