@@ -43,8 +43,8 @@ const (
 	aborted = "aborted"
 )
 
-// lead is how far ahead of its begin a phase is announced: ten times what the
-// message takes.
+// lead is how far ahead the begin of a phase, and an end that was not planned,
+// are announced: many times what the message takes.
 const lead = 200 * time.Millisecond
 
 // drive runs the phases, one after the other, until one says that it was the
@@ -95,9 +95,10 @@ func (r *run) runPhase(p *phase) (goOn bool) {
 	r.profile(p)
 	goOn = r.underWay(p)
 	if p.end == 0 {
-		p.end = r.clock.Now()
+		// Ahead, so that all know of it before: what somebody has already sent
+		// cannot be taken out of the plan again.
+		p.end = max(r.clock.Now()+int64(lead), p.at)
 	}
-	p.end = max(p.end, p.at)
 	return r.account(p) && goOn
 }
 
@@ -133,7 +134,6 @@ func (r *run) underWay(p *phase) (goOn bool) {
 		p.end = p.deadline
 		return true
 	case why == late:
-		p.end = p.deadline
 		p.outcome, p.why = timeout, fmt.Sprintf("after %v %s", p.spec.Timeout, e.far(r.levels()))
 	case hopeless:
 		p.outcome, p.why = timeout, e.far(r.levels())+", and nothing is left to do"
