@@ -69,6 +69,10 @@ func (s *Scenario) phasePlan(p *Phase, connected int, perTopic float64) PhasePla
 		out.Length = max(expected(s, p, connected), time.Second)
 	}
 	width := max(time.Second, out.Length/maxBins)
+	addressed := float64(max(out.From, out.To)) // devices that messages are for
+	if p.Ramp != nil {
+		addressed = max(addressed, float64(p.Ramp.To))
+	}
 	messages, deliveries, dials := 0.0, 0.0, 0.0
 	for from := time.Duration(0); from < out.Length; from += width {
 		to := min(from+width, out.Length)
@@ -78,7 +82,7 @@ func (s *Scenario) phasePlan(p *Phase, connected int, perTopic float64) PhasePla
 			pub := &p.Publish[k]
 			n := pub.Arrival.Planned(to, p.For) - pub.Arrival.Planned(from, p.For)
 			sent += n
-			delivered += n * s.audience(pub, there, perTopic)
+			delivered += n * s.audience(pub, there, addressed, perTopic)
 		}
 		dialled := s.dialled(p, connected, from, to)
 		messages, deliveries, dials = messages+sent, deliveries+delivered, dials+dialled
@@ -142,20 +146,21 @@ func (s *Scenario) dialled(p *Phase, before int, from, to time.Duration) (n floa
 }
 
 // audience returns how many get one message of a publish while there are so
-// many connections.
-func (s *Scenario) audience(p *Publish, connections, perTopic float64) float64 {
-	all := float64(s.Clients.Count)
+// many connections. One to a device goes to any that the phase has at its begin
+// or is to have at its ramp's end, connected just then or not.
+func (s *Scenario) audience(p *Publish, connections, addressed, perTopic float64) float64 {
 	switch p.To {
 	case ToAll:
 		return connections
 	case ToNode:
 		return connections / float64(max(len(s.Target.URLs), 1))
 	case ToTopic:
-		return perTopic * connections / all
-	case ToDevice:
-		return min(connections/all, 1)
+		return perTopic * connections / float64(s.Clients.Count)
 	}
-	return min(connections, 1)
+	if p.Among > 0 {
+		addressed = min(addressed, float64(p.Among)) // those that are dialled first
+	}
+	return min(connections/max(addressed, 1), 1)
 }
 
 // exactRanks is how many of the most popular topics are summed one by one; the

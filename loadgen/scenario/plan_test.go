@@ -73,7 +73,7 @@ phases:
 		{Name: "churn", Length: 10 * time.Second, From: 1000, To: 1000, Dials: 300, DialRate: 30},
 		{Name: "storm", Length: time.Second, Open: true, From: 1000, To: 1000, Dials: 400, DialRate: 400},
 		{Name: "drain", Length: 9 * time.Second, Open: true, From: 1000, To: 100, Messages: 9, Deliveries: 4950, SendRate: 1, DeliveryRate: 950},
-		{Name: "rest", Length: time.Second, From: 100, To: 100, Messages: 100, Deliveries: 10, SendRate: 100, DeliveryRate: 10},
+		{Name: "rest", Length: time.Second, From: 100, To: 100, Messages: 100, Deliveries: 100, SendRate: 100, DeliveryRate: 100},
 	} {
 		got := p.Phases[i]
 		got.Start = 0
@@ -83,7 +83,7 @@ phases:
 			t.Errorf("phase %d is %+v, want %+v", i, got, want)
 		}
 	}
-	if p.Length != 53*time.Second || p.MaxConnections != 1000 || p.TotalDials != 1700 || p.TotalMessages != 1418 || p.ExpectedDeliveries != 192_460 ||
+	if p.Length != 53*time.Second || p.MaxConnections != 1000 || p.TotalDials != 1700 || p.TotalMessages != 1418 || p.ExpectedDeliveries != 192_550 ||
 		math.Round(p.PeakDialRate) != 400 || math.Round(p.PeakSendRate) != 115 || math.Round(p.PeakDeliveryRate) != 50_000 {
 		t.Errorf("%+v", p)
 	}
