@@ -44,13 +44,6 @@ type page struct {
 	RawName       string
 }
 
-// finding is something to be said at once.
-type finding struct {
-	State string
-	Name  string
-	Text  string
-}
-
 // figure is a number to be seen first.
 type figure struct {
 	Name, Value, Note string
@@ -133,35 +126,6 @@ func rawFile(r *result.Result) (template.URL, error) {
 		return "", nil
 	}
 	return template.URL("data:application/gzip;base64," + base64.StdEncoding.EncodeToString(b.Bytes())), nil
-}
-
-// findings are what the banner says: what failed, and what could not be known.
-func findings(r *result.Result) (list []finding) {
-	for _, c := range append(checksOf(r, "fail"), missing(r)...) {
-		value := svg.Format(c.Value, svg.Unit(c.Unit))
-		if c.State == "unknown" {
-			value = "unknown"
-		}
-		list = append(list, finding{c.State, c.Name, fmt.Sprintf("%s, want %s. %s", value, limit(c), c.Text)})
-	}
-	for _, t := range judged(r) {
-		switch t.State {
-		case "fail":
-			list = append(list, finding{"fail", t.Text, found(r, t)})
-		case "unknown":
-			list = append(list, finding{"unknown", t.Text, sentences(t.Reason, "")})
-		}
-	}
-	list = append(list, worstErrors(r)...)
-	for _, w := range r.Workers {
-		if w.Lost != "" {
-			list = append(list, finding{"fail", fmt.Sprintf("worker %d on %s was lost", w.Index, w.Host), sentences(w.Lost, "")})
-		}
-	}
-	for _, c := range checksOf(r, "advice") {
-		list = append(list, finding{"advice", c.Name, fmt.Sprintf("%s, better %s. %s", svg.Format(c.Value, svg.Unit(c.Unit)), limit(c), c.Text)})
-	}
-	return list
 }
 
 func subject(r *result.Result) []result.Fact {

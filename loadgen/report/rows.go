@@ -2,7 +2,6 @@ package report
 
 import (
 	"cmp"
-	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -31,54 +30,6 @@ type table struct {
 	words int   // how many columns are words again, to the right
 	spare []int // columns that a narrow terminal goes without, first the most dispensable
 	rows  []row
-}
-
-// headline is the verdict in words.
-func headline(r *result.Result) (title, meaning string) {
-	switch r.Verdict {
-	case result.Valid:
-		return "VALID", "The generator kept up with its plan" + held(r)
-	case result.Breached:
-		return "THRESHOLD BREACHED", "The generator kept up with its plan. What was asked of the server does not hold."
-	case result.Interrupted:
-		return "INTERRUPTED", "Somebody ended the run. These numbers are of a part of it."
-	}
-	return "INVALID", "These numbers are not a result: what was measured is the generator, not the server."
-}
-
-// held says what became of the thresholds of a valid run.
-func held(r *result.Result) string {
-	unknown := 0
-	for _, t := range r.Thresholds {
-		if t.State == "unknown" {
-			unknown++
-		}
-	}
-	switch {
-	case len(r.Thresholds) == 0:
-		return "."
-	case unknown > 0:
-		return fmt.Sprintf(". No threshold fails, but of %d of %d it is not known.", unknown, len(r.Thresholds))
-	}
-	return ", and every threshold holds."
-}
-
-// judged are the thresholds of a run that is a result.
-func judged(r *result.Result) []result.Threshold {
-	if r.Verdict == result.Invalid {
-		return nil
-	}
-	return r.Thresholds
-}
-
-// checksOf lists the checks of a state.
-func checksOf(r *result.Result, state string) (list []result.Check) {
-	for _, c := range r.Validity {
-		if c.State == state {
-			list = append(list, c)
-		}
-	}
-	return list
 }
 
 // limit writes what a check wants: at most 1 ms.
@@ -235,20 +186,6 @@ func deliveryTable(r *result.Result) table {
 		}
 	}
 	return t
-}
-
-// worstErrors are the most frequent errors, for the verdict: a run that came
-// to nothing has its reason there.
-func worstErrors(r *result.Result) (list []finding) {
-	const most = 2
-	t := errorTable(r)
-	for _, e := range t.rows[:min(len(t.rows), most)] {
-		list = append(list, finding{"errors", fmt.Sprintf("%s %s in phase %s, %s times", e.cells[1], e.cells[2], e.cells[0], e.cells[3]), e.text})
-	}
-	if more := len(t.rows) - most; more > 0 {
-		list[most-1].Text += fmt.Sprintf(" (And %s.)", plural(more, "more kind"))
-	}
-	return list
 }
 
 // errorTable has the errors of all phases, the most frequent first.

@@ -114,15 +114,6 @@ func (t *text) verdict(r *result.Result) {
 	}
 }
 
-// missing are the checks that could not be read, where that may be why the
-// run is invalid.
-func missing(r *result.Result) []result.Check {
-	if r.Verdict != result.Invalid {
-		return nil
-	}
-	return checksOf(r, "unknown")
-}
-
 // subject says what ran, in two lines.
 func (t *text) subject(r *result.Result) {
 	clients := 0
