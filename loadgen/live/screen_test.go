@@ -250,7 +250,13 @@ func TestNoTerminal(t *testing.T) {
 			t.Errorf("%T is a terminal", w)
 		}
 	}
+	if n := Columns(out); n != 0 {
+		t.Errorf("a pipe has %d columns", n)
+	}
 	_, slave := openPTY(t, 80, 24)
+	if n := Columns(slave); n != 80 {
+		t.Errorf("%d columns, want 80", n)
+	}
 	if _, ok := OpenTerminal(slave, func(string) string { return "dumb" }); ok {
 		t.Error("a dumb terminal obeys")
 	}

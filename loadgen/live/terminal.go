@@ -54,3 +54,16 @@ func isASCII(getenv func(string) string) bool {
 	}
 	return false
 }
+
+// Columns returns how wide the terminal is that w is; 0 where it is none.
+func Columns(w io.Writer) int {
+	f, ok := w.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return 0
+	}
+	columns, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 0
+	}
+	return columns
+}
