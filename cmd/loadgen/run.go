@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"roost/loadgen/coord"
+	"roost/loadgen/live"
 	"roost/loadgen/preflight"
 	"roost/loadgen/report"
 	"roost/loadgen/result"
@@ -46,11 +47,15 @@ func (r *runFlags) add(f *flags) {
 	f.DurationVar(&r.wait, "wait", time.Minute, "how long they have to join")
 	f.BoolVar(&r.allowLoss, "allow-loss", false, "go on when a worker is lost; the result says so")
 	f.Var(&r.labels, "label", "`name=value` for the result, such as commit=abc; many times")
+	f.BoolVar(&r.unchecked, "skip-preflight", false, "try it even if this machine does not seem to be enough")
+}
+
+// addOwn adds the flags of run that a search, which is many runs, has not.
+func (r *runFlags) addOwn(f *flags) {
 	f.StringVar(&r.out, "out", "", "`file` for the result as JSON")
 	f.StringVar(&r.html, "html", "", "`file` for the report as one HTML page")
 	r.views.add(f)
 	f.BoolVar(&r.dryRun, "dry-run", false, "print what would be done and what it takes, and whether this machine has that")
-	f.BoolVar(&r.unchecked, "skip-preflight", false, "try it even if this machine does not seem to be enough")
 }
 
 // runRun is loadgen run.
@@ -60,6 +65,7 @@ judge it. A run in which the generator was the limit is INVALID, and no result.`
 	f.after = "\n" + exitCodes
 	var r runFlags
 	r.add(f)
+	r.addOwn(f)
 	rest, err := f.parse(args, t.out)
 	if err != nil {
 		return 0, err
@@ -86,16 +92,26 @@ judge it. A run in which the generator was the limit is INVALID, and no result.`
 	if len(lacking) > 0 && !r.unchecked {
 		return coord.ExitShort, &coord.ShortError{Lines: lacking}
 	}
-	o, err := r.options(s, crew, append([]string{"loadgen", "run"}, args...), t)
+	return r.show(ctx, s, crew, append([]string{"loadgen", "run"}, args...), t)
+}
+
+// show runs the scenario, shows it meanwhile, and publishes what was found.
+func (r *runFlags) show(ctx context.Context, s *scenario.Scenario, crew preflight.Crew, argv []string, t terminal) (exit coord.Exit, err error) {
+	v, err := r.views.open(t)
 	if err != nil {
 		return 0, err
 	}
-	o.View = r.views.open(t)
+	defer func() { err = errors.Join(err, v.close()) }()
+	o, err := r.options(s, crew, argv, t)
+	if err != nil {
+		return 0, err
+	}
+	o.View, o.Log = v, v.log
 	res, err := coord.Run(ctx, o)
 	if err != nil {
 		return coord.ExitOf(nil, err), err
 	}
-	return coord.ExitOf(res, nil), r.publish(res, t.out)
+	return coord.ExitOf(res, nil), r.publish(res, v.report)
 }
 
 // crew says how many workers there are.
@@ -188,7 +204,7 @@ func (r *runFlags) options(s *scenario.Scenario, crew preflight.Crew, argv []str
 
 // publish writes what a run leaves.
 func (r *runFlags) publish(res *result.Result, out io.Writer) error {
-	err := report.Text(out, res, 0)
+	err := report.Text(out, res, live.Columns(out))
 	if r.out != "" {
 		err = errors.Join(err, result.WriteFile(r.out, res))
 	}

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"errors"
+	"fmt"
+	"io"
 	"os"
 
 	"roost/loadgen/live"
@@ -8,24 +11,75 @@ import (
 
 // viewFlags say how a run is shown while it is under way.
 type viewFlags struct {
-	quiet bool
-	plain bool
+	quiet, plain       bool
+	stream, prometheus string
 }
 
 func (v *viewFlags) add(f *flags) {
-	f.BoolVar(&v.quiet, "quiet", false, "show nothing while it runs")
+	f.BoolVar(&v.quiet, "quiet", false, "show neither a screen nor lines while it runs")
 	f.BoolVar(&v.plain, "plain", false, "show lines, also where there is a terminal for a screen")
+	f.StringVar(&v.stream, "stream", "", "`file` for a JSON line each second and the verdict at the end; -: standard output, and the report goes to standard error")
+	f.StringVar(&v.prometheus, "prometheus", "", "`address` at which the run can be scraped at /metrics, such as 127.0.0.1:9101; :9101 is loopback, too")
 }
 
-// open returns the view; nil if nothing is to be shown.
-func (v *viewFlags) open(t terminal) live.View {
-	if v.quiet {
-		return nil
+// views are what shows a run.
+type views struct {
+	live.View
+	log    io.Writer // for what else is said meanwhile
+	report io.Writer // for what is said afterwards
+	file   *os.File  // of the stream, if it is one
+}
+
+// open opens what is asked for. The caller closes it.
+func (v *viewFlags) open(t terminal) (*views, error) {
+	o := &views{log: t.errout, report: t.out}
+	var all []live.View
+	screen, there := live.Terminal{}, false
+	if !v.quiet && !v.plain {
+		screen, there = live.OpenTerminal(t.errout, os.Getenv)
 	}
-	if !v.plain {
-		if screen, ok := live.OpenTerminal(t.errout, os.Getenv); ok {
-			return live.NewScreen(screen)
+	switch {
+	case v.quiet:
+	case there:
+		s := live.NewScreen(screen)
+		o.log = s.Log()
+		all = append(all, s)
+	default:
+		all = append(all, live.NewPlain(t.errout))
+	}
+	o.View = live.Together(all...)
+	if v.prometheus != "" {
+		p, err := live.ServePrometheus(v.prometheus)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("--prometheus: %w", err), o.close())
 		}
+		fmt.Fprintf(t.errout, "loadgen: metrics at http://%s/metrics\n", p.Addr())
+		all = append(all, p)
+		o.View = live.Together(all...)
 	}
-	return live.NewPlain(t.errout)
+	switch v.stream {
+	case "":
+		return o, nil
+	case "-":
+		o.report = t.errout
+		all = append(all, live.NewStream(t.out))
+	default:
+		file, err := os.Create(v.stream)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("--stream: %w", err), o.close())
+		}
+		o.file = file
+		all = append(all, live.NewStream(file))
+	}
+	o.View = live.Together(all...)
+	return o, nil
+}
+
+// close ends the views, if the run has not, and closes the stream's file.
+func (o *views) close() error {
+	err := o.Done(nil)
+	if o.file != nil {
+		err = errors.Join(err, o.file.Close())
+	}
+	return err
 }
