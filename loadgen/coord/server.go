@@ -107,11 +107,24 @@ func (r *run) slopes(res *result.Result) {
 		if b := res.Servers[i].Before; b != nil {
 			connections, uses = append(connections, 0), append(uses, *b)
 		}
-		for _, p := range r.phases {
+		for _, p := range r.phases[:r.rising()] {
 			if i < len(p.servers) {
 				connections, uses = append(connections, p.connected), append(uses, p.servers[i])
 			}
 		}
 		res.Servers[i].Slope = probe.Slope(connections, uses)
 	}
+}
+
+// rising counts the phases until most connections are there for the first time.
+// Later ones put load on the same connections, or end them, and memory that was
+// used once does not come back at once: neither is the price of a connection.
+func (r *run) rising() (n int) {
+	most := 0
+	for i, p := range r.phases {
+		if p.connected > most {
+			most, n = p.connected, i+1
+		}
+	}
+	return n
 }

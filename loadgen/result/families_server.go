@@ -1,6 +1,9 @@
 package result
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 const needsProbe = "no server was probed, or it does not say: give its --pid or --metrics-url"
 
@@ -12,10 +15,10 @@ var serverFamilies = []family{
 	{name: "server.cpu_cores", unit: "cores", better: lower, needs: needsProbe, value: cores(serverCPU)},
 	{name: "server.rss_b_per_conn", unit: "B/conn", better: lower, needs: needsProbe, value: perConn(rss)},
 	{name: "server.pss_b_per_conn", unit: "B/conn", better: lower, needs: needsProbe, value: perConn(pss)},
-	grown("server.user_b_per_conn", memory{"rss", rss}),
-	grown("server.heap_b_per_conn", memory{"heap", func(u *ServerUse) int64 { return u.Heap }}),
-	grown("server.stack_b_per_conn", memory{"stacks", func(u *ServerUse) int64 { return u.Stacks }}),
-	grown("server.kernel_b_per_conn", memory{"slab", func(u *ServerUse) int64 { return u.Slab }}, sock),
+	grown("server.user_b_per_conn", memory{"rss", rss, false}),
+	grown("server.heap_b_per_conn", memory{"heap", func(u *ServerUse) int64 { return u.Heap }, false}),
+	grown("server.stack_b_per_conn", memory{"stacks", func(u *ServerUse) int64 { return u.Stacks }, false}),
+	grown("server.kernel_b_per_conn", memory{"slab", func(u *ServerUse) int64 { return u.Slab }, true}, sock),
 	grown("server.sock_b_per_conn", sock),
 	{name: "server.goroutines", unit: "1", better: lower, needs: needsProbe, value: level(func(u *ServerUse) int64 { return int64(u.Goroutines) })},
 	{name: "server.files", unit: "1", better: lower, needs: needsProbe, value: level(func(u *ServerUse) int64 { return int64(u.Files) })},
@@ -25,11 +28,20 @@ var serverFamilies = []family{
 
 // memory is a kind of memory: its name in Server.Slope, and its level.
 type memory struct {
-	slope string
-	level func(*ServerUse) int64
+	slope   string
+	level   func(*ServerUse) int64
+	machine bool // each server says what the whole machine has, unless a cgroup is asked
 }
 
-var sock = memory{"sock", func(u *ServerUse) int64 { return u.Sock }}
+var sock = memory{"sock", func(u *ServerUse) int64 { return u.Sock }, true}
+
+// add adds what a server has to what others have.
+func (k memory) add(sum, v float64, s *Server) float64 {
+	if k.machine && !strings.Contains(s.Source, "cgroup") {
+		return max(sum, v)
+	}
+	return sum + v
+}
 
 func rss(u *ServerUse) int64 { return u.RSS }
 func pss(u *ServerUse) int64 { return u.PSS }
@@ -162,23 +174,25 @@ func grown(name string, kinds ...memory) family {
 	}}
 }
 
-// slope is the mean of the servers' slopes: clients are spread evenly over
-// them.
-func (s *scope) slope(kinds []memory) (sum float64, ok bool) {
+// slope is the sum of the servers' slopes, each of which is over the connections
+// of all.
+func (s *scope) slope(kinds []memory) (all float64, ok bool) {
 	servers := s.run.Servers
 	if s.phase != "" { // a slope is the run's
 		return 0, false
 	}
-	for i := range servers {
-		for _, k := range kinds {
+	for _, k := range kinds {
+		sum := 0.0
+		for i := range servers {
 			v, has := servers[i].Slope[k.slope]
 			if !has {
 				return 0, false
 			}
-			sum += v / float64(len(servers))
+			sum = k.add(sum, v, &servers[i])
 		}
+		all += sum
 	}
-	return sum, len(servers) > 0
+	return all, len(servers) > 0
 }
 
 // difference is how much larger a level was at the end of the fullest phase
@@ -188,20 +202,22 @@ func (s *scope) difference(kinds []memory) (float64, bool) {
 	if p == nil || p.Connected <= 0 {
 		return 0, false
 	}
-	var grew int64
-	for i := range p.Servers {
-		if i >= len(s.run.Servers) || s.run.Servers[i].Before == nil {
-			return 0, false
-		}
-		for _, k := range kinds {
+	all := 0.0
+	for _, k := range kinds {
+		sum := 0.0
+		for i := range p.Servers {
+			if i >= len(s.run.Servers) || s.run.Servers[i].Before == nil {
+				return 0, false
+			}
 			before, after := k.level(s.run.Servers[i].Before), k.level(&p.Servers[i])
 			if before < 0 || after < 0 {
 				return 0, false
 			}
-			grew += after - before
+			sum = k.add(sum, float64(after-before), &s.run.Servers[i])
 		}
+		all += sum
 	}
-	return float64(grew) / float64(p.Connected), true
+	return all / float64(p.Connected), true
 }
 
 func gcPause(s *scope) (float64, string, bool) {

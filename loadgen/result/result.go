@@ -218,8 +218,9 @@ type Server struct {
 	// Before holds the levels before the first connection; nil: not read. The
 	// sums in it are 0.
 	Before *ServerUse `json:"before,omitempty"`
-	// Slope is bytes per connection over the counts that were seen (at least
-	// three), by kind: heap, stacks, rss, pss, slab, sock.
+	// Slope is bytes of this server per connection of the run, over the counts
+	// that were seen (at least three) while they rose, by kind: heap, stacks, rss,
+	// pss, slab, sock.
 	Slope   map[string]float64 `json:"bytes_per_connection_slope,omitempty"`
 	Profile string             `json:"profile,omitempty"` // file beside the result: CPU at the peak
 }
