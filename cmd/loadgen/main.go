@@ -46,8 +46,11 @@ func commands() []command {
 		{"check", "read a scenario file and say what is wrong with it", runCheck},
 		{"report", "show a result: as text, or as one HTML page", runReport},
 		{"export", "write a result in another tool's format", runExport},
+		{"calibrate", "find out whether loadgen tells the truth, against servers of known behaviour", runCalibrate},
+		{"doctor", "find out what loadgen is worth on this machine", runDoctor},
 		{"worker", "be a worker of a run on another machine", runWorker},
 		{"listen", "be one device and print what it gets", runListen},
+		{"calibrate-server", "", runBehave}, // for calibrate, and for tests of other generators
 	}
 }
 
@@ -61,7 +64,9 @@ plan; 130 interrupted.
 func usage(w io.Writer) {
 	fmt.Fprint(w, "usage: loadgen COMMAND [flags] ...\n\n")
 	for _, c := range commands() {
-		fmt.Fprintf(w, "  %-10s %s\n", c.name, c.about)
+		if c.about != "" {
+			fmt.Fprintf(w, "  %-10s %s\n", c.name, c.about)
+		}
 	}
 	fmt.Fprint(w, "\nloadgen help COMMAND has more; docs/SCENARIO.md has scenario files, docs/RESULT.md results.\n"+
 		"loadgen --mode ... is the older form, without scenarios: see loadgen --help-modes.\n\n"+exitCodes)

@@ -36,6 +36,8 @@ type runFlags struct {
 	out, html string
 	dryRun    bool
 	unchecked bool
+	noCeiling bool
+	refresh   bool
 }
 
 func (r *runFlags) add(f *flags) {
@@ -47,6 +49,8 @@ func (r *runFlags) add(f *flags) {
 	f.DurationVar(&r.wait, "wait", time.Minute, "how long they have to join")
 	f.BoolVar(&r.allowLoss, "allow-loss", false, "go on when a worker is lost; the result says so")
 	f.Var(&r.labels, "label", "`name=value` for the result, such as commit=abc; many times")
+	f.BoolVar(&r.noCeiling, "no-ceiling", false, "do not find out what the generator can do at most, which takes 5 s once on each machine")
+	f.BoolVar(&r.refresh, "refresh-ceiling", false, "find it out again")
 	f.BoolVar(&r.unchecked, "skip-preflight", false, "try it even if this machine does not seem to be enough")
 }
 
@@ -179,12 +183,13 @@ func (r *runFlags) options(s *scenario.Scenario, crew preflight.Crew, argv []str
 	o = coord.Options{Scenario: s, Argv: argv, Labels: r.labels, Tool: coord.ThisTool("loadgen"), Workers: crew.Here, Worker: parts(),
 		Expect: r.expect, Listen: r.listen, Token: r.token, Wait: r.wait, AllowLoss: r.allowLoss, Log: t.errout}
 	if crew.Here > 1 {
-		o.Command = []string{"/proc/self/exe", "worker", "--inherited"}
+		o.Command = workerCommand
 	} else {
 		// The worker's loop keeps a processor of Go's; the coordinator and the view
 		// need one beside it.
 		runtime.GOMAXPROCS(max(runtime.NumCPU(), 2) + 1)
 	}
+	o.Ceiling = r.ceiling(t.errout)
 	if o.Expect > 0 && o.Token == "" {
 		o.Token = rand.Text()
 		fmt.Fprintf(t.errout, "loadgen: the token is %s\n", o.Token)

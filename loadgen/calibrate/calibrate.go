@@ -12,7 +12,6 @@ import (
 	"syscall"
 	"time"
 
-	"roost/loadgen/behave"
 	"roost/loadgen/live"
 	"roost/loadgen/result"
 	"roost/loadgen/tally"
@@ -112,48 +111,36 @@ func (t *Tools) try(ctx context.Context, c *test, f floor, say io.Writer) (rows 
 }
 
 // measure runs a test's scenario against its server.
-func (t *Tools) measure(ctx context.Context, c *test) (*measured, error) {
-	b, err := behave.Parse(c.behaviour)
-	if err != nil {
-		return nil, err
-	}
-	s, err := t.serve(ctx, b)
-	if err != nil {
-		return nil, err
-	}
-	defer s.stop() // its error says nothing about the run
-	m := &measured{}
-	if c.stop > 0 {
-		err = t.stopped(ctx, c, s.addr, m)
-	} else {
-		m.Result, err = t.run(ctx, c.text(s.addr), 1, t.Worker, nil)
-	}
-	if err != nil {
-		return nil, err
-	}
-	m.truth, err = s.truth(ctx)
+func (t *Tools) measure(ctx context.Context, c *test) (m *measured, err error) {
+	m = &measured{}
+	m.Result, m.truth, err = t.against(ctx, c.behaviour, func(addr string) (*result.Result, error) {
+		if c.stop > 0 {
+			return t.stopped(ctx, c, addr, m)
+		}
+		return t.run(ctx, c.text(addr), 1, t.Worker, nil)
+	})
 	return m, err
 }
 
 // stopped runs a scenario whose worker is stopped for a while, as by SIGSTOP
 // from outside: it does not know.
-func (t *Tools) stopped(ctx context.Context, c *test, addr string, m *measured) error {
+func (t *Tools) stopped(ctx context.Context, c *test, addr string, m *measured) (*result.Result, error) {
 	dir, err := os.MkdirTemp("", "calibrate")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer os.RemoveAll(dir)
 	// The shell says which process it is, and becomes the worker.
 	file := filepath.Join(dir, "pid")
 	command := append([]string{"/bin/sh", "-c", `echo $$ >"$0" && exec "$@"`, file}, t.Worker...)
 	v := &stopper{file: file, length: c.stop}
-	m.Result, err = t.run(ctx, c.text(addr), 1, command, v)
+	res, err := t.run(ctx, c.text(addr), 1, command, v)
 	v.wait.Wait()
 	m.froze = v.was
 	if err == nil {
 		err = v.err
 	}
-	return err
+	return res, err
 }
 
 // stopper is a view that stops the worker once, when phase hold is under way.

@@ -6,7 +6,6 @@ import (
 	"runtime"
 	"time"
 
-	"roost/loadgen/behave"
 	"roost/loadgen/result"
 	"roost/loadgen/validity"
 )
@@ -43,17 +42,9 @@ func (t *Tools) Ceiling(ctx context.Context, workers int) (*validity.Ceiling, er
 	if workers < 1 {
 		return nil, fmt.Errorf("ceiling of %d workers: want at least 1", workers)
 	}
-	s, err := t.serve(ctx, behave.Behaviour{})
+	res, _, err := t.Against(ctx, "", workers, func(addr string) string { return fmt.Sprintf(ceilingScenario, addr, ceilingClients*workers) })
 	if err != nil {
 		return nil, err
-	}
-	defer s.stop() // its error says nothing about the run
-	res, err := t.run(ctx, fmt.Sprintf(ceilingScenario, s.addr, ceilingClients*workers), workers, t.Worker, nil)
-	switch {
-	case err != nil:
-		return nil, err
-	case res.Verdict == result.Interrupted:
-		return nil, context.Cause(ctx)
 	}
 	return ceilingOf(res, min(workers, runtime.NumCPU()))
 }

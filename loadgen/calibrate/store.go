@@ -119,7 +119,7 @@ func (s *Store) Of(ctx context.Context, sc *scenario.Scenario, workers int) (*va
 	case ok:
 		why = "what is known seems too low for this plan"
 	}
-	fmt.Fprintf(s.Say, "loadgen: measuring what %d workers can do at most on this machine, about 5 s (%s; --no-ceiling goes without)\n", workers, why)
+	fmt.Fprintf(s.Say, "loadgen: measuring what %s can do at most on this machine, about 5 s (%s; --no-ceiling goes without)\n", plural(workers), why)
 	c, err := s.Measure(ctx, workers)
 	if err != nil {
 		return nil, err
@@ -142,4 +142,11 @@ func suffices(c *validity.Ceiling, s *scenario.Scenario) bool {
 	}
 	p, factor := s.Plan(), s.Validity.CeilingFactor
 	return c.Deliveries >= factor*p.PeakDeliveryRate && c.Sends >= factor*p.PeakSendRate
+}
+
+func plural(workers int) string {
+	if workers == 1 {
+		return "1 worker"
+	}
+	return fmt.Sprintf("%d workers", workers)
 }

@@ -98,6 +98,35 @@ func (s *server) truth(ctx context.Context) (t behave.Truth, err error) {
 	return t, json.NewDecoder(resp.Body).Decode(&t)
 }
 
+// Against runs a scenario against a server with a behaviour, as behave.Parse reads
+// it. text makes the scenario of where the server listens, host:port. The result
+// may be of any verdict.
+func (t *Tools) Against(ctx context.Context, behaviour string, workers int, text func(addr string) string) (*result.Result, behave.Truth, error) {
+	return t.against(ctx, behaviour, func(addr string) (*result.Result, error) {
+		return t.run(ctx, text(addr), workers, t.Worker, nil)
+	})
+}
+
+func (t *Tools) against(ctx context.Context, behaviour string, run func(addr string) (*result.Result, error)) (res *result.Result, truth behave.Truth, err error) {
+	b, err := behave.Parse(behaviour)
+	if err != nil {
+		return nil, truth, err
+	}
+	s, err := t.serve(ctx, b)
+	if err != nil {
+		return nil, truth, err
+	}
+	defer s.stop() // its error says nothing about the run
+	if res, err = run(s.addr); err != nil {
+		return nil, truth, err
+	}
+	if res.Verdict == result.Interrupted {
+		return nil, truth, context.Canceled
+	}
+	truth, err = s.truth(ctx)
+	return res, truth, err
+}
+
 // run runs a scenario, given as text, with so many worker processes.
 func (t *Tools) run(ctx context.Context, text string, workers int, command []string, view live.View) (*result.Result, error) {
 	s, err := scenario.Parse("calibrate.yaml", []byte(text), scenario.ParseOptions{})

@@ -54,7 +54,7 @@ func (j *judge) ceiling() {
 			means: "How many times more " + c.what + " a second than the plan's peak these workers did against a server that does nothing.",
 			mend:  "The generator is too near to its own limit to tell of the server's: use more workers or machines, or a lower peak."}
 		if !(c.reached > 0) {
-			out.unknown = "never measured here: run `loadgen calibrate` once on this machine"
+			out.unknown = "it was not measured, as by --no-ceiling or with workers of several machines"
 		}
 		j.add(out)
 	}
