@@ -65,13 +65,17 @@ func (x *experiment) sides() (sides []compare.Side, err error) {
 
 // notes are what a reader of the comparison should know.
 func (x *experiment) notes() (notes []string) {
+	orDisturbed := ""
+	if x.MaxOther > 0 {
+		orDisturbed = " or disturbed by other work"
+	}
 	for _, s := range x.Servers {
 		repeats := 0
 		for _, round := range x.journal.rounds() {
 			repeats += round.Repeats[s.Name]
 		}
 		if repeats > 0 {
-			notes = append(notes, fmt.Sprintf("%d runs of %s were INVALID and run again", repeats, s.Name))
+			notes = append(notes, fmt.Sprintf("%d runs of %s were INVALID%s and run again", repeats, s.Name, orDisturbed))
 		}
 	}
 	loud, killed := 0, 0

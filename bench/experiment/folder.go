@@ -46,3 +46,39 @@ func Profiles(folder, server string) (map[string]string, error) {
 	}
 	return files, nil
 }
+
+// Round is one that is complete.
+type Round struct {
+	Number int                // from 1
+	Runs   map[string]Counted // by server
+}
+
+// Counted is the one of a server's attempts that stays, and what is known of it
+// beside its result.
+type Counted struct {
+	File    string  // of the result
+	Repeats int     // attempts before it that did not count
+	Other   float64 // cores that other work, or the host, took during it
+}
+
+// Rounds reads the complete rounds of an experiment from its folder, in order.
+func Rounds(folder string) ([]Round, error) {
+	x, err := open(folder)
+	if err != nil {
+		return nil, err
+	}
+	defer x.journal.close()
+	other := map[string]float64{}
+	for _, e := range x.journal.entries {
+		other[e.File] = e.Other
+	}
+	var rounds []Round
+	for _, e := range x.journal.rounds() {
+		r := Round{Number: e.Round, Runs: map[string]Counted{}}
+		for server, file := range e.Files {
+			r.Runs[server] = Counted{File: filepath.Join(folder, file), Repeats: e.Repeats[server], Other: other[file]}
+		}
+		rounds = append(rounds, r)
+	}
+	return rounds, nil
+}

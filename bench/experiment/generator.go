@@ -15,8 +15,8 @@ import (
 
 // load puts the scenario on a server. What loadgen prints goes to a file beside
 // the result; its exit code does not matter if there is a result, which says
-// itself what it is worth.
-func (x *experiment) load(ctx context.Context, p *process, round int, file, sayFile string) (*result.Result, error) {
+// itself what it is worth. own is the CPU time of loadgen and its workers.
+func (x *experiment) load(ctx context.Context, p *process, round int, file, sayFile string) (r *result.Result, own time.Duration, err error) {
 	s := p.server
 	args := []string{x.Loadgen, "run", x.Scenario}
 	for _, param := range x.Params {
@@ -36,11 +36,11 @@ func (x *experiment) load(ctx context.Context, p *process, round int, file, sayF
 	}
 	words, err := pinned(args, x.LoadgenCPUs)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	say, err := newLog(sayFile)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	cmd := exec.CommandContext(ctx, words[0], words[1:]...)
 	cmd.Stdout, cmd.Stderr = say, say
@@ -49,10 +49,14 @@ func (x *experiment) load(ctx context.Context, p *process, round int, file, sayF
 	cmd.WaitDelay = 10 * time.Second
 	err = errors.Join(cmd.Run(), say.close())
 	if ctx.Err() != nil {
-		return nil, ctx.Err()
+		return nil, 0, ctx.Err()
+	}
+	if s := cmd.ProcessState; s != nil {
+		own = s.UserTime() + s.SystemTime()
 	}
 	if _, missing := os.Stat(file); missing != nil {
-		return nil, fmt.Errorf("loadgen left no result (%w); the end of %s:\n%s", err, sayFile, lastLines(sayFile, 20))
+		return nil, own, fmt.Errorf("loadgen left no result (%w); the end of %s:\n%s", err, sayFile, lastLines(sayFile, 20))
 	}
-	return result.ReadFile(file)
+	r, err = result.ReadFile(file)
+	return r, own, err
 }

@@ -34,6 +34,7 @@ type entry struct {
 	Ready   time.Duration  `json:"ready,omitempty"` // the server's start
 	Took    time.Duration  `json:"took,omitempty"`  // everything, cooldown included
 	Busy    float64        `json:"busy,omitempty"`  // share of the machine after the cooldown
+	Other   float64        `json:"other,omitempty"` // cores that other work, or the host, took during the run
 	Remarks []string       `json:"remarks,omitempty"`
 	// Of a round: the results that count, by server, and how many did not.
 	Files   map[string]string `json:"files,omitempty"`

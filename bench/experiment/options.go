@@ -14,7 +14,7 @@ type Options struct {
 	Scenario string   `json:"scenario"`         // name or file, as loadgen run takes it
 	Params   []string `json:"params,omitempty"` // key=value of the scenario
 	Extra    []string `json:"extra,omitempty"`  // further flags of loadgen run, with placeholders
-	Servers  []Server `json:"servers"`          // at least two; the first is what others are compared with
+	Servers  []Server `json:"servers"`          // the first is what others are compared with
 
 	ServerCPUs  string `json:"server_cpus,omitempty"`  // list of CPUs as taskset takes it, "0,2-3"; empty: all
 	LoadgenCPUs string `json:"loadgen_cpus,omitempty"` // the generator's
@@ -29,6 +29,11 @@ type Options struct {
 	Primary   string  `json:"primary,omitempty"`
 	MinEffect float64 `json:"min_effect,omitempty"`
 
+	// MaxOther is how many cores other work of the machine may take during a run;
+	// one in which it took more is run again, as an INVALID one is. 0: it is
+	// written down and not judged.
+	MaxOther float64 `json:"max_other,omitempty"`
+
 	// These may be others when an experiment is taken up again.
 	Loadgen   string        `json:"-"` // binary; default bin/loadgen
 	Out       string        `json:"-"` // folder; must be given
@@ -36,7 +41,7 @@ type Options struct {
 	Warmups   int           `json:"-"` // runs of each server that do not count; default 1, negative: none
 	Cooldown  time.Duration `json:"-"` // least time between runs; default 2 s
 	Quiet     time.Duration `json:"-"` // most time to wait for a quiet machine; default 30 s, negative: none
-	Retries   int           `json:"-"` // of an INVALID run; default 3, negative: none
+	Retries   int           `json:"-"` // of a run that is INVALID or disturbed; default 3, negative: none
 	StartTime time.Duration `json:"-"` // for a server to be ready; default 15 s
 	StopTime  time.Duration `json:"-"` // for a server to end; default 40 s
 }
@@ -89,8 +94,8 @@ func (o *Options) check() error {
 	switch {
 	case o.Scenario == "":
 		return errors.New("say which scenario to run: a name that loadgen scenarios lists, or a file")
-	case len(o.Servers) < 2:
-		return fmt.Errorf("%d servers: a comparison takes two or more, each as --server NAME=COMMAND", len(o.Servers))
+	case len(o.Servers) == 0:
+		return errors.New("there is no server to measure")
 	case o.Out == "":
 		return errors.New("say where results go: --out FOLDER")
 	case o.Pairs < 1 || o.Pairs > 500:

@@ -78,8 +78,8 @@ func (x *experiment) rounds(ctx context.Context) error {
 	return nil
 }
 
-// counted makes a run that counts: one that is INVALID, or
-// that somebody has ended, is repeated.
+// counted makes a run that counts: one that is INVALID, disturbed by other work,
+// or ended by somebody, is repeated.
 func (x *experiment) counted(ctx context.Context, e *entry, s *Server) error {
 	for attempt := 0; ; attempt++ {
 		r, err := x.run(ctx, kindRun, e.Round, s)
@@ -87,12 +87,15 @@ func (x *experiment) counted(ctx context.Context, e *entry, s *Server) error {
 			return err
 		}
 		e.Files[s.Name] = r.File
-		if r.Verdict != result.Invalid && r.Verdict != result.Interrupted || attempt >= x.Retries {
+		if r.Verdict != result.Invalid && r.Verdict != result.Interrupted && !x.disturbed(r) || attempt >= x.Retries {
 			return nil
 		}
 		e.Repeats[s.Name]++
 	}
 }
+
+// disturbed reports a run in which other work took more than it may.
+func (x *experiment) disturbed(e entry) bool { return x.MaxOther > 0 && e.Other > x.MaxOther }
 
 // run makes one run and writes it into the journal.
 func (x *experiment) run(ctx context.Context, kind string, round int, s *Server) (e entry, err error) {
@@ -118,6 +121,9 @@ func (x *experiment) run(ctx context.Context, kind string, round int, s *Server)
 	if err = errors.Join(err, stopErr); err != nil {
 		return e, err
 	}
+	if x.disturbed(e) {
+		e.Remarks = append(e.Remarks, fmt.Sprintf("other work took %.2f cores, limit %.2f", e.Other, x.MaxOther))
+	}
 	e.Verdict, e.Took = r.Verdict, time.Since(began).Round(time.Millisecond)
 	if e.File, err = filepath.Rel(x.Out, base+".json"); err != nil {
 		return e, err
@@ -135,7 +141,9 @@ func (x *experiment) measure(ctx context.Context, p *process, e *entry, base str
 	} else {
 		profiled <- errNoProfile
 	}
-	r, err := x.load(ctx, p, e.Round, base+".json", base+".loadgen.txt")
+	before := readMeter(p.cmd.Process.Pid)
+	r, own, err := x.load(ctx, p, e.Round, base+".json", base+".loadgen.txt")
+	e.Other = readMeter(p.cmd.Process.Pid).other(before, own)
 	over()
 	switch profileErr := <-profiled; {
 	case profileErr == nil:

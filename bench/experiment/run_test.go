@@ -97,6 +97,11 @@ func TestInvalidIsRepeated(t *testing.T) {
 	if cs[0].Verdict != compare.Regressed || !slices.ContainsFunc(cs[0].Notes, func(s string) bool { return strings.Contains(s, "runs of B were INVALID") }) {
 		t.Errorf("%s: %s, notes %v", cs[0].Verdict, cs[0].Reason, cs[0].Notes)
 	}
+	rounds, err := Rounds(o.Out)
+	if err != nil || len(rounds) != 6 || rounds[0].Runs["B"].Repeats != 0 || rounds[1].Runs["B"].Repeats != 1 ||
+		rounds[0].Runs["A"].File != filepath.Join(o.Out, "runs/01-A.json") {
+		t.Errorf("rounds %+v, %v", rounds, err)
+	}
 	if !strings.Contains(out.String(), "use more workers") {
 		t.Errorf("it does not say why:\n%s", out.String())
 	}
@@ -112,6 +117,23 @@ func TestAlwaysInvalid(t *testing.T) {
 	files, _ := filepath.Glob(filepath.Join(o.Out, "runs", "01-B*.json"))
 	if cs[0].Verdict != compare.Invalid || len(files) != 3 {
 		t.Errorf("%s, attempts %v", cs[0].Verdict, files)
+	}
+}
+
+// TestOneServer: there is nothing to compare, and the results are there.
+func TestOneServer(t *testing.T) {
+	o := options(t, "")
+	o.Servers, o.Pairs, o.MaxOther = o.Servers[:1], 1, 1000
+	cs, err := Run(t.Context(), o, &bytes.Buffer{})
+	if err != nil || len(cs) != 0 {
+		t.Errorf("%v, %v", cs, err)
+	}
+	if rounds, err := Rounds(o.Out); err != nil || len(rounds) != 1 || len(rounds[0].Runs) != 1 || rounds[0].Runs["A"].Repeats != 0 {
+		t.Errorf("rounds %+v, %v", rounds, err)
+	}
+	x := experiment{Options: o}
+	if x.disturbed(entry{Other: 999}) || !x.disturbed(entry{Other: 1001}) {
+		t.Error("MaxOther is not the limit")
 	}
 }
 

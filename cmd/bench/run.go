@@ -73,7 +73,8 @@ ports that its command names are open.
 	c.DurationVar(&f.Cooldown, "cooldown", 0, "least pause between runs (default 2s); after it a busy machine is waited for")
 	c.DurationVar(&f.Quiet, "quiet", 0, "most time to wait for a quiet machine (default 30s; negative: none)")
 	c.IntVar(&f.Warmups, "warmups", 1, "runs of each server that do not count; -1 for none")
-	c.IntVar(&f.Retries, "retries", 3, "of a run that is INVALID; -1 for none")
+	c.IntVar(&f.Retries, "retries", 3, "of a run that is INVALID or disturbed; -1 for none")
+	c.Float64Var(&f.MaxOther, "max-other", 0, "`cores` that other work may take during a run; with more it is run again (default: not judged)")
 	c.StringVar(&f.ServerCPUs, "server-cpus", "", "`CPUs` of the servers, as taskset -c takes them")
 	c.StringVar(&f.LoadgenCPUs, "loadgen-cpus", "", "`CPUs` of the generator")
 	c.StringVar(&f.Loadgen, "loadgen", "bin/loadgen", "the generator's `binary`")
@@ -99,6 +100,9 @@ ports that its command names are open.
 
 // join makes the servers from their flags.
 func (f *runFlags) join() error {
+	if len(f.servers) < 2 {
+		return fmt.Errorf("%d servers: a comparison takes two or more, each as --server NAME=COMMAND", len(f.servers))
+	}
 	for _, s := range f.servers {
 		name, line, ok := strings.Cut(s, "=")
 		if !ok {
