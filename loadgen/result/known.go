@@ -1,0 +1,33 @@
+package result
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// UnitOf returns the unit of the metric of a name: any that a run of r's phases
+// and groups may have, whether or not r has a value of it. The error says what
+// is wrong with the name, and which one is near.
+func (r *Result) UnitOf(name string) (unit string, err error) {
+	scopes := r.scopes()
+	for _, s := range scopes {
+		base, within := strings.CutPrefix(name, s.prefix)
+		if !within {
+			continue
+		}
+		f, q := findFamily(base)
+		switch {
+		case f == nil || s.group >= 0 && !f.ofGroups:
+			continue
+		case f.hist == nil:
+			return f.unit, nil
+		case q == nil:
+			return "", fmt.Errorf("%s is a histogram: say which part of it, as in %s.p99 (or p50, p90, p999, max, count)", name, name)
+		case q.suffix == ".count":
+			return "1", nil
+		}
+		return f.unit, nil
+	}
+	return "", errors.New(unknown(name, scopes))
+}
