@@ -30,8 +30,7 @@ func (f *flags) parse(args []string, out io.Writer) (rest []string, err error) {
 	for {
 		if err := f.Parse(args); errors.Is(err, flag.ErrHelp) {
 			fmt.Fprint(out, f.usage)
-			f.SetOutput(out)
-			f.PrintDefaults()
+			f.printFlags(out)
 			fmt.Fprint(out, f.after)
 			return nil, err
 		} else if err != nil {

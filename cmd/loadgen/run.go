@@ -101,6 +101,9 @@ judge it. A run in which the generator was the limit is INVALID, and no result.`
 
 // show runs the scenario, shows it meanwhile, and publishes what was found.
 func (r *runFlags) show(ctx context.Context, s *scenario.Scenario, crew preflight.Crew, argv []string, t terminal) (exit coord.Exit, err error) {
+	if err := writable(r.out, r.html); err != nil {
+		return 0, err
+	}
 	v, err := r.views.open(t)
 	if err != nil {
 		return 0, err

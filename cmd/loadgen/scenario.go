@@ -34,8 +34,8 @@ type scenarioFlags struct {
 func (s *scenarioFlags) add(f *flags) {
 	v := &s.values
 	f.Var(&s.params, "p", "`name=value` of a parameter of the scenario; many times")
-	f.StringVar(&v.Count, "count", "", "clients; short for -p count=, as are the next ones")
-	f.StringVar(&v.Rate, "rate", "", "messages a second: `100/s`")
+	f.StringVar(&v.Count, "count", "", "how many `clients`; short for -p count=, as are the next ones")
+	f.StringVar(&v.Rate, "rate", "", "messages a second, such as 100/s")
 	f.StringVar(&v.Size, "size", "", "of payloads: `128B`")
 	f.StringVar(&v.Hold, "hold", "", "how long each measured phase lasts: `30s`")
 	f.StringVar(&v.Warmup, "warmup", "", "how long load is on before: `5s`")
@@ -88,7 +88,7 @@ func (s *scenarioFlags) load(name string) (*scenario.Scenario, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%w\n%w", errUsage, err)
 		}
-		return sc, nil
+		return checked(sc)
 	}
 	hooks(v.Params, text, v.Overrides)
 	for param, value := range map[string]string{"count": v.Count, "rate": v.Rate, "size": v.Size, "hold": v.Hold, "warmup": v.Warmup, "ramp": v.Ramp, "share": v.Share} {
@@ -100,7 +100,7 @@ func (s *scenarioFlags) load(name string) (*scenario.Scenario, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w\n%w", errUsage, err)
 	}
-	return sc, nil
+	return checked(sc)
 }
 
 // hooks gives --kill and --restart to a scenario that has parameters of those
