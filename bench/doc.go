@@ -2,17 +2,14 @@
 //
 // # Peers
 //
-// RunPeers starts each server of bench/peers, and roostd, alone and afresh,
-// puts the same load on all of them by cmd/loadgen, and repeats that in rounds.
-// The machine changes its speed by up to 30 % for minutes, so:
-//
-//   - a round runs every server once, each round in another order;
-//   - what is compared is the ratio to the C floor of the same round; the table
-//     has the median of the rounds with the smallest and the largest;
-//   - load is an open loop of the same rate for all, at most half of what the
-//     generator can do against the C floor, which is measured first;
-//   - a run in which the generator was the limit, or other work took more than
-//     maxOther of a core, is repeated; if it stays so it does not count.
+// RunPeers puts the same loads (scenarios/*.yaml) on each server of bench/peers
+// and on roostd. Each load is an experiment of its own (package experiment): a
+// round runs every server once, as a fresh process, every second round backwards.
+// The machine changes its speed by up to 30 % for minutes, so what is compared is
+// the ratio to the C floor in the same round; the table has the median of the
+// rounds with the smallest and the largest. A run that is INVALID, or during
+// which other work took more than maxOther of a core, is repeated; if it stays so
+// it does not count.
 //
 // # One node
 //
@@ -26,5 +23,5 @@
 // cluster (package decay/plant), and what models of decay do in a request limiter.
 // Both are in virtual time and seeded, so a busy machine changes nothing.
 //
-// stat.go, table.go and profile.go's parser are pure.
+// stat.go, load.go, table.go and profile.go's parser are pure.
 package bench

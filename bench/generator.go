@@ -55,6 +55,24 @@ func (g generator) run(ctx context.Context, name string, args []string) (*loadge
 	return r, nil
 }
 
+// attempts is how often a run is tried that does not count.
+const attempts = 3
+
+// retryPause is the pause before a run is tried again, twice that the next time.
+const retryPause = 5 * time.Second
+
+func join(parts ...[]string) (all []string) {
+	for _, p := range parts {
+		all = append(all, p...)
+	}
+	return all
+}
+
+const ms = 1e6 // ns
+
+// ceilingHold is how long the ceilings are measured, at most.
+const ceilingHold = 5 * time.Second
+
 // raiseFileLimit lifts this process's soft limit of descriptors to the hard
 // one. Set explicitly, it is also what children get; cfloor does not raise its
 // own.
@@ -67,14 +85,20 @@ func raiseFileLimit() error {
 	return unix.Setrlimit(unix.RLIMIT_NOFILE, &lim)
 }
 
-// resultFolder makes the folder of a run, with runs/ in it. The default is
-// bench/results/KIND-DATE, with the time behind it if that is taken.
+// resultFolder makes the folder of a run, with runs/ in it.
 func resultFolder(folder, kind string) (string, error) {
+	folder, err := datedFolder(folder, kind)
+	return folder, errors.Join(err, os.MkdirAll(filepath.Join(folder, "runs"), 0o755))
+}
+
+// datedFolder makes a folder. The default is bench/results/KIND-DATE, with the
+// time behind it if that is taken.
+func datedFolder(folder, kind string) (string, error) {
 	if folder == "" {
 		folder = filepath.Join("bench/results", kind+"-"+time.Now().Format(time.DateOnly))
 		if _, err := os.Stat(folder); err == nil {
 			folder += time.Now().Format("-150405")
 		}
 	}
-	return folder, os.MkdirAll(filepath.Join(folder, "runs"), 0o755)
+	return folder, os.MkdirAll(folder, 0o755)
 }

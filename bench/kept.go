@@ -201,7 +201,7 @@ func (x *keptRun) printf(format string, args ...any) {
 
 // start starts a roostd with a store of a kind.
 func (x *keptRun) start(ctx context.Context, store, dir string) (*server, error) {
-	s := Subject{Name: "roost-" + store, Path: x.opt.Roostd, Args: []string{"--inbox", store}, Roost: true, Data: x.opt.Data, Dir: dir}
+	s := Subject{Name: "roost-" + store, Path: x.opt.Roostd, Args: []string{"--inbox", store}, Data: x.opt.Data, Dir: dir}
 	return s.start(ctx, filepath.Join(x.opt.Out, s.Name+".log"))
 }
 

@@ -88,7 +88,7 @@ func (x *nodeRun) printf(format string, args ...any) {
 
 // start starts a roostd with further environment.
 func (x *nodeRun) start(ctx context.Context, env ...string) (*server, error) {
-	s := Subject{Name: "roost", Path: x.opt.Roostd, Roost: true, Echo: true, Env: env}
+	s := Subject{Name: "roost", Path: x.opt.Roostd, Env: env}
 	return s.start(ctx, filepath.Join(x.opt.Out, "roost.log"))
 }
 

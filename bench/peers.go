@@ -3,15 +3,19 @@ package bench
 import (
 	"bytes"
 	"context"
+	"embed"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"time"
 
-	"roost/loadgen"
+	"roost/bench/compare"
+	"roost/bench/experiment"
+	"roost/loadgen/result"
 )
 
 // PeersOptions says what RunPeers does. Zero fields mean their defaults.
@@ -27,9 +31,8 @@ type PeersOptions struct {
 	Deliveries      float64       // planned per second; default 45,000
 	EchoRate        float64       // planned per second; default 30,000
 	Hold            time.Duration // of each load; default 10 s
-	Settle          time.Duration // before memory is read; default 6 s
-	Only            []string      // names of subjects; default all
-	Saturated       bool          // also a closed loop, which says little: see the table
+	Settle          time.Duration // of each plateau of idle connections; default 6 s
+	Only            []string      // names of servers; default all
 	Quick           bool          // one round of 2,000 connections and short loads, to see that it works
 
 	Command []string // recorded
@@ -67,169 +70,139 @@ func setDefault[T comparable](field *T, value T) {
 // that counts.
 const maxOther = 0.25
 
-// attempts is how often a run is tried that does not count.
-const attempts = 3
-
-// retryPause is the pause before a run is tried again, twice that the next time.
-const retryPause = 5 * time.Second
+//go:embed scenarios
+var scenarios embed.FS
 
 // peersRun is one RunPeers under way.
 type peersRun struct {
-	opt      PeersOptions
-	gen      generator
-	out      io.Writer // progress
-	subjects []Subject
-	phases   []phase
-	table    *Table
+	opt     PeersOptions
+	out     io.Writer // progress
+	servers []peerServer
+	table   *Table
 }
 
-// RunPeers compares roostd with its peers, prints the table to out and writes
-// it, with the raw results, to a folder.
+// RunPeers compares roostd with its peers: an experiment for each load, in a
+// folder of its own, and a table over all of them. The same call with the same
+// folder goes on where it was ended.
 func RunPeers(ctx context.Context, opt PeersOptions, out io.Writer) error {
 	x := &peersRun{opt: opt.withDefaults(), out: out}
 	if err := x.prepare(); err != nil {
 		return err
 	}
-	floor := x.subjects[slices.IndexFunc(x.subjects, func(s Subject) bool { return s.Name == floorName })]
-	ceiling, err := x.ceiling(ctx, floor)
-	if err != nil {
+	x.table = &Table{Options: x.opt, Began: time.Now().UTC(), Cells: map[Key]Cell{}}
+	if err := x.try(ctx); err != nil {
 		return err
 	}
-	r, notes := x.opt.ratesUnder(ceiling)
-	x.phases = x.opt.phases(r)
-	x.table = &Table{Options: x.opt, Ceiling: ceiling, Rates: r, Notes: notes, Began: time.Now().UTC(), Cells: map[Key]Cell{}}
-	for _, s := range x.subjects {
-		x.table.Subjects = append(x.table.Subjects, s.Name)
-	}
-	for round := range x.opt.Rounds {
-		for _, i := range Order(len(x.subjects), round) {
-			if err := x.one(ctx, round, x.subjects[i]); err != nil {
-				return err
-			}
+	for _, l := range x.opt.loads() {
+		fmt.Fprintf(out, "\n%s\n", l.title)
+		o := x.experiment(l)
+		if _, err := experiment.Run(ctx, o, out); err != nil {
+			return fmt.Errorf("%s: %w", l.name, err)
+		}
+		if err := x.table.read(l.name, o.Out); err != nil {
+			return err
 		}
 	}
 	return x.finish()
 }
 
-// prepare finds the binaries and makes the folder.
+// prepare finds the binaries and makes the folder, with the scenarios in it.
 func (x *peersRun) prepare() error {
 	opt := &x.opt
 	if err := raiseFileLimit(); err != nil {
 		return err
 	}
-	for _, s := range subjects(opt.Roostd, opt.PeersDir) {
-		if s.Name != floorName && len(opt.Only) > 0 && !slices.Contains(opt.Only, s.Name) {
+	for _, s := range peerServers(opt.Roostd, opt.PeersDir) {
+		if s.name != floorName && len(opt.Only) > 0 && !slices.Contains(opt.Only, s.name) {
 			continue
 		}
-		if _, err := os.Stat(s.Path); err != nil {
-			return fmt.Errorf("%s: %w (make build; bench/peers/build.sh)", s.Name, err)
+		if _, err := os.Stat(s.command[0]); err != nil {
+			return fmt.Errorf("%s: %w (make build; bench/peers/build.sh)", s.name, err)
 		}
-		x.subjects = append(x.subjects, s)
+		x.servers = append(x.servers, s)
 	}
 	for _, name := range opt.Only {
-		if !slices.ContainsFunc(x.subjects, func(s Subject) bool { return s.Name == name }) {
+		if !slices.ContainsFunc(x.servers, func(s peerServer) bool { return s.name == name }) {
 			return fmt.Errorf("there is no server %q to compare", name)
 		}
 	}
+	given := opt.Out != ""
 	var err error
-	opt.Out, err = resultFolder(opt.Out, "peers")
-	x.gen = generator{path: opt.Loadgen, folder: filepath.Join(opt.Out, "runs")}
-	return err
+	if opt.Out, err = datedFolder(opt.Out, "peers"); err != nil {
+		return err
+	}
+	if given {
+		fmt.Fprintf(x.out, "results go to %s\n", opt.Out)
+	} else {
+		fmt.Fprintf(x.out, "results go to %s; with --out %[1]s this can be taken up again\n", opt.Out)
+	}
+	return writeScenarios(filepath.Join(opt.Out, "scenarios"))
 }
 
-// ceiling measures what the generator can do.
-func (x *peersRun) ceiling(ctx context.Context, floor Subject) (c Ceiling, err error) {
-	v, err := floor.start(ctx, x.log(floor))
-	if err != nil {
-		return c, err
+// writeScenarios writes the scenario files into a folder.
+func writeScenarios(folder string) error {
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return err
 	}
-	defer func() { err = errors.Join(err, v.stop()) }()
-	for _, p := range []phase{
-		{name: "broadcast", mode: loadgen.ModeBroadcast, args: []string{"--connections", fmt.Sprint(x.opt.Connections)}},
-		{name: "echo", mode: loadgen.ModeEcho, args: []string{"--connections", fmt.Sprint(x.opt.EchoConnections)}},
-	} {
-		p.args = append(p.args, "--hold", min(ceilingHold, x.opt.Hold).String())
-		r, err := x.load(ctx, v, p, "ceiling-"+p.name)
+	entries, err := fs.ReadDir(scenarios, "scenarios")
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		text, err := fs.ReadFile(scenarios, "scenarios/"+e.Name())
+		if err == nil {
+			err = os.WriteFile(filepath.Join(folder, e.Name()), text, 0o644)
+		}
 		if err != nil {
-			return c, err
-		}
-		if err := v.quiet(ctx); err != nil {
-			return c, err
-		}
-		if b := r.Broadcast; b != nil {
-			c.Deliveries, c.DeliveriesPerCore = b.PerSecond, 1e6/b.ClientMicros
-		}
-		if e := r.Echo; e != nil {
-			c.Echoes, c.EchoesPerCore = e.PerSecond, 1e6/e.ClientMicros
+			return err
 		}
 	}
-	fmt.Fprintf(x.out, "generator's ceiling: %.0f deliveries/s (%.0f per core), %.0f echoes/s (%.0f per core)\n",
-		c.Deliveries, c.DeliveriesPerCore, c.Echoes, c.EchoesPerCore)
-	return c, nil
-}
-
-func (x *peersRun) log(s Subject) string { return filepath.Join(x.opt.Out, s.Name+".log") }
-
-// one puts all loads on one subject.
-func (x *peersRun) one(ctx context.Context, round int, s Subject) error {
-	began := time.Now()
-	v, err := s.start(ctx, x.log(s))
-	if err != nil {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		x.table.Notes = append(x.table.Notes, fmt.Sprintf("round %d: %v", round+1, err))
-		return nil
-	}
-	for _, p := range x.phases {
-		if p.mode == loadgen.ModeEcho && !s.Echo {
-			continue
-		}
-		if err = x.phase(ctx, round, v, p); err != nil {
-			break
-		}
-	}
-	err = errors.Join(err, v.stop())
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	if err != nil {
-		x.table.Notes = append(x.table.Notes, fmt.Sprintf("round %d: %v", round+1, err))
-	}
-	fmt.Fprintf(x.out, "round %d  %-18s %v\n", round+1, s.Name, time.Since(began).Round(time.Second))
 	return nil
 }
 
-// phase puts one load on a server, again if the run does not count.
-func (x *peersRun) phase(ctx context.Context, round int, v *server, p phase) error {
-	for try := 1; ; try++ {
-		if err := v.quiet(ctx); err != nil {
-			return err
+// try starts every server once. Those that cannot run here, as one on io_uring
+// where the kernel has none, are left out, and the table says so.
+func (x *peersRun) try(ctx context.Context) error {
+	can := x.servers[:0]
+	for _, s := range x.servers {
+		at, _ := s.at("broadcast")
+		r, err := experiment.Serve(ctx, &at, filepath.Join(x.opt.Out, s.name+".log"))
+		if err == nil {
+			_, err = r.Stop()
 		}
-		r, err := x.load(ctx, v, p, fmt.Sprintf("round%d-%s-%s-%d", round+1, v.Name, p.name, try))
-		if err != nil {
-			return err
-		}
-		cell := Cell{Result: r, Tries: try, Invalid: r.ClientBound, Failures: r.Failures}
-		if other := p.timed(r).Other(); other > maxOther {
-			cell.Invalid = append(cell.Invalid, fmt.Sprintf("other work took %.2f cores", other))
-		}
-		x.table.Cells[Key{round, v.Name, p.name}] = cell
-		// Memory can only be measured on a fresh server.
-		if len(cell.Invalid) == 0 || try == attempts || x.opt.Quick || p.mode == loadgen.ModeIdle {
-			return nil
-		}
-		select { // what disturbed it may be over by then
-		case <-ctx.Done():
+		switch {
+		case ctx.Err() != nil:
 			return ctx.Err()
-		case <-time.After(time.Duration(try) * retryPause):
+		case err != nil && s.name == floorName:
+			return err
+		case err != nil:
+			x.table.Notes = append(x.table.Notes, err.Error())
+			fmt.Fprintf(x.out, "left out: %v\n", err)
+			continue
 		}
+		can = append(can, s)
+		x.table.Servers = append(x.table.Servers, s.name)
 	}
+	x.servers = can
+	return nil
 }
 
-// load puts one load on a server.
-func (x *peersRun) load(ctx context.Context, v *server, p phase, name string) (*loadgen.Result, error) {
-	return x.gen.run(ctx, name, join([]string{"--mode", p.mode}, v.urlArgs(p.mode), p.args))
+// experiment is what one load is.
+func (x *peersRun) experiment(l load) experiment.Options {
+	o := experiment.Options{Scenario: filepath.Join(x.opt.Out, "scenarios", l.file), Params: l.params,
+		// Go servers collect their garbage before their memory is read; the
+		// others answer that they did.
+		Extra:   []string{"--pprof-url", "http://127.0.0.1:{api}", "--quiet"},
+		Loadgen: x.opt.Loadgen, Out: filepath.Join(x.opt.Out, l.name), Pairs: x.opt.Rounds, Warmups: -1, MaxOther: maxOther}
+	if x.opt.Quick {
+		o.Quiet, o.Retries, o.Cooldown, o.MaxOther = -1, -1, time.Millisecond, 0
+	}
+	for _, s := range x.servers {
+		if at, ok := s.at(l.name); ok {
+			o.Servers = append(o.Servers, at)
+		}
+	}
+	return o
 }
 
 // finish writes the table.
@@ -242,4 +215,46 @@ func (x *peersRun) finish() error {
 	}
 	fmt.Fprintf(x.out, "\nwritten to %s\n", x.opt.Out)
 	return nil
+}
+
+// read takes the results of one load.
+func (t *Table) read(load, folder string) error {
+	rounds, err := experiment.Rounds(folder)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for i, round := range rounds[:min(len(rounds), t.Options.Rounds)] {
+		for server, run := range round.Runs {
+			r, err := result.ReadFile(run.File)
+			if err != nil {
+				errs = append(errs, err)
+				continue
+			}
+			t.Cells[Key{i, server, load}] = newCell(r, run)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// newCell judges a run.
+func newCell(r *result.Result, run experiment.Counted) Cell {
+	c := Cell{Result: r, Tries: 1 + run.Repeats}
+	for _, v := range r.Validity {
+		if v.State == "fail" {
+			c.Invalid = append(c.Invalid, fmt.Sprintf("%s %s, limit %s", v.Name, compare.Format(v.Value, v.Unit), compare.Format(v.Limit, v.Unit)))
+		}
+	}
+	if len(c.Invalid) == 0 && (r.Verdict == result.Invalid || r.Verdict == result.Interrupted) {
+		c.Invalid = append(c.Invalid, string(r.Verdict))
+	}
+	if run.Other > maxOther {
+		c.Invalid = append(c.Invalid, fmt.Sprintf("other work took %.2f cores", run.Other))
+	}
+	for _, v := range r.Thresholds {
+		if v.State != "pass" {
+			c.Failures = append(c.Failures, fmt.Sprintf("%s does not hold: %g", v.Text, v.Value))
+		}
+	}
+	return c
 }

@@ -9,7 +9,6 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -17,42 +16,14 @@ import (
 	"time"
 )
 
-// floorName is the subject that the others are divided by.
-const floorName = "cfloor"
-
-// Subject is one way to start one server.
+// Subject is one way to start a roostd.
 type Subject struct {
-	Name  string
-	Path  string
-	Args  []string
-	Env   []string // beside ours
-	Roost bool     // a roostd; else a server of bench/peers
-	Echo  bool
-	Data  string // where a roostd's data directory is made; empty: where temporary files are
-	Dir   string // or a directory of its own, which stays
-}
-
-// subjects lists what is compared.
-func subjects(roostd, peers string) []Subject {
-	roost := func(name string, args ...string) Subject {
-		return Subject{Name: name, Path: roostd, Args: args, Roost: true, Echo: true}
-	}
-	peer := func(name, bin string, echo bool, args ...string) Subject {
-		return Subject{Name: name, Path: filepath.Join(peers, bin), Args: args, Echo: echo}
-	}
-	return []Subject{
-		peer(floorName, "cfloor", true),
-		peer("cfloor-io_uring", "cfloor", true, "--io-uring"),
-		roost("roost"),
-		roost("roost-no-io_uring", "--io-uring", "off"),
-		roost("roost-1-loop", "--loops", "1"),
-		peer("gobwas", "gobwas", true),
-		peer("netpoll", "netpoll", true),
-		peer("gws", "gws", true),
-		peer("gorilla-tuned", "gorilla", true, "--tuned"),
-		peer("coder", "coder", true),
-		peer("centrifuge", "centrifuge", false), // its echo would be an RPC
-	}
+	Name string
+	Path string
+	Args []string
+	Env  []string // beside ours
+	Data string   // where a roostd's data directory is made; empty: where temporary files are
+	Dir  string   // or a directory of its own, which stays
 }
 
 // server is a subject that runs.
@@ -115,10 +86,7 @@ func (s Subject) start(ctx context.Context, logPath string) (*server, error) {
 
 // args are the server's flags.
 func (v *server) args() []string {
-	if v.Roost {
-		return join([]string{"--listen", v.data, "--api", v.side, "--auth", "none", "--data-dir", v.dir, "--echo"}, v.Args)
-	}
-	return join([]string{"--listen", v.data, "--control", v.side}, v.Args)
+	return join([]string{"--listen", v.data, "--api", v.side, "--auth", "none", "--data-dir", v.dir, "--echo"}, v.Args)
 }
 
 // launch starts the process, which writes to the log, and a goroutine that sees
@@ -224,10 +192,7 @@ func (v *server) quiet(ctx context.Context) error {
 // urlArgs are the generator's flags that say where the server is.
 func (v *server) urlArgs(mode string) []string {
 	args := []string{"--pid", strconv.Itoa(v.cmd.Process.Pid)}
-	switch {
-	case !v.Roost:
-		return append(args, "--url", "ws://"+v.data+"/", "--control", "http://"+v.side)
-	case mode == "echo":
+	if mode == "echo" {
 		return append(args, "--url", "ws://"+v.data+"/v1/echo", "--api", "http://"+v.side)
 	}
 	return append(args, "--url", "ws://"+v.data+"/v1/connect", "--api", "http://"+v.side)

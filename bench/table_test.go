@@ -3,46 +3,68 @@ package bench
 import (
 	"bytes"
 	"flag"
+	"math"
 	"os"
 	"strings"
 	"testing"
 	"time"
 
-	"roost/loadgen"
-	"roost/loadgen/usage"
+	"roost/loadgen/result"
+	"roost/loadgen/tally"
 )
 
 var update = flag.Bool("update", false, "write testdata/table.md anew")
 
-// result makes a result whose costs are us microseconds.
-func result(us float64) *loadgen.Result {
-	l := loadgen.Latency{P50: int64(us * 1e6), P99: int64(2 * us * 1e6)}
-	return &loadgen.Result{
-		Env:       usage.Env{Kernel: "6.18", CPU: "EPYC", Cores: 2, MemoryMiB: 24105, Go: "go1.26", Congestion: "bbr", Files: 20000},
-		Connect:   &loadgen.Connect{ServerSumMicros: 3 * us, PerSecond: 20000},
-		Idle:      &loadgen.Idle{Settled: 100 * us, Raw: 200 * us, KernelPair: 8100},
-		Broadcast: &loadgen.Broadcast{ServerSumMicros: us, ServerMicros: us - 0.25, Spread: l, FromDue: l, PerSecond: 45000},
-		Echo:      &loadgen.Echo{ServerSumMicros: 2 * us, FromDue: l},
+// made makes a result in which everything costs us microseconds and memory is
+// 100 us bytes a connection.
+func made(us float64) *result.Result {
+	dur := func(us float64) time.Duration { return time.Duration(us * 1e3) }
+	hist := func(ms float64) *tally.Hist {
+		h := tally.NewHist()
+		h.Record(int64(ms * 1e6))
+		return h
 	}
+	use := func(cpu time.Duration, conns int) []result.ServerUse {
+		return []result.ServerUse{{CPU: cpu - cpu/16, Softirq: cpu / 16, RSS: 10e6 + int64(100*us*float64(conns)), Slab: 8000 * int64(conns), Sock: 100 * int64(conns)}}
+	}
+	r := &result.Result{Schema: result.Schema, Verdict: result.Valid,
+		Scenario: result.Scenario{Groups: []result.Group{{Name: "all", Share: 1, Reads: true}}},
+		Environment: result.Environment{Host: []result.Fact{{Name: "cpu", Value: "EPYC"}, {Name: "cpu_threads", Value: "2"}, {Name: "memory_mib", Value: "24105"},
+			{Name: "kernel", Value: "6.18"}, {Name: "go", Value: "go1.26"}, {Name: "nofile", Value: "20000/20000"}},
+			Sysctl: []result.Fact{{Name: "net.ipv4.tcp_congestion_control", Value: "bbr"}}},
+		Servers: []result.Server{{Before: &result.ServerUse{RSS: 10e6}}}}
+	for i, name := range []string{"third", "two-thirds", "full"} {
+		conns := 5000 * (i + 1)
+		dial := &tally.Tally{Groups: []tally.Group{{Counts: tally.Counts{Dials: 5000, Established: 5000}}}}
+		dial.Hists[tally.Greeting] = hist(250)
+		rest := &tally.Tally{Groups: []tally.Group{{}}}
+		r.Phases = append(r.Phases, result.Phase{Name: "ramp-" + name, Tally: dial, Connected: conns, Servers: use(dur(3*us*5000), conns+500)},
+			result.Phase{Name: name, Tally: rest, Connected: conns, Servers: use(0, conns)})
+		r.Series = append(r.Series, result.Point{Connected: conns, ServerRSS: 10e6 + int64(200*us*float64(conns))})
+	}
+	load := &tally.Tally{Groups: []tally.Group{{Counts: tally.Counts{Delivered: 1000, Expected: 1000}}}}
+	load.Groups[0].Hists[tally.Delivery] = hist(2 * us)
+	load.Hists[tally.FanSpread] = hist(us)
+	r.Phases = append(r.Phases, result.Phase{Name: "warm", Warmup: true, Tally: load, Connected: 15_000, Servers: use(dur(1e6), 15_000)},
+		result.Phase{Name: "hold", Tally: load, Connected: 15_000, Servers: use(dur(us*1000), 15_000)})
+	return r
 }
 
 func TestTableGolden(t *testing.T) {
-	opt := PeersOptions{Rounds: 3, Saturated: true, Command: []string{"bench", "peers"}}.withDefaults()
-	table := &Table{Options: opt, Began: time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC),
-		Ceiling:  Ceiling{Deliveries: 140000, DeliveriesPerCore: 250000, Echoes: 120000, EchoesPerCore: 150000},
-		Subjects: []string{floorName, "roost", "deaf"}, Cells: map[Key]Cell{}}
-	table.Rates, table.Notes = opt.ratesUnder(table.Ceiling)
+	opt := PeersOptions{Rounds: 3, Command: []string{"bench", "peers"}}.withDefaults()
+	table := &Table{Options: opt, Began: time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC), Servers: []string{floorName, "roost", "deaf"},
+		Notes: []string{"server cfloor-io_uring: ended before it was ready"}, Cells: map[Key]Cell{}}
 	for round := range 3 {
 		machine := []float64{1, 1.25, 0.75}[round]
-		for _, p := range opt.phases(table.Rates) {
-			table.Cells[Key{round, floorName, p.name}] = Cell{Result: result(6 * machine), Tries: 1}
-			table.Cells[Key{round, "roost", p.name}] = Cell{Result: result(4.5 * machine), Tries: 1}
-			if p.mode != loadgen.ModeEcho {
-				table.Cells[Key{round, "deaf", p.name}] = Cell{Result: result(9 * machine), Tries: 3, Failures: []string{"1 of 9 deliveries are missing"}}
+		for _, l := range opt.loads() {
+			table.Cells[Key{round, floorName, l.name}] = Cell{Result: made(6 * machine), Tries: 1}
+			table.Cells[Key{round, "roost", l.name}] = Cell{Result: made(4.5 * machine), Tries: 1}
+			if l.name != loadEcho {
+				table.Cells[Key{round, "deaf", l.name}] = Cell{Result: made(9 * machine), Tries: 3, Failures: []string{"lost == 0 does not hold: 1"}}
 			}
 		}
 	}
-	table.Cells[Key{1, "roost", "broadcast"}] = Cell{Result: result(99), Tries: 3, Invalid: []string{"other work took 0.80 cores"}}
+	table.Cells[Key{1, "roost", loadBroadcast}] = Cell{Result: made(99), Tries: 3, Invalid: []string{"hiccup p99.9 20 ms, limit 10 ms", "other work took 0.80 cores"}}
 	var got bytes.Buffer
 	table.WriteMarkdown(&got)
 	const file = "testdata/table.md"
@@ -64,14 +86,32 @@ func TestTableGolden(t *testing.T) {
 	}
 }
 
-func TestRatesStayBelowHalfOfTheCeiling(t *testing.T) {
-	opt := PeersOptions{}.withDefaults()
-	r, notes := opt.ratesUnder(Ceiling{Deliveries: 1e6, Echoes: 1e6})
-	if r.Broadcast != 3 || r.Burst != 0.375 || r.Echo != 30000 || len(notes) != 0 {
-		t.Errorf("%+v, %q", r, notes)
+// TestColumns: what each column reads of a result, and that it has no number
+// where the result has none.
+func TestColumns(t *testing.T) {
+	for _, c := range []struct {
+		columns []column
+		want    []float64
+	}{
+		{idleColumns, []float64{200, 400, 8.1, 6, 20_000}},
+		{broadcastColumns, []float64{2, 1.875, 2, 2, 4}},
+		{echoColumns, []float64{2, 4, 4}},
+	} {
+		r := made(2)
+		for i, column := range c.columns {
+			if got := column.value(r); math.Abs(got-c.want[i]) > c.want[i]/500 {
+				t.Errorf("%s: %v, want %v", column.title, got, c.want[i])
+			}
+			if got := column.value(&result.Result{}); !math.IsNaN(got) {
+				t.Errorf("%s of nothing: %v", column.title, got)
+			}
+		}
 	}
-	r, notes = opt.ratesUnder(Ceiling{Deliveries: 60_000, Echoes: 40_000})
-	if r.Broadcast != 2 || r.Echo != 20000 || len(notes) != 2 {
-		t.Errorf("%+v, %q", r, notes)
+}
+
+func TestRates(t *testing.T) {
+	o := PeersOptions{}.withDefaults()
+	if o.broadcastRate() != 3 || o.burstRate() != .375 || rate(o.burstRate()) != "rate=0.375/s" || rate(1e6) != "rate=1000000/s" {
+		t.Errorf("%v %v", o.broadcastRate(), o.burstRate())
 	}
 }

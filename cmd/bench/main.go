@@ -148,9 +148,8 @@ func parsePeers(args []string, errout io.Writer) (o bench.PeersOptions, err erro
 	fs.Float64Var(&o.Deliveries, "deliveries", 0, "planned deliveries/s of broadcasts (default 45000)")
 	fs.Float64Var(&o.EchoRate, "echo-rate", 0, "planned messages/s of echo (default 30000)")
 	fs.DurationVar(&o.Hold, "hold", 0, "time of each load (default 10s; quick: 2s)")
-	fs.DurationVar(&o.Settle, "settle", 0, "pause before memory is read (default 6s; quick: 1s)")
+	fs.DurationVar(&o.Settle, "settle", 0, "time of each plateau of idle connections (default 6s; quick: 1s)")
 	only := fs.String("only", "", "`names` of servers, separated by commas; the floor is always run")
-	fs.BoolVar(&o.Saturated, "saturated", false, "also a closed loop, labelled client-bound")
 	fs.BoolVar(&o.Quick, "quick", false, "one short round, to see that it works")
 	if err := parseFlags(fs, args); err != nil {
 		return o, err
