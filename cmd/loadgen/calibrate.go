@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 
 	"roost/loadgen/behave"
 	"roost/loadgen/calibrate"
@@ -16,14 +17,13 @@ import (
 
 // tools are this program's own processes.
 func tools(log io.Writer) calibrate.Tools {
-	return calibrate.Tools{Worker: workerCommand, Server: []string{self, "calibrate-server"}, Log: log}
+	// By its number: in between there may be a shell.
+	self := fmt.Sprintf("/proc/%d/exe", os.Getpid())
+	return calibrate.Tools{Worker: append([]string{self}, workerCommand[1:]...), Server: []string{self, "calibrate-server"}, Log: log}
 }
 
-// self is this program.
-const self = "/proc/self/exe"
-
 // workerCommand starts a worker of a run here.
-var workerCommand = []string{self, "worker", "--inherited"}
+var workerCommand = []string{"/proc/self/exe", "worker", "--inherited"}
 
 // runCalibrate is loadgen calibrate.
 func runCalibrate(ctx context.Context, args []string, t terminal) (coord.Exit, error) {
@@ -50,8 +50,11 @@ messages, refused connections. It fails if anything is not as it was.`)
 	if err != nil {
 		return coord.ExitOf(nil, err), err
 	}
-	if n := calibrate.Failed(rows); n > 0 {
-		return coord.ExitBreached, fmt.Errorf("%d of %d figures are not what they should be: do not believe loadgen on this machine", n, len(rows))
+	switch failed, long := calibrate.Failed(rows), calibrate.TooLong(rows); {
+	case failed > long:
+		return coord.ExitBreached, fmt.Errorf("%d of %d figures are not what they should be: do not believe loadgen", failed, len(rows))
+	case failed > 0:
+		return coord.ExitBreached, fmt.Errorf("%d of %d figures are times that are too long: this machine is too busy for latencies, see loadgen doctor", failed, len(rows))
 	}
 	_, err = fmt.Fprintf(t.out, "all %d figures are what they should be\n", len(rows))
 	return 0, err

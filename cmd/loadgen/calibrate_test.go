@@ -2,7 +2,9 @@ package main
 
 import (
 	"bufio"
+	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -108,5 +110,17 @@ func TestCeilingOfARun(t *testing.T) {
 	}
 	if list, err := os.ReadDir(filepath.Join(cache, "roost")); err != nil || len(list) != 1 {
 		t.Errorf("%v, %v", list, err)
+	}
+}
+
+// TestToolsAreThisProgram, also where a shell starts them.
+func TestToolsAreThisProgram(t *testing.T) {
+	tl := tools(io.Discard)
+	for _, program := range []string{tl.Worker[0], tl.Server[0]} {
+		cmd := exec.Command("/bin/sh", "-c", `exec "$0" help`, program)
+		cmd.Env = append(os.Environ(), mainEnv+"=1")
+		if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "usage: loadgen COMMAND") {
+			t.Errorf("%s: %v\n%s", program, err, out)
+		}
 	}
 }

@@ -64,6 +64,16 @@ func Failed(rows []Row) (n int) {
 	return n
 }
 
+// TooLong counts, of those, times that are longer than they should be.
+func TooLong(rows []Row) (n int) {
+	for _, r := range rows {
+		if !r.OK && r.Timing && !r.Below {
+			n++
+		}
+	}
+	return n
+}
+
 // WriteTable prints rows.
 func WriteTable(w io.Writer, rows []Row) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)

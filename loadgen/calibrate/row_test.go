@@ -35,6 +35,9 @@ func TestRows(t *testing.T) {
 	if n := Failed([]Row{exact("x", 1, 1), exact("x", 1, 2)}); n != 1 {
 		t.Error(n)
 	}
+	if n := TooLong([]Row{exact("x", 1, 2), near("x", 1000, 2000, 1), near("x", 1000, 1, 1), near("x", 1, 1, 1)}); n != 1 {
+		t.Error(n)
+	}
 	var out bytes.Buffer
 	if err := WriteTable(&out, []Row{exact("x", 1, 2)}); err != nil || !strings.Contains(out.String(), "+1 of 0") || !strings.Contains(out.String(), "FAILED") {
 		t.Error(out.String(), err)

@@ -25,7 +25,7 @@ func TestLook(t *testing.T) {
 	}
 	t.Log(out.String())
 	for _, want := range []string{"clock source", "reading the clock", "oversleep of 1 ms, p99.9", "rx lag, p99", "send lag, p99", "ceiling of one worker, deliveries",
-		"descriptors of a worker", "memory for connections", "for each of 500 connections"} {
+		"descriptors of a worker", "memory for connections", "for each connection, 250 to 500"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is not there", want)
 		}
