@@ -85,6 +85,10 @@ bench-peers: build need-gcc ## roostd beside its peers, interleaved, 3 rounds; w
 	bench/peers/build.sh
 	bin/bench peers $(BENCH_FLAGS)
 
+.PHONY: calibrate
+calibrate: build ## whether loadgen tells the truth, against servers of known behaviour (about 5 minutes)
+	bin/loadgen calibrate
+
 .PHONY: million
 million: build ## a million devices on this machine (N= for fewer; needs about 24 GiB), each reached; writes bench/results (about 6 minutes)
 	bin/bench million --connections $(or $(N),1000000) $(BENCH_FLAGS)
