@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"roost/loadgen/coord"
+	"roost/loadgen/live"
 	"roost/loadgen/result"
 	"roost/loadgen/search"
 )
@@ -122,20 +123,21 @@ func outcome(res *result.Result) (search.Outcome, string) {
 	if res.Verdict == result.Invalid {
 		for _, c := range res.Validity {
 			if c.State == "fail" {
-				why = append(why, fmt.Sprintf("%s %g", c.Name, c.Value))
+				why = append(why, live.CheckWords(c))
 			}
 		}
-		return search.Invalid, strings.Join(why, ", ")
+		return search.Invalid, strings.Join(why, "; ")
 	}
 	for _, th := range res.Thresholds {
 		if th.State != "pass" {
-			why = append(why, strings.TrimSpace(fmt.Sprintf("%s: %g %s", th.Text, th.Value, th.Reason)))
+			unit, _ := res.UnitOf(live.MetricOf(th.Text)) // of a phase that timed out there is none
+			why = append(why, live.ThresholdWords(th, unit))
 		}
 	}
 	if res.Verdict == result.Valid {
 		return search.Holds, ""
 	}
-	return search.Breaks, strings.Join(why, ", ")
+	return search.Breaks, strings.Join(why, "; ")
 }
 
 func (s *searching) say(step search.Step, out search.Outcome, reason string) error {

@@ -1,7 +1,6 @@
 package coord
 
 import (
-	"strings"
 	"time"
 
 	"roost/loadgen/live"
@@ -50,12 +49,8 @@ func (r *run) frame() *live.Frame {
 	f.Validity = res.Validity
 	f.Thresholds = judge(r.conditions, res, false)
 	for _, t := range f.Thresholds {
-		name := t.Text
-		if i := strings.IndexAny(name, " <>=!"); i >= 0 {
-			name = name[:i]
-		}
-		m, _, _ := res.Lookup(name)
-		f.Units = append(f.Units, m.Unit)
+		unit, _ := res.UnitOf(live.MetricOf(t.Text)) // empty where it is no metric
+		f.Units = append(f.Units, unit)
 	}
 	return f
 }

@@ -61,3 +61,11 @@ type Frame struct {
 	// connection, in bytes; 0: not known.
 	ServerBase int64
 }
+
+// unit is that of threshold i.
+func (f *Frame) unit(i int) string {
+	if i >= len(f.Units) {
+		return ""
+	}
+	return f.Units[i]
+}

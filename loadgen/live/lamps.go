@@ -69,20 +69,13 @@ func (p *picture) thresholds() (lines []line) {
 			}
 			value := "unknown"
 			if t.State != "unknown" {
-				value = p.value(t.Value, p.unit(i))
+				value = p.value(t.Value, svg.Unit(p.s.unit(i)))
 			}
 			lines = append(lines, line{{pad(label, labelWidth), dim}, {mark + " " + word, st}, {text: "  " + t.Text}, {"  now ", dim}, {text: value}})
 			label = ""
 		}
 	}
 	return lines
-}
-
-func (p *picture) unit(i int) svg.Unit {
-	if i >= len(p.s.Units) {
-		return ""
-	}
-	return svg.Unit(p.s.Units[i])
 }
 
 // value of a threshold: what never came has no number.

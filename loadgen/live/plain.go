@@ -33,12 +33,12 @@ func (p *Plain) Show(f *Frame) {
 	}
 	for _, c := range f.Validity {
 		if c.State == "fail" {
-			p.once("  not valid: "+c.Name+": "+c.Text, "check"+c.Name)
+			p.once("  not valid so far: "+CheckWords(c)+note(c.Text != "", ": "+c.Text), "check"+c.Name)
 		}
 	}
-	for _, t := range f.Thresholds {
+	for i, t := range f.Thresholds {
 		if t.State == "fail" {
-			p.once("  does not hold so far: "+t.Text, "threshold"+t.Text)
+			p.once("  does not hold so far: "+ThresholdWords(t, f.unit(i)), "threshold"+t.Text)
 		}
 	}
 }
