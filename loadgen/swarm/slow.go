@@ -24,18 +24,18 @@ func (w *Worker) reading(c *client) *scenario.Read {
 	return &w.groups.list[c.group].Read
 }
 
-// chooseSlow makes a share of the clients slow or silent for the phase,
-// connected or not. A silent client's kernel goes on taking what comes, and what
+// chooseSlow makes a share of the clients, or of a group, slow or silent for the
+// phase, connected or not. A silent client's kernel goes on taking what comes, and what
 // is in it is thrown away: of a socket that is not read nobody would see the
 // server's FIN.
 func (w *Worker) chooseSlow(p *phase) {
-	choose := func(share float64, purpose uint64, flag clientFlags) {
+	choose := func(group string, share float64, purpose uint64, flag clientFlags) {
 		seed := plan.Seed(w.s.Seed, uint64(p.index), purpose)
 		for i := range w.clients {
-			if !plan.Chosen(w.global(uint32(i)), share, seed) {
+			c := &w.clients[i]
+			if group != "" && w.groups.list[c.group].Name != group || !plan.Chosen(w.global(uint32(i)), share, seed) {
 				continue
 			}
-			c := &w.clients[i]
 			if c.state == ready {
 				w.subscribe(uint32(i), c, false)
 			}
@@ -46,10 +46,10 @@ func (w *Worker) chooseSlow(p *phase) {
 		}
 	}
 	if s := p.spec.Slow; s != nil {
-		choose(s.Share, seedSlow, slowed)
+		choose(s.Group, s.Share, seedSlow, slowed)
 	}
 	if h := p.spec.HalfOpen; h != nil {
-		choose(h.Share, seedHalfOpen, silenced)
+		choose(h.Group, h.Share, seedHalfOpen, silenced)
 	}
 }
 
