@@ -35,6 +35,7 @@ func (w *Worker) dialAt(i uint32, at int64) {
 	}
 	c.flags |= queued
 	w.dials.queue.push(timed{at, uint64(i)})
+	w.pace.wake(at)
 }
 
 // pump dials what is due, as far as the window lets.

@@ -16,8 +16,8 @@
 //
 // A worker has one event loop and does everything on it: it dials, publishes
 // over HTTP, reads, and walks the plan. More cores are used by more workers.
-// The loop is woken each half millisecond while something is planned, and what
-// is late is sent late and never left out.
+// The loop has a turn when something is due, but at most each half millisecond,
+// and what is late is sent late and never left out.
 //
 //	Begin, Finish, Settle, Tick   --post-->  loop          Progress reads gauges
 //	thread of pace.go             --post-->  turn: advance, cut, churn, send, dial, resume

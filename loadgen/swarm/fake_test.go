@@ -32,7 +32,8 @@ type fake struct {
 	mu    sync.Mutex
 	conns []net.Conn // nil: gone
 	casts int
-	taken int // connections so far
+	bytes uint64 // of payloads that were broadcast, as often as they were sent
+	taken int    // connections so far
 	pongs int
 }
 
@@ -190,6 +191,7 @@ func (f *fake) broadcast(w http.ResponseWriter, r *http.Request) {
 		}
 		for _, m := range out {
 			c.Write(ws.AppendFrame(nil, ws.OpText, m))
+			f.bytes += uint64(len(m))
 		}
 	}
 	json.NewEncoder(w).Encode(map[string]int{"sent": len(f.conns)})

@@ -61,7 +61,16 @@ func everyFault(t *testing.T, seed uint64) {
 	workers := 1 + int(seed%3)
 	r := newRig(t, f.plain(clients, ramp(clients), publish(scenario.ToAll, 400, 500*time.Millisecond)), workers)
 	r.run(0)
-	c := r.run(1)
+	r.begin(1)
+	r.await("plan", func() bool { p := r.progress(); return p.PlanDone && p.Pending == 0 })
+	r.await("all that was sent", func() bool {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		return r.tick().Total().BytesIn == f.bytes
+	})
+	r.finish(nil)
+	c := r.sum.Total()
+	r.conserve(c)
 	f.mu.Lock() // for the race detector
 	defer f.mu.Unlock()
 	lost := dropped + damaged

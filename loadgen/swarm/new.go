@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"roost/loadgen/dialect"
 	"roost/loadgen/plan"
 	"roost/loadgen/scenario"
@@ -52,8 +54,11 @@ func New(cfg Config) (*Worker, error) {
 	w.rec.stamped, w.rec.stampSeed = s.Measure.KernelStamps, plan.Seed(s.Seed, seedStamps)
 	w.setClock()
 	w.apis = newAPIs(t)
-	w.pace = newPacer()
+	if w.pace, err = newPacer(); err != nil {
+		return nil, fmt.Errorf("swarm: eventfd: %w", err)
+	}
 	if err := w.start(); err != nil {
+		unix.Close(w.pace.fd)
 		return nil, fmt.Errorf("swarm: %w", err)
 	}
 	return w, nil

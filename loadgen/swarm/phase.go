@@ -106,7 +106,7 @@ func (w *Worker) beginPhase(p *phase, ramp *plan.Arrivals, before, goal uint32) 
 	for i := range w.clients {
 		w.enter(uint32(i), &w.clients[i])
 	}
-	w.pace.busy(true)
+	w.pace.wake(p.begin)
 }
 
 // enter gives a client its part in a phase that begins.
@@ -142,6 +142,42 @@ func (w *Worker) turn() {
 	w.resumeDue(now)
 	w.lookAtPaused(now)
 	w.judge(now)
+	w.pace.wake(w.nextDue())
+}
+
+// nextDue returns when the next turn has something to do. What is due and could
+// not be done has passed already.
+func (w *Worker) nextDue() int64 {
+	next := int64(math.MaxInt64)
+	sooner := func(at int64, ok bool) {
+		if ok {
+			next = min(next, at)
+		}
+	}
+	sooner(w.rampDue())
+	sooner(w.dials.queue.peek())
+	sooner(w.resumes.peek())
+	p := w.phase
+	switch {
+	case p == nil:
+		return next
+	case !p.started:
+		return min(next, p.begin)
+	}
+	for _, s := range p.streams {
+		if s.spec.To != scenario.ToSelf {
+			sooner(s.due.next(p.begin, p.end))
+		}
+		sooner(s.send.next(p.begin, p.end))
+	}
+	if p.churn != nil {
+		sooner(p.churn.next(p.begin, p.end))
+	}
+	if !w.cutsDone(p) {
+		sooner(p.cuts.dueAt(p.begin), true)
+	}
+	sooner(p.end, p.finished != nil)
+	return next
 }
 
 // startPhase does what is done once, at the begin.
@@ -160,7 +196,6 @@ func (w *Worker) startPhase(p *phase) {
 func (w *Worker) judge(now int64) {
 	p := w.phase
 	if p == nil {
-		w.pace.busy(len(w.dials.queue) > 0 || len(w.resumes) > 0)
 		return
 	}
 	_, ramping := w.rampDue()
@@ -169,7 +204,6 @@ func (w *Worker) judge(now int64) {
 	quiet := w.level.pending.Load() == 0
 	w.level.planDone.Store(done)
 	w.level.idle.Store(done && quiet && w.dials.inflight == 0 && w.level.away.Load() == 0 && (!p.finishing || w.allCame(p, now)))
-	w.pace.busy(!done || !quiet || len(w.dials.queue) > 0 || len(w.resumes) > 0)
 	if p.finished != nil && sent && quiet && (now >= p.end || done) {
 		close(p.finished)
 		p.finished = nil

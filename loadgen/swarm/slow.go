@@ -79,7 +79,9 @@ func (w *Worker) ration(pc poller.Conn, st *conn, n int) {
 		return
 	}
 	pc.Pause()
-	w.resumes.push(timed{w.now() + int64(float64(n)/r.Rate*1e9), uint64(pc.Handle())})
+	at := w.now() + int64(float64(n)/r.Rate*1e9)
+	w.resumes.push(timed{at, uint64(pc.Handle())})
+	w.pace.wake(at)
 }
 
 // resumeDue lets clients that read at a rate read on.
