@@ -34,6 +34,7 @@ type runFlags struct {
 	allowLoss bool
 	labels    pairs
 	out, html string
+	noProfile bool
 	dryRun    bool
 	unchecked bool
 	noCeiling bool
@@ -59,6 +60,7 @@ func (r *runFlags) addOwn(f *flags) {
 	f.StringVar(&r.out, "out", "", "`file` for the result as JSON")
 	f.StringVar(&r.html, "html", "", "`file` for the report as one HTML page")
 	r.views.add(f)
+	f.BoolVar(&r.noProfile, "no-profile", false, "take no CPU profile of a server with --pprof-url: it costs the server a few percent")
 	f.BoolVar(&r.dryRun, "dry-run", false, "print what would be done and what it takes, and whether this machine has that")
 }
 
@@ -203,7 +205,7 @@ func (r *runFlags) options(s *scenario.Scenario, crew preflight.Crew, argv []str
 	if o.Probe, err = coord.OpenProbe(s.Server); err != nil {
 		return o, err
 	}
-	if r.out != "" {
+	if r.out != "" && !r.noProfile {
 		o.ProfileDir = filepath.Dir(r.out)
 		o.ProfilePrefix = strings.TrimSuffix(filepath.Base(r.out), filepath.Ext(r.out))
 	}
