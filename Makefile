@@ -93,6 +93,10 @@ calibrate: build ## whether loadgen tells the truth, against servers of known be
 million: build ## a million devices on this machine (N= for fewer; needs about 24 GiB), each reached; writes bench/results (about 6 minutes)
 	bin/bench million --connections $(or $(N),1000000) $(BENCH_FLAGS)
 
+.PHONY: bench-scenarios
+bench-scenarios: build ## loadgen's scenarios against roostd, each once and short; writes bench/results (about 6 minutes)
+	bin/bench scenarios $(BENCH_FLAGS)
+
 .PHONY: bench-ring
 bench-ring: need-go ## the ring beside other libraries, interleaved; writes bench/results (about 15 minutes)
 	cd bench/ringpeers && $(GO) build -trimpath -o ../../bin/bench-ring .

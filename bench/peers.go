@@ -192,7 +192,7 @@ func (x *peersRun) experiment(l load) experiment.Options {
 	o := experiment.Options{Scenario: filepath.Join(x.opt.Out, "scenarios", l.file), Params: l.params,
 		// Go servers collect their garbage before their memory is read; the
 		// others answer that they did.
-		Extra:   []string{"--pprof-url", "http://127.0.0.1:{api}", "--quiet"},
+		Extra:   []string{"--pprof-url", "http://127.0.0.1:{api}", "--no-profile", "--quiet"},
 		Loadgen: x.opt.Loadgen, Out: filepath.Join(x.opt.Out, l.name), Pairs: x.opt.Rounds, Warmups: -1, MaxOther: maxOther}
 	if x.opt.Quick {
 		o.Quiet, o.Retries, o.Cooldown, o.MaxOther = -1, -1, time.Millisecond, 0

@@ -38,6 +38,7 @@ compare  compare result files, or the folder of a run
 trend    show how metrics change over a folder of results, and where they jump
 explain  show where a difference comes from: phases, metrics, CPU profiles
 million  hold a million devices on this machine, and reach each
+scenarios  run loadgen's scenarios against roostd, each once
 peers    compare roostd with other WebSocket servers, side by side
 node     measure roostd by itself: memory per device and after load, publish latency under load
 kept     measure kept messages: CPU per push and per broadcast delivery, recovery after a crash, memory
@@ -60,6 +61,13 @@ func run(ctx context.Context, args []string, out, errout io.Writer) error {
 		return runExplain(args[1:], out)
 	case len(args) > 0 && args[0] == "million":
 		return runMillion(ctx, args[1:], out)
+	case len(args) > 0 && args[0] == "scenarios":
+		o, err := parseScenarios(args[1:], errout)
+		if err != nil {
+			return err
+		}
+		o.Command = command
+		return bench.RunScenarios(ctx, o, out)
 	case len(args) > 0 && args[0] == "peers":
 		o, err := parsePeers(args[1:], errout)
 		if err != nil {
@@ -100,7 +108,7 @@ func run(ctx context.Context, args []string, out, errout io.Writer) error {
 	if len(args) > 0 && (args[0] == "-h" || args[0] == "--help" || args[0] == "help") {
 		return nil
 	}
-	return errors.New("say what to do: run, compare, trend, explain, million, peers, node, kept, decay or decay-report")
+	return errors.New("say what to do: run, compare, trend, explain, scenarios, million, peers, node, kept, decay or decay-report")
 }
 
 // parseFlags reads a command line without arguments; fs has the command's name.
