@@ -79,107 +79,118 @@ func (s *subscriber) end(k lossKind, counts bool, then accountState) {
 	s.state, s.due, s.away = then, map[uint32]bool{}, nil
 }
 
+// accounts are some subscribers of one stream, each by an account and its twin.
+type accounts struct {
+	l       ledger
+	list    []account
+	twins   []*subscriber
+	planned uint32
+}
+
+func (m *accounts) of(i int) subject {
+	return subject{place{publish: 2, group: 3, stream: 9}, uint32(i)}
+}
+
+func (m *accounts) plan(n int) {
+	for range n {
+		for _, s := range m.twins {
+			s.plan(m.planned)
+		}
+		m.planned++
+	}
+}
+
+func (m *accounts) take(t *rapid.T, i int, seq uint32) {
+	if v, want := m.list[i].take(seq, m.of(i), &m.l), m.twins[i].take(seq); v != want {
+		t.Fatalf("%d: verdict %d, want %d", seq, v, want)
+	}
+}
+
+// actions are what can happen.
+func (m *accounts) actions() map[string]func(*rapid.T) {
+	pick := rapid.IntRange(0, len(m.list)-1)
+	return map[string]func(*rapid.T){
+		"plan":      func(*rapid.T) { m.plan(1) },
+		"plan many": func(t *rapid.T) { m.plan(rapid.IntRange(1, 200).Draw(t, "many")) },
+		"open": func(t *rapid.T) {
+			if i := pick.Draw(t, "i"); m.twins[i].state != accountOpen {
+				m.list[i].open(m.planned, m.of(i), &m.l)
+				m.twins[i].open(m.planned)
+			}
+		},
+		"in order": func(t *rapid.T) {
+			i := pick.Draw(t, "i")
+			for seq := m.twins[i].next; seq < m.planned; seq++ {
+				if rapid.IntRange(0, 9).Draw(t, "drop") > 0 {
+					m.take(t, i, seq)
+				}
+			}
+		},
+		"deliver": func(t *rapid.T) {
+			i := pick.Draw(t, "i")
+			if m.planned > 0 {
+				m.take(t, i, uint32(rapid.IntRange(max(0, int(m.planned)-100), int(m.planned)-1).Draw(t, "seq")))
+			}
+		},
+		"part": func(t *rapid.T) {
+			i, k := pick.Draw(t, "i"), lossKind(rapid.IntRange(0, 1).Draw(t, "kind"))
+			if m.twins[i].state == accountOpen {
+				m.list[i].part(m.planned, m.of(i), k, &m.l)
+				m.twins[i].end(k, true, accountAway)
+			}
+		},
+		"drop": func(t *rapid.T) {
+			i := pick.Draw(t, "i")
+			m.list[i].drop()
+			m.twins[i].end(missing, false, accountClosed)
+		},
+	}
+}
+
+// settle returns what is lost, by the accounts and by their twins.
+func (m *accounts) settle(t *rapid.T) (have, want [lossKinds]uint64) {
+	var r refused
+	out := map[uint32]bool{}
+	for range rapid.IntRange(0, 20).Draw(t, "refused") {
+		seq := uint32(rapid.IntRange(0, int(m.planned)).Draw(t, "seq"))
+		out[seq] = true
+		r.add(m.of(0).publish, m.of(0).stream, seq)
+	}
+	r.sort()
+	for i, s := range m.twins {
+		m.list[i].resolve(m.planned, m.of(i), missing, &m.l)
+		s.end(missing, true, accountClosed)
+		for k := range s.lost {
+			for seq := range s.lost[k] {
+				if !out[seq] {
+					want[k]++
+				}
+			}
+		}
+	}
+	m.l.settle(&r, func(g uint8, k lossKind, n uint64) {
+		if g != m.of(0).group {
+			t.Fatalf("group %d", g)
+		}
+		have[k] += n
+	})
+	return have, want
+}
+
 // TestAccountsAreRight: for any order of plans, deliveries and ends of
 // connections, accounts and ledger come to the same as sets of all messages.
 func TestAccountsAreRight(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		const group = 3
-		where := place{publish: 2, group: group, stream: 9}
-		of := func(i int) subject { return subject{where, uint32(i)} }
 		n := rapid.IntRange(1, 4).Draw(t, "subscribers")
-		accounts, twins := make([]account, n), make([]*subscriber, n)
-		for i := range twins {
-			twins[i] = newSubscriber()
+		m := &accounts{list: make([]account, n)}
+		for range n {
+			m.twins = append(m.twins, newSubscriber())
 		}
-		var l ledger
-		planned := uint32(0)
-		got := make([]uint64, n)
-		pick := rapid.IntRange(0, n-1)
-		planMany := func(m int) {
-			for range m {
-				for _, s := range twins {
-					s.plan(planned)
-				}
-				planned++
-			}
-		}
-		t.Repeat(map[string]func(*rapid.T){
-			"plan":      func(t *rapid.T) { planMany(1) },
-			"plan many": func(t *rapid.T) { planMany(rapid.IntRange(1, 200).Draw(t, "many")) },
-			"open": func(t *rapid.T) {
-				if i := pick.Draw(t, "i"); twins[i].state != accountOpen {
-					accounts[i].open(planned, of(i), &l)
-					twins[i].open(planned)
-				}
-			},
-			"in order": func(t *rapid.T) {
-				i := pick.Draw(t, "i")
-				for seq := twins[i].next; seq < planned; seq++ {
-					if rapid.IntRange(0, 9).Draw(t, "drop") == 0 {
-						continue
-					}
-					if v, want := accounts[i].take(seq, of(i), &l), twins[i].take(seq); v != want {
-						t.Fatalf("%d: verdict %d, want %d", seq, v, want)
-					} else if v <= behind {
-						got[i]++
-					}
-				}
-			},
-			"deliver": func(t *rapid.T) {
-				i := pick.Draw(t, "i")
-				if planned == 0 {
-					return
-				}
-				seq := uint32(rapid.IntRange(max(0, int(planned)-100), int(planned)-1).Draw(t, "seq"))
-				if v, want := accounts[i].take(seq, of(i), &l), twins[i].take(seq); v != want {
-					t.Fatalf("%d: verdict %d, want %d", seq, v, want)
-				} else if v <= behind {
-					got[i]++
-				}
-			},
-			"part": func(t *rapid.T) {
-				i, k := pick.Draw(t, "i"), lossKind(rapid.IntRange(0, 1).Draw(t, "kind"))
-				if twins[i].state == accountOpen {
-					accounts[i].part(planned, of(i), k, &l)
-					twins[i].end(k, true, accountAway)
-				}
-			},
-			"drop": func(t *rapid.T) {
-				i := pick.Draw(t, "i")
-				accounts[i].drop()
-				twins[i].end(missing, false, accountClosed)
-			},
-		})
-		var r refused
-		out := map[uint32]bool{}
-		for range rapid.IntRange(0, 20).Draw(t, "refused") {
-			seq := uint32(rapid.IntRange(0, int(planned)).Draw(t, "refused"))
-			out[seq] = true
-			r.add(where.publish, where.stream, seq)
-		}
-		r.sort()
-		var want, have [lossKinds]uint64
-		for i, s := range twins {
-			accounts[i].resolve(planned, of(i), missing, &l)
-			s.end(missing, true, accountClosed)
-			for k := range s.lost {
-				for seq := range s.lost[k] {
-					if !out[seq] {
-						want[k]++
-					}
-				}
-			}
-		}
-		l.settle(&r, func(g uint8, k lossKind, n uint64) {
-			if g != group {
-				t.Fatalf("group %d", g)
-			}
-			have[k] += n
-		})
-		if have != want {
+		t.Repeat(m.actions())
+		if have, want := m.settle(t); have != want {
 			t.Fatalf("lost %v, want %v", have, want)
 		}
-		if len(l.single)+len(l.holes)+len(l.ranges) != 0 {
+		if len(m.l.single)+len(m.l.holes)+len(m.l.ranges) != 0 {
 			t.Fatal("the ledger is not empty")
 		}
 	})

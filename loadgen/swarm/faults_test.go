@@ -2,6 +2,8 @@ package swarm
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"math/rand/v2"
 	"strconv"
 	"sync/atomic"
@@ -167,5 +169,74 @@ func TestAPIThatIsDown(t *testing.T) {
 	}
 	if l := r.sum.Errors.Lines(); len(l) != 1 || l[0].Stage != "publish" || l[0].Class != "ECONNREFUSED" {
 		t.Errorf("%+v", l)
+	}
+}
+
+// TestAPIThatHangs: what could not be sent by the end is unsent and what was not
+// answered unknown; both are named, nobody waits for them, and what all of it
+// comes to adds up.
+func TestAPIThatHangs(t *testing.T) {
+	f := &fake{}
+	release := make(chan struct{})
+	f.refuse = func(int) int {
+		f.mu.Unlock()
+		<-release
+		f.mu.Lock()
+		return 0
+	}
+	newFake(t, f)
+	t.Cleanup(func() { close(release) }) // before the fake waits
+	r := newRig(t, f.plain(5, ramp(5), publish(scenario.ToAll, 1000, 200*time.Millisecond)), 1)
+	r.run(0)
+	r.begin(1)
+	w := r.workers[0]
+	r.await("a full pool", func() bool { return w.Progress().Pending == maxPosts })
+	await(t, "the end of the plan", func() bool { return r.tick().Total().Planned == 200 }, r.progress)
+	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	defer cancel()
+	list, err := w.Finish(ctx, r.clock.Now())
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("%v", err)
+	}
+	w.Settle(list)
+	c := r.tick().Total()
+	r.conserve(c)
+	if len(list) != 200 || c.Sent != maxPosts || c.Unknown != maxPosts || c.Unsent != 200-maxPosts || c.Expected != 0 {
+		t.Errorf("%d in the list: %+v", len(list), c)
+	}
+	if _, err := w.Finish(context.Background(), 0); !errors.Is(err, ErrNoPhase) {
+		t.Errorf("finished twice: %v", err)
+	}
+}
+
+// TestSeveralPhasesFollow: accounts begin anew with each phase, and a message of
+// one that is settled counts for nothing.
+func TestSeveralPhasesFollow(t *testing.T) {
+	f := newFake(t, &fake{})
+	var held [][]byte
+	f.mu.Lock()
+	f.cast = func(conn, message int, payload []byte) [][]byte {
+		if conn == 0 && message == 3 { // comes in the next phase
+			held = append(held, bytes.Clone(payload))
+			return nil
+		}
+		out := held
+		if conn == 0 && message >= 20 {
+			held = nil
+			return append(out, payload)
+		}
+		return [][]byte{payload}
+	}
+	f.mu.Unlock()
+	p := publish(scenario.ToAll, 100, 200*time.Millisecond)
+	r := newRig(t, f.plain(10, ramp(10), p, p, p), 2)
+	r.run(0)
+	for i := 1; i <= 3; i++ {
+		if c := r.run(i); c.Delivered != uint64(200*i-1) || c.Missing != 1 || c.Stray+c.Duplicate+c.Joining+c.Wrong != 0 {
+			t.Errorf("phase %d: %+v", i, c)
+		}
+	}
+	if err := r.workers[0].Begin(4, r.clock.Now()); err == nil {
+		t.Error("a phase that is none has begun")
 	}
 }
