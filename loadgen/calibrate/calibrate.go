@@ -18,7 +18,7 @@ import (
 )
 
 // atOnce is how many tests are under way together that only count.
-const atOnce = 4
+const atOnce = 5
 
 // tries is how often a test is made whose times are off.
 const tries = 3

@@ -17,7 +17,7 @@ type test struct {
 	path      string        // /: echo, /all: to all
 	post      bool          // messages are published by POST
 	timeout   time.Duration // of a handshake; 0: 5 s
-	deadline  time.Duration // 0: 1 s
+	deadline  time.Duration // 0: 2 s
 	phases    string        // YAML
 	timing    bool          // runs alone, and again if a time is off
 	stop      time.Duration // the worker is stopped for so long in phase hold
@@ -93,7 +93,7 @@ func (t *test) text(addr string) string {
 		timeout = 5 * time.Second
 	}
 	if deadline == 0 {
-		deadline = time.Second
+		deadline = 2 * time.Second
 	}
 	path, api := t.path, ""
 	if path == "" {
