@@ -17,7 +17,7 @@ var sections = []struct {
 	{"What is searched", []string{"over", "from", "to", "precision", "confirm", "steps"}},
 	{"What is run", []string{"p", "count", "rate", "size", "hold", "warmup", "ramp", "share", "seed", "threshold"}},
 	{"Where", []string{"url", "api", "dialect", "format", "source", "ports"}},
-	{"The server", []string{"pid", "cgroup", "metrics-url", "pprof-url", "kill", "restart"}},
+	{"The server", []string{"pid", "cgroup", "metrics-url", "pprof-url", "no-profile", "kill", "restart"}},
 	{"Workers", []string{"workers", "listen", "expect", "token", "wait", "allow-loss"}},
 	{"Before it", []string{"dry-run", "skip-preflight", "no-ceiling", "refresh-ceiling"}},
 	{"During it", []string{"quiet", "plain", "stream", "prometheus"}},

@@ -48,6 +48,7 @@ func (r *runFlags) add(f *flags) {
 	f.IntVar(&r.expect, "expect", 0, "`number` of workers that join from other machines")
 	f.StringVar(&r.token, "token", os.Getenv(tokenEnv), "what they have to know (default: $"+tokenEnv+", or a random one that is printed)")
 	f.DurationVar(&r.wait, "wait", time.Minute, "how long they have to join")
+	r.views.add(f)
 	f.BoolVar(&r.allowLoss, "allow-loss", false, "go on when a worker is lost; the result says so")
 	f.Var(&r.labels, "label", "`name=value` for the result, such as commit=abc; many times")
 	f.BoolVar(&r.noCeiling, "no-ceiling", false, "do not find out what the generator can do at most, which takes 5 s once on each machine")
@@ -59,7 +60,7 @@ func (r *runFlags) add(f *flags) {
 func (r *runFlags) addOwn(f *flags) {
 	f.StringVar(&r.out, "out", "", "`file` for the result as JSON")
 	f.StringVar(&r.html, "html", "", "`file` for the report as one HTML page")
-	r.views.add(f)
+	r.views.addOwn(f)
 	f.BoolVar(&r.noProfile, "no-profile", false, "take no CPU profile of a server with --pprof-url: it costs the server a few percent")
 	f.BoolVar(&r.dryRun, "dry-run", false, "print what would be done and what it takes, and whether this machine has that")
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -9,7 +10,9 @@ import (
 
 	"roost/loadgen/coord"
 	"roost/loadgen/live"
+	"roost/loadgen/preflight"
 	"roost/loadgen/result"
+	"roost/loadgen/scenario"
 	"roost/loadgen/search"
 )
 
@@ -19,7 +22,7 @@ func runSearch(ctx context.Context, args []string, t terminal) (coord.Exit, erro
 hold: doubled until a run breaks, then halved, then the winner three times. A run
 that is INVALID ends the search: then the generator is the limit, not the server.`)
 	f.after = "\n" + exitCodes
-	var r runFlags
+	r := runFlags{views: viewFlags{reticent: true}} // each run has a line of its own
 	r.add(f)
 	over := f.String("over", "", "`parameter` of the scenario that is searched, such as count or rate")
 	var o search.Options
@@ -93,11 +96,7 @@ func (s *searching) step(ctx context.Context, step search.Step) (search.Outcome,
 	if len(lacking) > 0 && !s.flags.unchecked {
 		return search.Invalid, (&coord.ShortError{Lines: lacking}).Error(), s.say(step, search.Invalid, strings.Join(lacking, "; "))
 	}
-	o, err := s.flags.options(sc, crew, s.argv, s.t)
-	if err != nil {
-		return 0, "", err
-	}
-	res, err := coord.Run(ctx, o)
+	res, err := s.run(ctx, sc, crew)
 	if err != nil {
 		s.exit = coord.ExitOf(nil, err)
 		return 0, "", err
@@ -115,6 +114,21 @@ func (s *searching) step(ctx context.Context, step search.Step) (search.Outcome,
 		return 0, "", context.Canceled
 	}
 	return out, reason, s.say(step, out, reason)
+}
+
+// run runs the scenario, and shows it meanwhile.
+func (s *searching) run(ctx context.Context, sc *scenario.Scenario, crew preflight.Crew) (res *result.Result, err error) {
+	v, err := s.flags.views.open(s.t)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, v.close()) }()
+	o, err := s.flags.options(sc, crew, s.argv, s.t)
+	if err != nil {
+		return nil, err
+	}
+	o.View, o.Log = v, v.log
+	return coord.Run(ctx, o)
 }
 
 // outcome is what a result says for a search.

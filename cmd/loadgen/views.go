@@ -13,11 +13,18 @@ import (
 type viewFlags struct {
 	quiet, plain       bool
 	stream, prometheus string
+	// reticent says that lines are shown only if they are asked for.
+	reticent bool
 }
 
+// add adds those that many runs may share.
 func (v *viewFlags) add(f *flags) {
 	f.BoolVar(&v.quiet, "quiet", false, "show neither a screen nor lines while it runs")
 	f.BoolVar(&v.plain, "plain", false, "show lines, also where there is a terminal for a screen")
+}
+
+// addOwn adds those of one run.
+func (v *viewFlags) addOwn(f *flags) {
 	f.StringVar(&v.stream, "stream", "", "`file` for a JSON line each second and the verdict at the end; -: standard output, and the report goes to standard error")
 	f.StringVar(&v.prometheus, "prometheus", "", "`address` at which the run can be scraped at /metrics, such as 127.0.0.1:9101; :9101 is loopback, too")
 }
@@ -39,7 +46,7 @@ func (v *viewFlags) open(t terminal) (*views, error) {
 		screen, there = live.OpenTerminal(t.errout, os.Getenv)
 	}
 	switch {
-	case v.quiet:
+	case v.quiet, v.reticent && !v.plain && !there:
 	case there:
 		s := live.NewScreen(screen)
 		o.log = s.Log()

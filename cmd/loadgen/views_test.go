@@ -64,7 +64,7 @@ func TestViewsThatCannotBe(t *testing.T) {
 
 // TestSearchRefusesFlagsOfOneRun: they would be obeyed by none, or by each.
 func TestSearchRefusesFlagsOfOneRun(t *testing.T) {
-	for _, flag := range []string{"--dry-run", "--out=x", "--html=x", "--stream=x", "--quiet"} {
+	for _, flag := range []string{"--dry-run", "--out=x", "--html=x", "--stream=x", "--prometheus=:0"} {
 		exit, _, errout := here(t, "search", "smoke", "--over", "count", "--from", "1", "--to", "2", flag)
 		if exit != coord.ExitUsage || !strings.Contains(errout, "not defined") {
 			t.Errorf("%s: exit %d, %q", flag, exit, errout)
