@@ -52,7 +52,7 @@ const (
 func (d *Doctor) sleep(ctx context.Context) ([]Figure, error) {
 	var mu sync.Mutex
 	h := tally.NewHist()
-	stop := usage.WatchHiccups(func(ns int64) {
+	stop := usage.WatchHiccups(usage.HiccupEvery, func(ns int64) {
 		mu.Lock()
 		defer mu.Unlock()
 		h.Record(ns)

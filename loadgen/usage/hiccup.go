@@ -8,21 +8,23 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// hiccupEvery is how long the meter sleeps each time.
-const hiccupEvery = time.Millisecond
+// HiccupEvery is how long a meter of hiccups sleeps each time, if it is not one
+// of many on a machine: each keeps Go's monitor thread awake, which looks every
+// 20 us for something to do, and costs 4 % of a core.
+const HiccupEvery = time.Millisecond
 
 // WatchHiccups measures how long a thread of this process that wants to run has
-// to wait, the way jHiccup does: one that has nothing else to do sleeps 1 ms at
-// a time and records by how much each sleep was too long, in ns. It is in one
-// process with the load, and so sees what holds that up: the kernel's scheduler,
+// to wait, the way jHiccup does: one that has nothing else to do sleeps for a
+// period at a time and records by how much each sleep was too long, in ns. It is
+// in one process with the load, and so sees what holds that up: the kernel's scheduler,
 // the host, and Go's scheduler and collector. One long hold-up is one late
 // wake-up but stands for many that did not happen, so record is also called for
-// those: 1 ms less each time. record runs on the meter's goroutine. stop ends
+// those: a period less each time. record runs on the meter's goroutine. stop ends
 // the meter and waits for it.
 //
 // The thread's timer slack is 1 ns; with the kernel's 50 us each sleep would be
 // that much too long by itself.
-func WatchHiccups(record func(ns int64)) (stop func()) {
+func WatchHiccups(every time.Duration, record func(ns int64)) (stop func()) {
 	var over atomic.Bool
 	done := make(chan struct{})
 	go func() {
@@ -30,9 +32,9 @@ func WatchHiccups(record func(ns int64)) (stop func()) {
 		runtime.LockOSThread() // never unlocked: the thread, with its slack, ends with us
 		_ = unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0)
 		for before := time.Now(); !over.Load(); {
-			sleep(hiccupEvery)
+			sleep(every)
 			now := time.Now()
-			backfill(int64(now.Sub(before)-hiccupEvery), record)
+			backfill(int64(now.Sub(before)-every), int64(every), record)
 			before = now
 		}
 	}()
@@ -44,9 +46,9 @@ func WatchHiccups(record func(ns int64)) (stop func()) {
 
 // backfill records late, and what those would have seen who meant to wake up in
 // between.
-func backfill(late int64, record func(ns int64)) {
+func backfill(late, every int64, record func(ns int64)) {
 	record(max(late, 0))
-	for late -= int64(hiccupEvery); late >= int64(hiccupEvery); late -= int64(hiccupEvery) {
+	for late -= every; late >= every; late -= every {
 		record(late)
 	}
 }

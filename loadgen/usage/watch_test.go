@@ -26,7 +26,7 @@ func TestBackfill(t *testing.T) {
 		{5_000_000, []int64{5_000_000, 4_000_000, 3_000_000, 2_000_000, 1_000_000}},
 	} {
 		var got []int64
-		backfill(c.late, func(ns int64) { got = append(got, ns) })
+		backfill(c.late, int64(HiccupEvery), func(ns int64) { got = append(got, ns) })
 		if !reflect.DeepEqual(got, c.want) {
 			t.Errorf("%d: %v, want %v", c.late, got, c.want)
 		}
@@ -37,7 +37,7 @@ func TestHiccupsAreRecordedUntilStopped(t *testing.T) {
 	var n, sum atomic.Int64
 	began := time.Now()
 	enough := make(chan struct{}, 1)
-	stop := WatchHiccups(func(ns int64) {
+	stop := WatchHiccups(HiccupEvery, func(ns int64) {
 		if ns < 0 {
 			t.Errorf("%d ns too late", ns)
 		}

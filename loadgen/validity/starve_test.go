@@ -48,7 +48,7 @@ func child() error {
 	begin := time.Now()
 	h := tally.NewHist()
 	metering, once := make(chan struct{}), sync.Once{}
-	stop := usage.WatchHiccups(func(ns int64) {
+	stop := usage.WatchHiccups(usage.HiccupEvery, func(ns int64) {
 		h.Record(ns)
 		once.Do(func() { close(metering) })
 	})

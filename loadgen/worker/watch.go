@@ -2,7 +2,9 @@ package worker
 
 import (
 	"fmt"
+	"runtime"
 	"sync"
+	"time"
 
 	"roost/loadgen/link"
 	"roost/loadgen/tally"
@@ -29,13 +31,16 @@ type processWatch struct {
 	late    *tally.Hist
 }
 
-// WatchProcess begins to watch this process.
-func WatchProcess() Watch {
+// WatchProcess begins to watch this process, one of so many workers on this
+// machine. All together look for hiccups 1,000 times a second and core, however
+// many they are.
+func WatchProcess(workers int) Watch {
+	every := usage.HiccupEvery * time.Duration(max(workers/runtime.NumCPU(), 1))
 	w := &processWatch{runtime: usage.ReadRuntime(), late: tally.NewHist()}
 	w.cgroup, w.err = usage.FindCgroup(self)
 	w.sched, _ = self.Sched()          // Read says what cannot be read
 	w.net, _ = usage.ReadNetCounters() // as well
-	w.stop = usage.WatchHiccups(func(ns int64) {
+	w.stop = usage.WatchHiccups(every, func(ns int64) {
 		w.hiccups.Lock()
 		defer w.hiccups.Unlock()
 		w.late.Record(ns)

@@ -40,8 +40,9 @@ type Parts struct {
 	Check func(s *scenario.Scenario, here, workers int) ([]string, error)
 	// New makes the swarm.
 	New func(swarm.Config) (swarm.Swarm, error)
-	// Watch begins to watch this process; nil: nobody does.
-	Watch func() Watch
+	// Watch begins to watch this process, one of so many workers on this machine;
+	// nil: nobody does.
+	Watch func(workers int) Watch
 }
 
 // Watch is what a worker finds out about itself. Its methods are called by one
@@ -175,7 +176,7 @@ func (w *worker) prepare() *link.Fail {
 		return &link.Fail{Error: err.Error()}
 	}
 	if w.parts.Watch != nil {
-		w.watch = w.parts.Watch()
+		w.watch = w.parts.Watch(p.Here)
 	}
 	return nil
 }

@@ -321,7 +321,7 @@ func TestTooManyCommandsEndIt(t *testing.T) {
 
 // TestWatchSeesThisProcess: what was used since it began, and hiccups.
 func TestWatchSeesThisProcess(t *testing.T) {
-	w := WatchProcess()
+	w := WatchProcess(1)
 	defer w.Close()
 	before, _ := w.Read(true)
 	for end := time.Now().Add(50 * time.Millisecond); time.Now().Before(end); {
