@@ -165,7 +165,9 @@ func TestPhase(t *testing.T) {
 	}
 	r.ready()
 	r.tell(&link.Message{Begin: &link.Begin{Phase: 1, At: 42}})
-	tick := r.until(func(m *link.Message) bool { return m.Tick != nil && m.Tick.Phase == 1 && m.Tick.At%int64(200*time.Millisecond) == 0 }).Tick
+	tick := r.until(func(m *link.Message) bool {
+		return m.Tick != nil && m.Tick.Phase == 1 && m.Tick.At%int64(200*time.Millisecond) == 0
+	}).Tick
 	if tick.Self == nil || tick.Self.CPU <= 0 || tick.Self.RSS <= 0 {
 		t.Errorf("tick at %d, %+v", tick.At, tick.Self)
 	}
