@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
+	"syscall"
 
 	"roost/loadgen/live"
 )
@@ -35,11 +37,15 @@ type views struct {
 	log    io.Writer // for what else is said meanwhile
 	report io.Writer // for what is said afterwards
 	file   *os.File  // of the stream, if it is one
+	broken chan os.Signal
 }
 
 // open opens what is asked for. The caller closes it.
 func (v *viewFlags) open(t terminal) (*views, error) {
-	o := &views{log: t.errout, report: t.out}
+	o := &views{log: t.errout, report: t.out, broken: make(chan os.Signal, 1)}
+	// Where nobody takes SIGPIPE, a reader that goes away, as in loadgen run |
+	// head, ends a Go process. So it is an error of writing.
+	signal.Notify(o.broken, syscall.SIGPIPE)
 	var all []live.View
 	screen, there := live.Terminal{}, false
 	if !v.quiet && !v.plain {
@@ -82,11 +88,13 @@ func (v *viewFlags) open(t terminal) (*views, error) {
 	return o, nil
 }
 
-// close ends the views, if the run has not, and closes the stream's file.
+// close ends the views, if the run has not, and closes the stream's file. What
+// went wrong with a view is a note of the result, and no error of the run.
 func (o *views) close() error {
-	err := o.Done(nil)
+	_ = o.Done(nil)
+	signal.Stop(o.broken)
 	if o.file != nil {
-		err = errors.Join(err, o.file.Close())
+		return o.file.Close()
 	}
-	return err
+	return nil
 }

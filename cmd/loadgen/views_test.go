@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"roost/loadgen/coord"
+	"roost/loadgen/result"
 )
 
 // nowhere is a run that fails soon: nobody listens at port 1.
@@ -69,5 +70,37 @@ func TestSearchRefusesFlagsOfOneRun(t *testing.T) {
 		if exit != coord.ExitUsage || !strings.Contains(errout, "not defined") {
 			t.Errorf("%s: exit %d, %q", flag, exit, errout)
 		}
+	}
+}
+
+// TestReaderThatGoesAway does not end the run: it goes on to its result, with a
+// note.
+func TestReaderThatGoesAway(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "r.json")
+	args := append([]string{"run", file(t, "small.yaml", scenarioText), "-p", "hold=3s", "--no-ceiling", "--stream", "-", "--out", path}, node(t)...)
+	cmd, _ := process(t, args...)
+	in, out, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stdout = out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	out.Close()
+	if _, err := in.Read(make([]byte, 1)); err != nil { // the first line begins
+		t.Fatal(err)
+	}
+	in.Close()
+	err = cmd.Wait()
+	res, readErr := result.ReadFile(path)
+	if readErr != nil {
+		t.Fatalf("run: %v; result: %v", err, readErr)
+	}
+	if cmd.ProcessState.ExitCode() != int(coord.ExitOf(res, nil)) || res.Verdict != result.Valid {
+		t.Errorf("exit %d, verdict %s", cmd.ProcessState.ExitCode(), res.Verdict)
+	}
+	if !strings.Contains(strings.Join(res.Notes, "\n"), "broken pipe") {
+		t.Errorf("notes %q", res.Notes)
 	}
 }
