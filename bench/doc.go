@@ -13,7 +13,8 @@
 //
 // # One node
 //
-// RunNode measures memory and waiting publishers, RunKept kept messages: CPU per
+// RunNode measures memory and waiting publishers by scenarios of loadgen run. RunKept
+// measures kept messages, by the older modes of cmd/loadgen: CPU per
 // push by part, broadcasts with acknowledgements beside live ones, recovery after
 // a crash, memory. Both use cmd/loadgen and the same rule of what counts.
 //

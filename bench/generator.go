@@ -9,13 +9,16 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"roost/bench/experiment"
 	"roost/loadgen"
+	"roost/loadgen/result"
 )
 
 // generator runs cmd/loadgen and keeps its results.
@@ -53,6 +56,41 @@ func (g generator) run(ctx context.Context, name string, args []string) (*loadge
 		return nil, fmt.Errorf("%s has schema %d, want %d: build loadgen and bench together", file, r.Schema, loadgen.Schema)
 	}
 	return r, nil
+}
+
+// scenario puts one of our scenarios on a node, whose garbage is collected at the
+// end of each phase, and returns the result, whatever it is worth.
+func (g generator) scenario(ctx context.Context, name string, v *server, file string, params []string) (*result.Result, error) {
+	args := []string{"run", filepath.Join(filepath.Dir(g.folder), "scenarios", file), "--api", "http://" + v.side}
+	for _, p := range params {
+		args = append(args, "-p", p)
+	}
+	if file == "echo.yaml" {
+		args = append(args, "--url", "ws://"+v.data+"/v1/echo", "--dialect", "plain")
+	} else {
+		args = append(args, "--url", "ws://"+v.data+"/v1/connect")
+	}
+	out := filepath.Join(g.folder, name+".json")
+	args = append(args, "--pid", strconv.Itoa(v.cmd.Process.Pid), "--metrics-url", "http://"+v.side+"/metrics", "--pprof-url", "http://"+v.side,
+		"--no-profile", "--quiet", "--out", out)
+	cmd := exec.CommandContext(ctx, g.path, args...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }
+	cmd.WaitDelay = 10 * time.Second
+	said, err := cmd.CombinedOutput()
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	if _, missing := os.Stat(out); missing != nil {
+		return nil, fmt.Errorf("%s: loadgen left no result (%w): %s", name, err, bytes.TrimSpace(said))
+	}
+	return result.ReadFile(out)
+}
+
+// faults are why a result does not count: checks that failed, and thresholds that
+// do not hold.
+func faults(r *result.Result) (list []string) {
+	c := newCell(r, experiment.Counted{})
+	return append(c.Invalid, c.Failures...)
 }
 
 // attempts is how often a run is tried that does not count.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -15,7 +14,7 @@ import (
 	"strings"
 	"time"
 
-	"roost/loadgen"
+	"roost/loadgen/result"
 	"roost/loadgen/usage"
 )
 
@@ -45,25 +44,10 @@ type nodeRun struct {
 // load, and how long publishers wait while devices are busy. It prints a report
 // to out and writes it, with the raw results, to a folder.
 func RunNode(ctx context.Context, opt NodeOptions, out io.Writer) error {
-	setDefault(&opt.Roostd, "bin/roostd")
-	setDefault(&opt.Loadgen, "bin/loadgen")
-	x := &nodeRun{opt: opt, out: out, scale: 1}
-	if opt.Quick {
-		x.scale = 10
-		setDefault(&x.opt.Hold, 2*time.Second)
-		setDefault(&x.opt.Settle, time.Second)
-	}
-	setDefault(&x.opt.Hold, 10*time.Second)
-	setDefault(&x.opt.Settle, 6*time.Second)
-	if err := raiseFileLimit(); err != nil {
+	x, err := newNodeRun(opt, out)
+	if err != nil {
 		return err
 	}
-	var err error
-	if x.opt.Out, err = resultFolder(opt.Out, "node"); err != nil {
-		return err
-	}
-	x.gen = generator{path: x.opt.Loadgen, folder: filepath.Join(x.opt.Out, "runs")}
-	x.printf("# One node by itself, %s\n\n    %s\n\n%s\n", time.Now().Format(time.DateOnly), strings.Join(x.opt.Command, " "), usage.ReadEnv())
 	for _, part := range []struct {
 		name string
 		run  func(context.Context) error
@@ -77,6 +61,33 @@ func RunNode(ctx context.Context, opt NodeOptions, out io.Writer) error {
 	}
 	fmt.Fprintf(out, "\nwritten to %s\n", x.opt.Out)
 	return os.WriteFile(filepath.Join(x.opt.Out, "report.md"), x.text.Bytes(), 0o644)
+}
+
+// newNodeRun makes the folder and the report's head.
+func newNodeRun(opt NodeOptions, out io.Writer) (*nodeRun, error) {
+	setDefault(&opt.Roostd, "bin/roostd")
+	setDefault(&opt.Loadgen, "bin/loadgen")
+	x := &nodeRun{opt: opt, out: out, scale: 1}
+	if opt.Quick {
+		x.scale = 10
+		setDefault(&x.opt.Hold, 2*time.Second)
+		setDefault(&x.opt.Settle, time.Second)
+	}
+	setDefault(&x.opt.Hold, 10*time.Second)
+	setDefault(&x.opt.Settle, 6*time.Second)
+	if err := raiseFileLimit(); err != nil {
+		return nil, err
+	}
+	var err error
+	if x.opt.Out, err = resultFolder(opt.Out, "node"); err != nil {
+		return nil, err
+	}
+	if err := writeScenarios(filepath.Join(x.opt.Out, "scenarios")); err != nil {
+		return nil, err
+	}
+	x.gen = generator{path: x.opt.Loadgen, folder: filepath.Join(x.opt.Out, "runs")}
+	x.printf("# One node by itself, %s\n\n    %s\n\n%s\n", time.Now().Format(time.DateOnly), strings.Join(x.opt.Command, " "), usage.ReadEnv())
+	return x, nil
 }
 
 // printf writes to the report and shows it.
@@ -93,114 +104,73 @@ func (x *nodeRun) start(ctx context.Context, env ...string) (*server, error) {
 }
 
 // memory is resident memory over three counts of idle devices.
-func (x *nodeRun) memory(ctx context.Context) (err error) {
-	v, err := x.start(ctx)
+func (x *nodeRun) memory(ctx context.Context) error {
+	r, err := x.idle(ctx, "memory", 15_000/x.scale, x.opt.Settle)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, v.stop()) }()
-	counts := []int{5000 / x.scale, 10_000 / x.scale, 15_000 / x.scale}
-	r, err := x.gen.run(ctx, "memory", join([]string{"--mode", loadgen.ModeIdle}, v.urlArgs(loadgen.ModeIdle), []string{
-		"--connections", strconv.Itoa(counts[2]), "--steps", fmt.Sprintf("%d,%d,%d", counts[0], counts[1], counts[2]),
-		"--hold", "1s", "--settle", x.opt.Settle.String()}))
-	if err != nil {
-		return err
-	}
-	x.printf("\n## Idle devices with heartbeats\n\n| devices | RSS raw, B each | settled, B each | goroutines | descriptors - devices |\n|---|---|---|---|---|\n")
-	for _, s := range r.Idle.Steps {
-		n := float64(s.Connections)
-		x.printf("| %d | %.0f | %.0f | %d | %d |\n", s.Connections, float64(s.Raw.RSS-r.Idle.Base.Settled.RSS)/n,
-			float64(s.Settled.RSS-r.Idle.Base.Settled.RSS)/n, s.Goroutines, s.Files-s.Connections)
+	x.printf("\n## Idle devices with heartbeats\n\n| devices | RSS at once, B each | settled, B each | goroutines | descriptors - devices |\n|---|---|---|---|---|\n")
+	empty := r.Servers[0].Before.RSS
+	for i := 1; i < len(r.Phases); i += 2 { // a ramp, and its plateau
+		at, rest := r.Phases[i-1].Servers[0], r.Phases[i]
+		n := float64(rest.Connected)
+		use := rest.Servers[0]
+		x.printf("| %d | %.0f | %.0f | %d | %d |\n", rest.Connected, float64(at.RSS-empty)/n, float64(use.RSS-empty)/n, use.Goroutines, use.Files-rest.Connected)
 	}
 	x.printf("\nSlope of settled RSS over the counts: **%.0f B per device**; empty node %.1f MB. Kernel memory beside it, both ends: %.0f B per connection.\n",
-		r.Idle.SlopeSettled, float64(r.Idle.Base.Settled.RSS)/1e6, r.Idle.KernelPair)
+		slope(r, rss), float64(empty)/1e6, slope(r, kernel))
 	return nil
 }
 
-// limit is as many connections as descriptors allow, nearly.
-func (x *nodeRun) limit(ctx context.Context) (err error) {
+// idle connects devices to a fresh node, in three steps.
+func (x *nodeRun) idle(ctx context.Context, name string, devices int, settle time.Duration) (r *result.Result, err error) {
 	v, err := x.start(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer func() { err = errors.Join(err, v.stop()) }()
+	defer func() { err = stopped(err, v) }()
+	return x.gen.scenario(ctx, name, v, "idle.yaml", []string{param("count", devices), param("settle", settle)})
+}
+
+// limit is as many connections as descriptors allow, nearly.
+func (x *nodeRun) limit(ctx context.Context) error {
 	n := 19_000 / x.scale
-	r, err := x.gen.run(ctx, "limit", join([]string{"--mode", loadgen.ModeIdle}, v.urlArgs(loadgen.ModeIdle),
-		[]string{"--connections", strconv.Itoa(n), "--hold", "1s", "--settle", "1s"}))
+	r, err := x.idle(ctx, "limit", n, time.Second)
 	if err != nil {
 		return err
 	}
 	x.printf("\n## Many connections\n\n%d of %d connections in one process, %.0f handshakes/s, %.1f us of server CPU each.\n",
-		r.Connect.Established, r.Connect.Asked, r.Connect.PerSecond, r.Connect.ServerSumMicros)
+		r.Phases[len(r.Phases)-1].Connected, n, handshakeRate(r), cost(r, established, true))
 	return nil
 }
 
-// recovery holds idle devices and measures what other connections' loads leave
+// recovery holds idle devices and measures what loads of other connections leave
 // behind.
 func (x *nodeRun) recovery(ctx context.Context) (err error) {
 	v, err := x.start(ctx)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, v.stop()) }()
-	n := strconv.Itoa(9000 / x.scale)
-	base, err := v.settled(ctx, x.opt.Settle)
+	defer func() { err = stopped(err, v) }()
+	held := 9000 / x.scale
+	r, err := x.gen.scenario(ctx, "recovery", v, "recovery.yaml", []string{param("count", 2*held), param("settle", x.opt.Settle),
+		param("hold", x.opt.Hold), param("slow", max(x.opt.Hold*3/2, 2*time.Second))})
 	if err != nil {
 		return err
 	}
-	holding, release := context.WithCancel(ctx)
-	defer release()
-	held := make(chan error, 1)
-	args := []string{"--connections", n, "--hold", "30m", "--device", "held-", "--settle", "-1s"}
-	go func() {
-		_, err := x.gen.run(holding, "recovery-held", join([]string{"--mode", loadgen.ModeIdle}, v.urlArgs(loadgen.ModeIdle)[2:], args))
-		held <- err
-	}()
-	if err := x.devices(ctx, v, 9000/x.scale); err != nil {
-		return err
-	}
-	x.printf("\n## Does memory come back?\n\n%s idle devices are held; as many other connections come, load, and go. Settled RSS less the empty node's, per held device:\n\n| after | B per held device | of the first |\n|---|---|---|\n", n)
+	x.printf("\n## Does memory come back?\n\n%d idle devices are held; as many other connections come, load, and go. Settled RSS less the empty node's, per held device:\n\n| after | B per held device | of the first |\n|---|---|---|\n", held)
 	first := 0.0
-	for _, load := range x.recoveryLoads(n) {
-		if _, err := x.gen.run(ctx, "recovery-"+load.name, join(v.urlArgs(load.mode), load.args)); err != nil {
-			return err
+	for _, p := range r.Phases {
+		if _, numbered, _ := strings.Cut(p.Name, "-"); p.Name == "held" || len(numbered) == 1 {
+			continue // not a rest
 		}
-		if err := x.devices(ctx, v, 9000/x.scale); err != nil {
-			return err
-		}
-		rss, err := v.settled(ctx, x.opt.Settle)
-		if err != nil {
-			return err
-		}
-		each := float64(rss-base) / float64(9000/x.scale)
+		each := float64(p.Servers[0].RSS-r.Servers[0].Before.RSS) / float64(held)
 		if first == 0 {
 			first = each
 		}
-		x.printf("| %s | %.0f | %.2f |\n", load.name, each, each/first)
-	}
-	release()
-	if err := <-held; err != nil && ctx.Err() != nil {
-		return err
+		x.printf("| %s | %.0f | %.2f |\n", strings.ReplaceAll(p.Name, "-", " "), each, each/first)
 	}
 	return nil
-}
-
-// recoveryLoad is one kind of load by connections that go again.
-type recoveryLoad struct {
-	name, mode string
-	args       []string
-}
-
-func (x *nodeRun) recoveryLoads(n string) []recoveryLoad {
-	hold := x.opt.Hold.String()
-	return []recoveryLoad{
-		// The first row is after as many came and went without load: slots and
-		// registry entries stay, for those who come next.
-		{"connecting", loadgen.ModeIdle, []string{"--mode", loadgen.ModeIdle, "--connections", n, "--hold", "1s", "--settle", "-1s"}},
-		{"broadcast", loadgen.ModeBroadcast, []string{"--mode", loadgen.ModeBroadcast, "--connections", n, "--hold", hold}},
-		{"echo burst", loadgen.ModeEcho, []string{"--mode", loadgen.ModeEcho, "--connections", n, "--hold", hold, "--size", "4096"}},
-		{"slow readers", loadgen.ModeBroadcast, []string{"--mode", loadgen.ModeBroadcast, "--connections", n, "--hold", "15s", "--slow", "0.99", "--rate", "4", "--size", "16384"}},
-	}
 }
 
 // settled collects twice, waits, and reads the resident size.
@@ -221,27 +191,6 @@ func (v *server) settled(ctx context.Context, settle time.Duration) (int64, erro
 
 // process is the server's.
 func (v *server) process() usage.Process { return usage.Process(v.cmd.Process.Pid) }
-
-// devices waits until the node has exactly n connections.
-func (x *nodeRun) devices(ctx context.Context, v *server, n int) error {
-	var now int
-	for end := time.Now().Add(40 * time.Second); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
-		values, err := v.metrics(ctx)
-		if err != nil {
-			return err
-		}
-		now = 0
-		for name, value := range values {
-			if strings.HasPrefix(name, "roost_connections{") {
-				now += int(value)
-			}
-		}
-		if now == n {
-			return nil
-		}
-	}
-	return fmt.Errorf("the node has %d connections, want %d", now, n)
-}
 
 // metrics reads the node's metrics: the value behind each name with its labels.
 func (v *server) metrics(ctx context.Context) (map[string]float64, error) {

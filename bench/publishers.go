@@ -1,41 +1,49 @@
 package bench
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net"
-	"net/http"
 	"strings"
 	"time"
 
-	"github.com/HdrHistogram/hdrhistogram-go"
-
-	"roost/loadgen"
+	"roost/loadgen/result"
 )
 
-// probeRate is how many messages to one device a second are published while
-// other load runs: enough for a p99, too few to be a load.
-const probeRate = 100
-
-// probeResult is how long the publishes took, from when they were due.
+// probeResult is how long publishes to one device took beside a load, from when
+// they were due.
 type probeResult struct {
-	GOMAXPROCS    string  `json:"gomaxprocs"`
-	Load          string  `json:"load"`
-	Count         int64   `json:"count"`
-	P50           float64 `json:"p50_ms"`
-	P99           float64 `json:"p99_ms"`
-	Max           float64 `json:"max_ms"`
-	Failed        int     `json:"failed"`
-	ServerMicros  float64 `json:"server_us_per_message"`
-	MessagesEvery float64 `json:"messages_per_second"`
+	GOMAXPROCS    string   `json:"gomaxprocs"`
+	Load          string   `json:"load"`
+	Count         float64  `json:"count"`
+	P50           float64  `json:"p50_ms"`
+	P99           float64  `json:"p99_ms"`
+	Max           float64  `json:"max_ms"`
+	Failed        float64  `json:"failed"`
+	ServerMicros  float64  `json:"server_us_per_message,omitempty"` // of the load
+	MessagesEvery float64  `json:"messages_per_second,omitempty"`
+	Faults        []string `json:"faults,omitempty"` // why either run is no result
+}
+
+// beside is a load that publishers are measured beside.
+type beside struct {
+	name   string
+	file   string // empty: none
+	params []string
+}
+
+func (x *nodeRun) besides() []beside {
+	hold := param("hold", x.opt.Hold)
+	return []beside{
+		{name: "none"},
+		{"broadcast, 3/s to 14,900", "broadcast.yaml", []string{param("count", 14_900/x.scale), "rate=3/s", hold}},
+		{"echo, 30,000/s", "echo.yaml", []string{param("count", 1000/x.scale), rate(30_000 / float64(x.scale)), hold}},
+	}
 }
 
 // publishers measures the API under load, for several GOMAXPROCS.
 func (x *nodeRun) publishers(ctx context.Context) error {
-	x.printf("\n## How long publishers wait\n\n`POST /v1/publish` to one device, %d/s, latency from the due time, on a node with one loop per core. CPU of the node (ksoftirqd's share included) is per message of the load.\n\n| GOMAXPROCS | load | p50 ms | p99 ms | max ms | failed | us/message |\n|---|---|---|---|---|---|---|\n", probeRate)
+	x.printf("\n## How long publishers wait\n\n`POST /v1/publish` to one device, 100/s, latency from the due time, on a node with one loop per core. CPU of the node (ksoftirqd's share included) is per message of the load. In parentheses: a run that is no result, see publishers.json.\n\n| GOMAXPROCS | load | p50 ms | p99 ms | max ms | failed | us/message |\n|---|---|---|---|---|---|---|\n")
 	var all []probeResult
 	for _, procs := range []string{"", "2", "3", "4"} {
 		env := []string{}
@@ -51,121 +59,69 @@ func (x *nodeRun) publishers(ctx context.Context) error {
 	return x.writeJSON("publishers", all)
 }
 
-// publishersWith probes one node under each load.
+// publishersWith probes one node beside each load.
 func (x *nodeRun) publishersWith(ctx context.Context, procs string, env []string) (results []probeResult, err error) {
 	v, err := x.start(ctx, env...)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, v.stop()) }()
-	end, err := listen(ctx, v.data, "probe")
-	if err != nil {
-		return nil, err
-	}
-	defer end()
+	defer func() { err = stopped(err, v) }()
 	if procs == "" {
 		procs = "default (loops + 1)"
 	}
-	n, m := fmt.Sprint(14_900/x.scale), fmt.Sprint(1000/x.scale)
-	hold := x.opt.Hold.String()
-	for _, load := range []struct {
-		name, mode string
-		args       []string
-	}{
-		{name: "none"},
-		{"broadcast, 3/s to 14,900", loadgen.ModeBroadcast, []string{"--mode", loadgen.ModeBroadcast, "--connections", n, "--hold", hold, "--rate", "3"}},
-		{"echo, 30,000/s", loadgen.ModeEcho, []string{"--mode", loadgen.ModeEcho, "--connections", m, "--hold", hold, "--rate", fmt.Sprint(30_000 / x.scale)}},
-		{"echo, closed loop", loadgen.ModeEcho, []string{"--mode", loadgen.ModeEcho, "--connections", m, "--hold", hold}},
-	} {
-		res := probeResult{GOMAXPROCS: procs, Load: load.name}
-		if err := x.probeDuring(ctx, v, load.mode, load.args, &res); err != nil {
+	for i, load := range x.besides() {
+		res, err := x.probeBeside(ctx, v, fmt.Sprintf("publishers-%s-%d", strings.Fields(procs)[0], i), load)
+		if err != nil {
 			return nil, err
 		}
-		x.printf("| %s | %s | %.2f | %.1f | %.1f | %d | %.2f |\n", procs, load.name, res.P50, res.P99, res.Max, res.Failed, res.ServerMicros)
+		res.GOMAXPROCS, res.Load = procs, load.name
+		format := "| %s | %s | %.2f | %.1f | %.1f | %.0f | %.2f |\n"
+		if len(res.Faults) > 0 {
+			format = "| %s | %s | (%.2f) | (%.1f) | (%.1f) | (%.0f) | (%.2f) |\n"
+		}
+		x.printf(format, procs, load.name, res.P50, res.P99, res.Max, res.Failed, res.ServerMicros)
 		results = append(results, res)
 	}
 	return results, nil
 }
 
-// probeDuring publishes while a load runs, or for Hold without one.
-func (x *nodeRun) probeDuring(ctx context.Context, v *server, mode string, args []string, res *probeResult) error {
-	if args == nil {
-		ctx, cancel := context.WithTimeout(ctx, x.opt.Hold)
-		defer cancel()
-		probe(ctx, v.side, res)
-		return nil
+// probeBeside runs the probe while a load runs.
+func (x *nodeRun) probeBeside(ctx context.Context, v *server, name string, load beside) (res probeResult, err error) {
+	type ended struct {
+		r   *result.Result
+		err error
 	}
-	loading, stop := context.WithCancel(ctx)
-	defer stop()
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		probe(loading, v.side, res)
-	}()
-	name := "publishers-" + strings.Map(func(r rune) rune {
-		if r == ' ' || r == ',' || r == '/' {
-			return '-'
+	loaded := make(chan ended, 1)
+	if load.file == "" {
+		loaded <- ended{}
+	} else {
+		go func() {
+			r, err := x.gen.scenario(ctx, name+"-load", v, load.file, load.params)
+			loaded <- ended{r, err}
+		}()
+	}
+	// A load is all there after some 4 s, and lasts Hold from then on.
+	warmup := min(5*time.Second, x.opt.Hold)
+	p, err := x.gen.scenario(ctx, name, v, "probe.yaml", []string{param("warmup", warmup), param("hold", max(x.opt.Hold-4*time.Second, x.opt.Hold/2))})
+	l := <-loaded
+	if err = errors.Join(err, l.err); err != nil {
+		return res, err
+	}
+	for metric, to := range map[string]*float64{"count": &res.Count, "p50": &res.P50, "p99": &res.P99, "max": &res.Max} {
+		m, _, _ := p.Lookup("hold.publish_ack." + metric) // an answer that never came is none: all are finite
+		if *to = m.Value; m.Unit == "ns" {
+			*to /= ms
 		}
-		return r
-	}, res.GOMAXPROCS+"-"+res.Load)
-	r, err := x.gen.run(ctx, name, join(v.urlArgs(mode), args))
-	stop()
-	<-done
-	if err != nil {
-		return err
 	}
-	if b := r.Broadcast; b != nil {
-		res.ServerMicros, res.MessagesEvery = b.ServerSumMicros, b.PerSecond
+	if m, ok, _ := p.Lookup("hold.refused"); ok {
+		res.Failed = m.Value
 	}
-	if e := r.Echo; e != nil {
-		res.ServerMicros, res.MessagesEvery = e.ServerSumMicros, e.PerSecond
-	}
-	return v.quiet(ctx)
-}
-
-// probe publishes to the probe's device at probeRate until ctx is over.
-func probe(ctx context.Context, api string, res *probeResult) {
-	h := hdrhistogram.New(1000, 60e9, 3)
-	client := &http.Client{Timeout: 30 * time.Second}
-	defer client.CloseIdleConnections()
-	for due := time.Now(); ; due = due.Add(time.Second / probeRate) {
-		select {
-		case <-ctx.Done():
-			res.Count = h.TotalCount()
-			res.P50, res.P99, res.Max = float64(h.ValueAtQuantile(50))/ms, float64(h.ValueAtQuantile(99))/ms, float64(h.Max())/ms
-			return
-		case <-time.After(time.Until(due)):
+	res.Faults = faults(p)
+	if l.r != nil {
+		if m, ok, _ := l.r.Lookup("hold.delivery_rate"); ok {
+			res.ServerMicros, res.MessagesEvery = cost(l.r, delivered, true), m.Value
 		}
-		resp, err := client.Post("http://"+api+"/v1/publish", "application/json", strings.NewReader(`{"device":"probe","payload":1}`))
-		if err != nil {
-			res.Failed++
-			continue
-		}
-		body, _ := io.ReadAll(resp.Body)
-		resp.Body.Close()
-		if !strings.Contains(string(body), `"written"`) {
-			res.Failed++
-			continue
-		}
-		h.RecordValue(int64(time.Since(due)))
+		res.Faults = append(res.Faults, faults(l.r)...)
 	}
-}
-
-// listen connects a device that reads and throws away, until end is called.
-func listen(ctx context.Context, addr, id string) (end func(), err error) {
-	var d net.Dialer
-	nc, err := d.DialContext(ctx, "tcp", addr)
-	if err != nil {
-		return nil, err
-	}
-	fmt.Fprintf(nc, "GET /v1/connect?device=%s&hb=300 HTTP/1.1\r\nHost: bench\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n", id)
-	r := bufio.NewReader(nc)
-	status, err := r.ReadString('\n')
-	if err != nil || !strings.HasPrefix(status, "HTTP/1.1 101 ") {
-		nc.Close()
-		return nil, fmt.Errorf("device %s: %q, %v", id, status, err)
-	}
-	go io.Copy(io.Discard, r)
-	return func() { nc.Close() }, nil
+	return res, v.quiet(ctx)
 }

@@ -1,0 +1,69 @@
+package bench
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"roost/loadgen/scenario"
+)
+
+// TestNodeEndToEnd: every part of a node's report, with few devices: what it
+// measures is not looked at, but that everything is measured.
+func TestNodeEndToEnd(t *testing.T) {
+	dir := buildRoost(t)
+	t.Parallel()
+	var out bytes.Buffer
+	x, err := newNodeRun(NodeOptions{Roostd: dir + "/roostd", Loadgen: dir + "/loadgen", Out: dir + "/out", Quick: true,
+		Hold: 500 * time.Millisecond, Settle: time.Millisecond}, &out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x.scale = 200
+	if err := x.memory(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := x.recovery(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := x.publishersWith(t.Context(), "2", []string{"GOMAXPROCS=2"}); err != nil {
+		t.Fatal(err)
+	}
+	text := out.String()
+	for _, want := range []string{"| 25 | ", "| 50 | ", "| 75 | ", "B per device**", "| connecting | ", "| broadcast | ", "| large messages | ", "| slow readers | ",
+		"| 2 | none | ", "| 2 | echo, 30,000/s | "} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is not in\n%s", want, text)
+		}
+	}
+	if strings.Contains(text, "NaN") || strings.Contains(text, "come-") {
+		t.Error(text)
+	}
+	if files, _ := filepath.Glob(dir + "/out/runs/*.json"); len(files) != 2+3+2 {
+		t.Errorf("results: %v", files)
+	}
+}
+
+// TestScenariosAreRight: those that are embedded here.
+func TestScenariosAreRight(t *testing.T) {
+	dir := t.TempDir()
+	if err := writeScenarios(dir); err != nil {
+		t.Fatal(err)
+	}
+	files, _ := filepath.Glob(dir + "/*.yaml")
+	if len(files) < 5 {
+		t.Errorf("files: %v", files)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := scenario.Parse(file, text, scenario.ParseOptions{Overrides: scenario.Overrides{APIs: []string{"http://127.0.0.1:1"}, URLs: []string{"ws://127.0.0.1:2/"}}}); err != nil {
+			t.Error(err)
+		}
+	}
+}
