@@ -19,7 +19,7 @@ type flags struct {
 // newFlags begins the flags of loadgen name. synopsis is what follows the name
 // on the command line, about what it does.
 func newFlags(name, synopsis, about string) *flags {
-	f := &flags{FlagSet: flag.NewFlagSet(name, flag.ContinueOnError), usage: fmt.Sprintf("usage: loadgen %s %s\n\n%s\n\n", name, synopsis, about)}
+	f := &flags{FlagSet: flag.NewFlagSet(name, flag.ContinueOnError), usage: "usage: loadgen " + strings.TrimSpace(name+" "+synopsis) + "\n\n" + about + "\n\n"}
 	f.SetOutput(io.Discard) // Parse's error is told once, by main
 	return f
 }

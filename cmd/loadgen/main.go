@@ -68,7 +68,8 @@ func usage(w io.Writer) {
 			fmt.Fprintf(w, "  %-10s %s\n", c.name, c.about)
 		}
 	}
-	fmt.Fprint(w, "\nloadgen help COMMAND has more; docs/SCENARIO.md has scenario files, docs/RESULT.md results.\n"+
+	fmt.Fprint(w, "\nBegin with: loadgen run smoke, against a roost at 127.0.0.1:8080.\n"+
+		"loadgen help COMMAND has more; docs/LOADGEN.md explains it, with docs/SCENARIO.md,\ndocs/RESULT.md and docs/LIVE.md.\n"+
 		"loadgen --mode ... is the older form, without scenarios: see loadgen --help-modes.\n\n"+exitCodes)
 }
 
@@ -107,7 +108,9 @@ func dispatch(ctx context.Context, args []string, t terminal) (coord.Exit, error
 	if i < 0 {
 		var names []string
 		for _, c := range all {
-			names = append(names, c.name)
+			if c.about != "" {
+				names = append(names, c.name)
+			}
 		}
 		return coord.ExitUsage, fmt.Errorf("there is no command %q: want %s", args[0], strings.Join(names, ", "))
 	}

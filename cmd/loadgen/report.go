@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"roost/loadgen/coord"
+	"roost/loadgen/live"
 	"roost/loadgen/report"
 	"roost/loadgen/result"
 )
@@ -15,7 +16,7 @@ import (
 func runReport(_ context.Context, args []string, t terminal) (coord.Exit, error) {
 	f := newFlags("report", "RESULT.json [--html FILE]", "Show the result of a run: as text, or as one HTML page that needs nothing else.")
 	html := f.String("html", "", "`file` for the page")
-	width := f.Int("width", 80, "columns of the text")
+	width := f.Int("width", live.Columns(t.out), "`columns` of the text; 0: 80")
 	rest, err := f.parse(args, t.out)
 	if err != nil {
 		return 0, err
