@@ -194,6 +194,7 @@ func (r *runFlags) options(s *scenario.Scenario, crew preflight.Crew, argv []str
 		// The worker's loop keeps a processor of Go's; the coordinator and the view
 		// need one beside it.
 		runtime.GOMAXPROCS(max(runtime.NumCPU(), 2) + 1)
+		keepSmall()
 	}
 	o.Ceiling = r.ceiling(t.errout)
 	if o.Expect > 0 && o.Token == "" {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"time"
 
 	"roost/loadgen/clock"
@@ -27,6 +28,19 @@ const tokenEnv = "LOADGEN_TOKEN"
 // system calls that Go's scheduler cannot see and keeps one, the reporter and
 // the collector need another.
 const workerProcs = 3
+
+// workerGC is GOGC of a process with a worker in it, unless the environment
+// has one. What a worker holds for its clients is free of pointers and costs a
+// collection nothing; of 18 MB with 18,500 clients this keeps 5 from piling up
+// in between.
+const workerGC = 30
+
+// keepSmall sets it.
+func keepSmall() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(workerGC)
+	}
+}
 
 // parts are those of every worker.
 func parts() worker.Parts {
@@ -66,6 +80,7 @@ started by loadgen run itself.)`)
 		return 0, mistake("unexpected argument %q: worker takes flags only", rest[0])
 	}
 	runtime.GOMAXPROCS(min(workerProcs, runtime.NumCPU()+1))
+	keepSmall()
 	p := parts()
 	p.Token = *token
 	var l link.Link
