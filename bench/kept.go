@@ -110,6 +110,9 @@ func newKeptRun(opt KeptOptions, out io.Writer) (*keptRun, error) {
 	if x.opt.Out, err = resultFolder(opt.Out, "kept"); err != nil {
 		return nil, err
 	}
+	if err := writeScenarios(filepath.Join(x.opt.Out, "scenarios")); err != nil {
+		return nil, err
+	}
 	x.gen = generator{path: x.opt.Loadgen, folder: filepath.Join(x.opt.Out, "runs")}
 	return x, x.writeHead()
 }

@@ -75,33 +75,3 @@ func castOf(r *loadgen.Result) castNumbers {
 	return castNumbers{total: b.ServerSumMicros, user: user, system: b.ServerMicros - user, softirq: b.ServerSumMicros - b.ServerMicros,
 		client: b.ClientMicros, last: float64(b.Last.P50) / ms, lastMax: float64(b.Last.Max) / ms}
 }
-
-// idle measures the memory of idle devices with a store on disk.
-func (x *keptRun) idle(ctx context.Context) error {
-	counts := [3]int{5000 / x.scale, 10_000 / x.scale, 15_000 / x.scale}
-	const name = "idle"
-	for round := range x.opt.Rounds {
-		if _, err := x.load(ctx, round, name, "file", []string{"--mode", loadgen.ModeIdle, "--steps", fmt.Sprintf("%d,%d,%d", counts[0], counts[1], counts[2]),
-			"--hold", "1s", "--settle", x.opt.Settle.String()}); err != nil {
-			return err
-		}
-	}
-	// Other work does not move memory, so all rounds count.
-	value := func(format string, of func(i *loadgen.Idle) float64) string {
-		var v []float64
-		for _, c := range x.cells {
-			if c.Name == name {
-				c.Invalid = nil
-				v = append(v, of(c.Result.Idle))
-			}
-		}
-		return text(Summarize(v), format)
-	}
-	x.printf("\n## Idle devices, store on disk\n\nSettled resident size at %d, %d and %d connected devices with heartbeats; target 300 B, 168 B before there were kept messages.\n\n",
-		counts[0], counts[1], counts[2])
-	x.printf("| slope, B per device | last less empty, B per device | empty node, MB | generator, B per device |\n|---|---|---|---|\n| **%s** | %s | %s | %s |\n",
-		value("%.0f", func(i *loadgen.Idle) float64 { return i.SlopeSettled }), value("%.0f", func(i *loadgen.Idle) float64 { return i.Settled }),
-		value("%.1f", func(i *loadgen.Idle) float64 { return float64(i.Base.Settled.RSS) / 1e6 }),
-		value("%.0f", func(i *loadgen.Idle) float64 { return i.Client }))
-	return nil
-}

@@ -9,11 +9,10 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
-	"roost/loadgen"
 	"roost/loadgen/plan"
 )
 
@@ -157,10 +156,13 @@ const lazyTime = 3 * time.Second
 func (x *keptRun) grow(ctx context.Context, v *server, round int, from, to stage) error {
 	slice := max(recoverSlice/x.scale, 1)
 	for n := from.Devices; n < to.Devices; n += slice {
-		_, err := x.gen.run(ctx, fmt.Sprintf("round%d-recovery-devices-%d", round+1, n), join([]string{"--mode", loadgen.ModeIdle}, v.urlArgs(loadgen.ModeIdle)[2:],
-			[]string{"--connections", strconv.Itoa(slice), "--hold", "1ms", "--settle", "-1s", "--device", recoverPrefix(n / slice)}))
+		r, err := x.gen.scenario(ctx, fmt.Sprintf("round%d-recovery-devices-%d", round+1, n), v, "visit.yaml",
+			[]string{param("count", slice), param("prefix", recoverPrefix(n/slice))})
 		if err != nil {
 			return err
+		}
+		if got := r.Phases[0].Connected; got != slice { // whatever else is wrong with a run: no figure of it is used
+			return fmt.Errorf("%d of %d devices could connect: %s", got, slice, strings.Join(faults(r), "; "))
 		}
 		if err := v.quiet(ctx); err != nil {
 			return err
