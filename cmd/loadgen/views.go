@@ -48,7 +48,9 @@ func (v *viewFlags) open(t terminal) (*views, error) {
 	signal.Notify(o.broken, syscall.SIGPIPE)
 	var all []live.View
 	screen, there := live.Terminal{}, false
-	if !v.quiet && !v.plain {
+	// A screen beside a stream on the same terminal would be neither.
+	mixed := v.stream == "-" && live.Columns(t.out) > 0
+	if !v.quiet && !v.plain && !mixed {
 		screen, there = live.OpenTerminal(t.errout, os.Getenv)
 	}
 	switch {
