@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -122,11 +123,25 @@ func TestScreenFollowsTheWindow(t *testing.T) {
 	}
 }
 
-// TestScreenThatFailsIsQuiet: the error comes once, at the end.
+// failing is a terminal that has gone away.
+type failing struct{ tried chan struct{} }
+
+func (f failing) Write([]byte) (int, error) {
+	f.tried <- struct{}{} // holds one: a second write would hang
+	return 0, errors.New("disk full")
+}
+
+// TestScreenThatFailsIsQuiet: it writes no more, and the error comes at the end.
 func TestScreenThatFailsIsQuiet(t *testing.T) {
-	s := NewScreen(Terminal{Out: broken{}, Size: size(0, 0)})
+	out := failing{make(chan struct{}, 1)}
+	s := NewScreen(Terminal{Out: out, Size: size(0, 0)})
+	f := busy()
+	s.Show(f)
+	for len(out.tried) == 0 {
+		runtime.Gosched()
+	}
 	for range 3 {
-		s.Show(busy())
+		s.Show(f)
 	}
 	if err := s.Done(nil); err == nil || err.Error() != "disk full" {
 		t.Errorf("got %v", err)
