@@ -31,7 +31,7 @@ type KeptOptions struct {
 	Settle     time.Duration // before memory is read; default 6 s
 	SingleRate float64       // kept pushes a second, one a request; default half of the ceiling
 	BatchRate  float64       // the same in batches
-	Only       []string      // parts: push, broadcast, recovery, idle; default all
+	Only       []string      // parts: push, broadcast, recovery, crash, idle; default all
 	Quick      bool          // one round, a tenth of the devices and short loads, to see that it works
 
 	Command []string // recorded
@@ -86,7 +86,7 @@ func RunKept(ctx context.Context, opt KeptOptions, out io.Writer) error {
 	for _, part := range []struct {
 		name string
 		run  func(context.Context) error
-	}{{"push", x.push}, {"broadcast", x.broadcast}, {"recovery", x.recovery}, {"idle", x.idle}} {
+	}{{"push", x.push}, {"broadcast", x.broadcast}, {"recovery", x.recovery}, {"crash", x.crash}, {"idle", x.idle}} {
 		if len(x.opt.Only) > 0 && !slices.Contains(x.opt.Only, part.name) {
 			continue
 		}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"roost/loadgen"
+	"roost/loadgen/result"
 )
 
 // buildRoost builds roostd and the generator into a folder.
@@ -147,5 +148,28 @@ func TestSlopesAreOfEachRound(t *testing.T) {
 	got := x.slopes(all, func(r recovered) int64 { return r.Settled }, func(r recovered) (float64, bool) { return float64(r.Devices), true })
 	if got != "60 [60-60]" {
 		t.Errorf("slope is %s", got)
+	}
+}
+
+// TestKeptCrashLosesNothing: kill -9 under load, and everything that was accepted
+// has come.
+func TestKeptCrashLosesNothing(t *testing.T) {
+	x, out := tinyKept(t)
+	x.scale = 20 // 50 devices
+	if err := x.crash(context.Background()); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if !strings.Contains(out.String(), "| **0** |") {
+		t.Errorf("lost:\n%s\n%q", out, x.notes)
+	}
+	r, err := result.ReadFile(filepath.Join(x.opt.Out, "runs/round1-crash.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Phases) != 4 || r.Phases[2].Storm == nil || r.Phases[2].Storm.Cut != 50 || r.Phases[2].Storm.Restored != 50 {
+		t.Errorf("%+v", r.Phases)
+	}
+	if left, _ := filepath.Glob(filepath.Join(x.opt.Data, "bench-*")); len(left) > 0 {
+		t.Errorf("left behind: %q", left)
 	}
 }

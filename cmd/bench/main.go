@@ -181,7 +181,7 @@ func parseKept(args []string, errout io.Writer) (o bench.KeptOptions, err error)
 	fs.DurationVar(&o.Settle, "settle", 0, "pause before memory is read (default 6s; quick: 1s)")
 	fs.Float64Var(&o.SingleRate, "rate-single", 0, "kept pushes/s, one a request (default: half of the ceiling)")
 	fs.Float64Var(&o.BatchRate, "rate-batch", 0, "kept pushes/s in batches (default: half of the ceiling)")
-	only := fs.String("only", "", "`parts`, separated by commas: push, broadcast, recovery, idle (default all)")
+	only := fs.String("only", "", "`parts`, separated by commas: push, broadcast, recovery, crash, idle (default all)")
 	fs.BoolVar(&o.Quick, "quick", false, "one round, a tenth of the devices and short loads, to see that it works")
 	if err := parseFlags(fs, args); err != nil {
 		return o, err
