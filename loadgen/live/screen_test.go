@@ -123,17 +123,17 @@ func TestScreenFollowsTheWindow(t *testing.T) {
 	}
 }
 
-// failing is a terminal that has gone away.
-type failing struct{ tried chan struct{} }
+// vanished is a terminal that has gone away.
+type vanished struct{ tried chan struct{} }
 
-func (f failing) Write([]byte) (int, error) {
+func (f vanished) Write([]byte) (int, error) {
 	f.tried <- struct{}{} // holds one: a second write would hang
 	return 0, errors.New("disk full")
 }
 
 // TestScreenThatFailsIsQuiet: it writes no more, and the error comes at the end.
 func TestScreenThatFailsIsQuiet(t *testing.T) {
-	out := failing{make(chan struct{}, 1)}
+	out := vanished{make(chan struct{}, 1)}
 	s := NewScreen(Terminal{Out: out, Size: size(0, 0)})
 	f := busy()
 	s.Show(f)
