@@ -21,7 +21,8 @@ const (
 
 // hook calls the command of a storm that the server is to cause, at the phase's
 // begin. What it prints is kept, and a line pid=NNN says which process the
-// server is from now on.
+// server is from now on. One that fails ends the phase, and with it the run:
+// what was to be measured has not happened.
 func (r *run) hook(p *phase) {
 	storm := p.spec.Storm
 	if storm == nil || storm.How != scenario.CloseServer || storm.Hook == "" {
@@ -32,7 +33,7 @@ func (r *run) hook(p *phase) {
 		command = r.s.Server.Restart
 	}
 	if command == "" {
-		r.note("phase %s: there is no command for the hook %s: give server.%[2]s", p.spec.Name, storm.Hook)
+		p.failed, r.hookFailed = fmt.Sprintf("there is no command for the hook %s: give server.%[1]s", storm.Hook), true
 		return
 	}
 	p.hooked = false
@@ -41,7 +42,7 @@ func (r *run) hook(p *phase) {
 		return func() {
 			p.hooked = true
 			if err != nil {
-				r.note("hook %s of phase %s failed: %v", storm.Hook, p.spec.Name, err)
+				p.failed = fmt.Sprintf("hook %s failed: %v", storm.Hook, err)
 				r.hookFailed = true
 			}
 			if out != "" {

@@ -30,6 +30,7 @@ type phase struct {
 	rounds *merge.Rounds
 	final  levels // at the end
 	hooked bool   // the storm's hook has been called and is done, or there is none
+	failed string // how the hook failed; empty: it has not
 	dials  peak   // of any interval
 
 	servers []result.ServerUse
@@ -55,11 +56,13 @@ func (r *run) drive() {
 		p := r.newPhase(i)
 		goOn := r.runPhase(p)
 		r.closePhase(p)
-		if !goOn {
+		if !goOn || i == len(r.s.Phases)-1 {
 			break
 		}
+		r.show() // a phase may be over before a second is
 	}
 	r.lastPoint()
+	r.show()
 }
 
 func (r *run) newPhase(i int) *phase {
@@ -108,6 +111,9 @@ func (r *run) underWay(p *phase) (goOn bool) {
 	idleSince := int64(0)
 	hopeless := false
 	why := r.await(func() bool {
+		if p.failed != "" { // nothing was cut, or nobody is there to come back to
+			return true
+		}
 		if p.spec.Until.Kind == scenario.UntilTime {
 			return false
 		}
@@ -128,6 +134,8 @@ func (r *run) underWay(p *phase) (goOn bool) {
 	}, p.deadline, true)
 	conditional := p.spec.Until.Kind != scenario.UntilTime
 	switch {
+	case why == met && p.failed != "":
+		p.outcome, p.why = aborted, p.failed
 	case why == met && !hopeless:
 		return true
 	case why == late && !conditional, why == late && p.spec.For > 0:

@@ -12,8 +12,8 @@ import (
 // View shows a run. Its methods are called by one goroutine, in turn, and must
 // return soon: a view that writes to something slow does so elsewhere.
 type View interface {
-	// Show takes the state of the run, once a second. f and all that it refers
-	// to are valid during the call only.
+	// Show takes the state of the run, once a second and when a phase is over. f
+	// and all that it refers to are valid during the call only.
 	Show(f *Frame)
 	// Done takes the result, or nil where there is none, and ends the view.
 	Done(r *result.Result) error
@@ -31,7 +31,7 @@ type Frame struct {
 	Index   int // of Phases, from 0
 	Phases  int
 	Warmup  bool
-	State   string        // what the run waits for: begin, under way, answers, deliveries, accounts
+	State   string        // what the run waits for: begin, under way, answers, deliveries, accounts, over
 	Elapsed time.Duration // since the phase's begin; negative before it
 	Left    time.Duration // until its planned end, or its timeout where it has a condition
 	Until   string        // its condition in words, empty if it is over after a time
