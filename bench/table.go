@@ -153,6 +153,7 @@ func (t *Table) writeHead(w io.Writer) {
 	fmt.Fprintf(w, "Median [min-max] over rounds. us: CPU of the server's process and of ksoftirqd, in microseconds.\n"+
 		"x floor: the same, as a multiple of cfloor's (write) in the same round.\n"+
 		"settled: the slope over three plateaus of %v each, after two collections; raw: the most that was seen, over all connections.\n"+
+		"Server and clients share the processors: up to half of a latency may be the clients' own, and more where they spin; CPU is what is compared.\n"+
 		"Not counted: the run was INVALID (the generator was the limit), other work took more than %.2f cores (memory does not\n"+
 		"mind), or messages were lost, after all repeats; in parentheses what such runs read where none counts.\n",
 		o.Settle, maxOther)
