@@ -31,7 +31,7 @@ func readEnvironment() environment {
 func (e *environment) during(without []usage.Process) []result.Fact {
 	out := facts(usage.Load(usage.ReadProcesses().Since(e.processes, busiest, without...)))
 	busy, steal := usage.Machine()
-	if length := time.Since(e.at).Seconds(); length > 0 {
+	if length := time.Since(e.at).Seconds(); length > 0 && busy > 0 && e.busy > 0 { // 0: it could not be read
 		out = append(out, result.Fact{Name: "busy_cores", Value: fmt.Sprintf("%.2f", (busy-e.busy).Seconds()/length)},
 			result.Fact{Name: "steal_cores", Value: fmt.Sprintf("%.2f", (steal-e.steal).Seconds()/length)})
 	}

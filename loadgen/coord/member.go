@@ -41,15 +41,10 @@ type member struct {
 	most     int   // connections, with
 	rssMost  int64 // that RSS
 	// Since the last phase's end: the worst of any tick.
-	worst selfWorst
+	psi float64
 	// Over the phases that count.
-	lags [numLags]*tally.Hist
-}
-
-// selfWorst are the worst of some ticks.
-type selfWorst struct {
-	gc, sched time.Duration
-	psi       float64
+	lags      [numLags]*tally.Hist
+	gc, sched *tally.Hist
 }
 
 // lags are the delays that each worker answers for itself.
@@ -65,14 +60,13 @@ func (m *member) noteSelf(s *link.Self, at int64) {
 		return
 	}
 	if m.selfAt == 0 {
-		m.base, m.baseAt, m.worst.psi = *s, at, validity.Unread
+		m.base, m.baseAt, m.psi = *s, at, validity.Unread
 	}
 	if s.RecvQ < 0 {
 		s.RecvQ = m.self.RecvQ
 	}
 	m.self, m.selfAt = *s, at
-	m.worst.gc, m.worst.sched = max(m.worst.gc, s.GCPause), max(m.worst.sched, s.Sched)
-	m.worst.psi = max(m.worst.psi, s.PSI)
+	m.psi = max(m.psi, s.PSI)
 	if m.progress.Connected == 0 && m.most == 0 {
 		m.rssFirst = s.RSS
 	}
@@ -81,10 +75,14 @@ func (m *member) noteSelf(s *link.Self, at int64) {
 	}
 }
 
-// noteLags takes what a worker has counted of its own delays.
-func (m *member) noteLags(t *tally.Tally) {
+// noteLags takes what a worker has counted of its own delays, in a phase that
+// counts.
+func (m *member) noteLags(t *link.Tick) {
 	for i, id := range lags {
-		m.lags[i] = m.lags[i].Add(t.Hists[id])
+		m.lags[i] = m.lags[i].Add(t.Tally.Hists[id])
+	}
+	if t.Self != nil {
+		m.gc, m.sched = m.gc.Add(t.Self.GCPause), m.sched.Add(t.Self.Sched)
 	}
 }
 
@@ -94,21 +92,25 @@ type selfUse struct {
 	worker int
 	length time.Duration
 	self   link.Self
-	worst  selfWorst
+	psi    float64 // the worst of any tick
 }
 
 // use returns what the worker used since the last phase's end.
 func (m *member) use() selfUse {
-	u := selfUse{worker: m.Index, length: time.Duration(m.selfAt - m.baseAt), self: m.self, worst: m.worst}
+	u := selfUse{worker: m.Index, length: time.Duration(m.selfAt - m.baseAt), self: m.self, psi: m.psi}
 	for _, v := range []struct{ sum, base *time.Duration }{
 		{&u.self.CPU, &m.base.CPU}, {&u.self.Threads, &m.base.Threads}, {&u.self.RunDelay, &m.base.RunDelay},
 		{&u.self.Steal, &m.base.Steal}, {&u.self.Busy, &m.base.Busy},
 	} {
-		if *v.sum >= 0 && *v.base >= 0 {
+		if *v.sum < 0 || *v.base < 0 { // once unread, the sum since is not known
+			*v.sum = validity.Unread
+		} else {
 			*v.sum -= *v.base
 		}
 	}
-	if u.self.Throttled >= 0 && m.base.Throttled >= 0 {
+	if u.self.Throttled < 0 || m.base.Throttled < 0 {
+		u.self.Throttled = validity.Unread
+	} else {
 		u.self.Throttled -= m.base.Throttled
 	}
 	if m.self.Net != nil {
@@ -123,7 +125,7 @@ func (m *member) use() selfUse {
 // nextUse begins a new one.
 func (m *member) nextUse() {
 	m.base, m.baseAt = m.self, m.selfAt
-	m.worst = selfWorst{psi: validity.Unread}
+	m.psi = validity.Unread
 }
 
 // result is the worker's line in the file.

@@ -1,17 +1,12 @@
 package coord
 
 import (
-	"net/netip"
-	"net/url"
-	"slices"
 	"time"
 
 	"roost/loadgen/link"
 	"roost/loadgen/merge"
 	"roost/loadgen/result"
-	"roost/loadgen/scenario"
 	"roost/loadgen/tally"
-	"roost/loadgen/usage"
 	"roost/loadgen/validity"
 )
 
@@ -69,7 +64,8 @@ func add(a, b *tally.Hist) *tally.Hist {
 // observed is the worker as the checks see it.
 func (m *member) observed(uses []selfUse) validity.Worker {
 	w := validity.Worker{Index: m.Index, Host: m.Hello.Host, Lost: m.lost, RecvQ: m.self.RecvQ,
-		SendLag: m.lags[0], DialLag: m.lags[1], Hiccup: m.lags[2], RxLag: m.lags[3]}
+		SendLag: m.lags[0], DialLag: m.lags[1], Hiccup: m.lags[2], RxLag: m.lags[3],
+		GCPause: time.Duration(m.gc.Quantile(.99)), Sched: time.Duration(m.sched.Quantile(.99))}
 	sum := func(to *time.Duration, d time.Duration) {
 		if d < 0 || *to < 0 {
 			*to = validity.Unread
@@ -80,7 +76,6 @@ func (m *member) observed(uses []selfUse) validity.Worker {
 	for _, u := range uses {
 		sum(&w.CPU, u.self.CPU)
 		sum(&w.RunDelay, u.self.RunDelay)
-		w.GCPause, w.Sched = max(w.GCPause, u.worst.gc), max(w.Sched, u.worst.sched)
 		if u.self.Throttled < 0 || w.Throttled < 0 {
 			w.Throttled = validity.Unread
 		} else {
@@ -101,11 +96,12 @@ func (r *run) machines(uses [][]selfUse, length time.Duration) (all []validity.M
 			continue
 		}
 		seen[m.Hello.Boot] = true
-		v := validity.Machine{Host: m.Hello.Host, PSI: validity.Unread}
-		steal := time.Duration(0)
+		v := validity.Machine{Host: m.Hello.Host, PSI: validity.Unread, Steal: validity.Unread}
+		steal, told := time.Duration(0), true
 		for _, u := range uses[w] {
-			v.PSI = max(v.PSI, u.worst.psi)
-			steal += max(u.self.Steal, 0)
+			v.PSI = max(v.PSI, u.psi)
+			told = told && u.self.Steal >= 0
+			steal += u.self.Steal
 			if u.self.Net != nil && v.Net == nil {
 				v.Net = link.Net{}
 			}
@@ -113,7 +109,7 @@ func (r *run) machines(uses [][]selfUse, length time.Duration) (all []validity.M
 				v.Net[name] += n
 			}
 		}
-		if length > 0 && m.Hello.Cores > 0 {
+		if told && length > 0 && m.Hello.Cores > 0 {
 			v.Steal = steal.Seconds() / length.Seconds() / float64(m.Hello.Cores)
 		}
 		all = append(all, v)
@@ -131,20 +127,4 @@ func (r *run) publishing(ack *tally.Hist, length time.Duration) (p validity.Publ
 	}
 	return validity.Publishing{Limit: requestsPerWorker * len(r.members) * len(r.s.Target.APIs),
 		Rate: float64(ack.Count()) / length.Seconds(), Mean: time.Duration(ack.Mean())}
-}
-
-// sharesMachine reports whether a server is on this machine.
-func sharesMachine(s *scenario.Scenario) bool {
-	own, err := usage.Addresses()
-	if err != nil {
-		own = nil
-	}
-	return slices.ContainsFunc(s.Target.URLs, func(text string) bool {
-		u, err := url.Parse(text)
-		if err != nil {
-			return false
-		}
-		a, err := netip.ParseAddr(u.Hostname())
-		return u.Hostname() == "localhost" || err == nil && (a.IsLoopback() || slices.Contains(own, a))
-	})
 }

@@ -3,6 +3,8 @@ package coord
 import (
 	"errors"
 	"fmt"
+	"os"
+	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
@@ -10,10 +12,14 @@ import (
 
 	"pgregory.net/rapid"
 
+	"roost/loadgen/crew"
+	"roost/loadgen/link"
 	"roost/loadgen/result"
 	"roost/loadgen/scenario"
 	"roost/loadgen/swarm"
 	"roost/loadgen/tally"
+	"roost/loadgen/usage"
+	"roost/loadgen/validity"
 )
 
 // TestConditions: each kind, just true and just not.
@@ -219,6 +225,104 @@ func TestHashIsOfFacts(t *testing.T) {
 	c := hash([]result.Fact{{Name: "a", Value: "b"}, {Name: "c", Value: ""}})
 	if a == b || b == c || a == c || a != hash([]result.Fact{{Name: "a", Value: "b=c"}}) {
 		t.Error(a, b, c)
+	}
+}
+
+// TestPausesAreOfTheWholeLength: one bad second does not make the p99 of a
+// minute, and warm-ups do not count.
+func TestPausesAreOfTheWholeLength(t *testing.T) {
+	m := &member{Member: &crew.Member{Hello: &link.Hello{}}, selfAt: 1}
+	second := func(ns int64, n uint64) *link.Tick {
+		h := tally.NewHist()
+		h.RecordN(ns, n)
+		return &link.Tick{Tally: &tally.Tally{}, Self: &link.Self{GCPause: h, Sched: h}}
+	}
+	for range 1000 {
+		m.noteLags(second(100_000, 1))
+	}
+	m.noteLags(second(50_000_000, 5))
+	w := m.observed(nil)
+	if w.GCPause > 110*time.Microsecond || w.Sched > 110*time.Microsecond || w.GCPause == 0 {
+		t.Errorf("gc %v, scheduling %v", w.GCPause, w.Sched)
+	}
+	m.noteLags(second(50_000_000, 50))
+	if w := m.observed(nil); w.GCPause < 49*time.Millisecond {
+		t.Errorf("gc %v, though one in 20 takes 50 ms", w.GCPause)
+	}
+}
+
+// TestStealThatIsNotReadIsUnknown, and not 0; nor is what was not read before.
+func TestStealThatIsNotReadIsUnknown(t *testing.T) {
+	hello := &link.Hello{Boot: "b", Cores: 2}
+	for _, c := range []struct {
+		readings []time.Duration // at the end of each phase
+		want     float64
+	}{
+		{[]time.Duration{0, time.Second, 2 * time.Second}, .1},
+		{[]time.Duration{-1, -1, -1}, validity.Unread},
+		{[]time.Duration{-1, time.Hour, time.Hour}, validity.Unread},
+		{[]time.Duration{0, -1, time.Second}, validity.Unread},
+	} {
+		m := &member{Member: &crew.Member{Hello: hello}}
+		var uses []selfUse
+		for i, steal := range c.readings {
+			m.noteSelf(&link.Self{Steal: steal}, int64(i+1))
+			if i > 0 {
+				uses = append(uses, m.use())
+				m.nextUse()
+			}
+		}
+		r := &run{members: []*member{m}}
+		if got := r.machines([][]selfUse{uses}, 10*time.Second)[0].Steal; got != c.want {
+			t.Errorf("%v: %g, want %g", c.readings, got, c.want)
+		}
+	}
+}
+
+// TestServersThatAreKeptApart do not share processors with workers.
+func TestServersThatAreKeptApart(t *testing.T) {
+	own, err := usage.Process(0).Processors()
+	if err != nil || len(own) < 2 {
+		t.Skipf("this needs two processors: %v, %v", own, err)
+	}
+	var pids []int
+	for _, cpu := range own[:2] {
+		cmd := exec.Command("taskset", "-c", fmt.Sprint(cpu), "cat")
+		in, err1 := cmd.StdinPipe()
+		out, err2 := cmd.StdoutPipe()
+		if err := errors.Join(err1, err2, cmd.Start()); err != nil {
+			t.Skip(err)
+		}
+		defer func() { _ = in.Close(); _ = cmd.Wait() }()
+		if _, err := in.Write([]byte("x")); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := out.Read(make([]byte, 1)); err != nil { // it is bound
+			t.Fatal(err)
+		}
+		pids = append(pids, cmd.Process.Pid)
+	}
+	hello := &link.Hello{Boot: "b"}
+	for _, c := range []struct {
+		name   string
+		urls   []string
+		server []int
+		worker int
+		want   bool
+	}{
+		{"apart", []string{"ws://127.0.0.1:1/"}, pids[:1], pids[1], false},
+		{"on the same", []string{"ws://127.0.0.1:1/"}, pids[:1], pids[0], true},
+		{"everywhere", []string{"ws://127.0.0.1:1/"}, pids[:1], os.Getpid(), true},
+		{"not known", []string{"ws://127.0.0.1:1/"}, nil, pids[1], true},
+		{"one of two is not known", []string{"ws://127.0.0.1:1/", "ws://127.0.0.1:2/"}, pids[:1], pids[1], true},
+		{"no process", []string{"ws://127.0.0.1:1/"}, []int{1 << 30}, pids[1], true},
+		{"elsewhere", []string{"ws://192.0.2.1:1/"}, nil, pids[1], false},
+	} {
+		s := &scenario.Scenario{Target: scenario.Target{URLs: c.urls}, Server: scenario.Server{PIDs: c.server}}
+		r := &run{s: s, hello: hello, members: []*member{{Member: &crew.Member{Hello: &link.Hello{Boot: "b", PID: c.worker}}}}}
+		if got := r.sharesProcessors(); got != c.want {
+			t.Errorf("%s: %t", c.name, got)
+		}
 	}
 }
 

@@ -34,7 +34,7 @@ type run struct {
 	id    uint32
 	env   environment
 	plans scenario.Plan
-	// shared says that a server is on the machine of a worker.
+	// shared says that a server may run on the processors of a worker.
 	shared bool
 
 	// Of the workers.
@@ -134,7 +134,7 @@ func (r *run) prepare() error {
 	}
 	r.o.Log = &shared{w: r.o.Log}
 	r.env = readEnvironment()
-	r.plans, r.shared = r.s.Plan(), sharesMachine(r.s)
+	r.plans = r.s.Plan()
 	r.series = series{interval: int64(r.s.Measure.Interval), open: map[int64]*tally.Tally{}}
 	if r.series.interval <= 0 {
 		r.series.interval = int64(time.Second)
@@ -165,6 +165,7 @@ func (r *run) gather() error {
 	for _, m := range c.Members {
 		r.members = append(r.members, &member{Member: m})
 	}
+	r.shared = r.sharesProcessors()
 	return nil
 }
 

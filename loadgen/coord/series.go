@@ -40,7 +40,7 @@ func (r *run) tick(m *member, t *link.Tick, onTime bool) {
 	}
 	t.Tally.Rounds = nil
 	if !p.spec.Warmup {
-		m.noteLags(t.Tally)
+		m.noteLags(t)
 	}
 	p.tally.Add(t.Tally)
 	p.dials.add(r.series.end(t.At), dials(t.Tally))

@@ -11,7 +11,7 @@ import (
 )
 
 // Version is that of the messages. Both ends have to be of the same.
-const Version = 1
+const Version = 2
 
 // Message is one message: exactly one of its fields is set.
 type Message struct {
@@ -92,20 +92,20 @@ type Tick struct {
 }
 
 // Self is what a worker finds out about its own process and machine. Those of
-// the process are sums since the worker was ready, or levels.
+// the process are sums since the worker was ready, levels, or said otherwise.
 type Self struct {
 	CPU       time.Duration `json:"cpu"`
 	RunDelay  time.Duration `json:"run_delay"`        // that its threads waited for a processor though they could run
 	Threads   time.Duration `json:"run"`              // that its threads ran, by the scheduler's own account
-	GCPause   time.Duration `json:"gc_pause"`         // p99 since the last tick
-	Sched     time.Duration `json:"sched"`            // p99 since the last tick: goroutines that could run and did not
+	GCPause   *tally.Hist   `json:"gc_pause"`         // since the last tick; nil: none
+	Sched     *tally.Hist   `json:"sched"`            // since the last tick: goroutines that could run and did not
 	Throttled int64         `json:"throttled"`        // periods in which the cgroup had no time left; -1: unknown
 	RSS       int64         `json:"rss"`              // bytes
 	PeakRSS   int64         `json:"peak_rss"`         // bytes
 	RecvQ     int64         `json:"recv_q"`           // bytes that wait in its sockets; -1: not read at this tick
 	PSI       float64       `json:"psi"`              // cpu some avg10 of the machine, %; -1: unknown
-	Steal     time.Duration `json:"steal"`            // of the machine
-	Busy      time.Duration `json:"busy"`             // of the machine, all processors
+	Steal     time.Duration `json:"steal"`            // of the machine; -1: unknown
+	Busy      time.Duration `json:"busy"`             // of the machine, all processors; -1: unknown
 	Net       Net           `json:"net"`              // of the machine
 	Unread    []string      `json:"unread,omitempty"` // what of this could not be read, and why
 }

@@ -4,7 +4,6 @@ import (
 	"math"
 	"runtime/metrics"
 	"slices"
-	"time"
 )
 
 // Runtime is what Go's runtime says about this process so far.
@@ -40,10 +39,16 @@ func copyHistogram(s metrics.Sample) histogram {
 	return histogram{slices.Clone(h.Counts), slices.Clone(h.Buckets)}
 }
 
-// Since returns the 99th percentiles of what has happened since before: of the
-// collector's pauses, and of how long a ready goroutine waited. 0: nothing has.
-func (r Runtime) Since(before Runtime) (pause, latency time.Duration) {
-	return r.pauses.sub(before.pauses).quantile(.99), r.latencies.sub(before.latencies).quantile(.99)
+// PausesSince calls f for what the collector's pauses have been since before, so
+// many of so many ns: the upper bound of a bucket of the runtime's histogram,
+// the lower one where that is infinite.
+func (r Runtime) PausesSince(before Runtime, f func(ns int64, n uint64)) {
+	r.pauses.sub(before.pauses).each(f)
+}
+
+// LatenciesSince is PausesSince, of how long a ready goroutine waited.
+func (r Runtime) LatenciesSince(before Runtime, f func(ns int64, n uint64)) {
+	r.latencies.sub(before.latencies).each(f)
 }
 
 // sub returns what h has and before had not.
@@ -55,26 +60,16 @@ func (h histogram) sub(before histogram) histogram {
 	return d
 }
 
-// quantile returns the upper bound of the bucket that q falls into, the lower
-// one where that is infinite.
-func (h histogram) quantile(q float64) time.Duration {
-	var n, sum uint64
-	for _, c := range h.counts {
-		n += c
-	}
-	if n == 0 {
-		return 0
-	}
-	want := max(uint64(math.Ceil(q*float64(n))), 1)
-	for i, c := range h.counts {
-		if sum += c; sum < want {
+// each calls f for every bucket that has something in it, in ascending order.
+func (h histogram) each(f func(ns int64, n uint64)) {
+	for i, n := range h.counts {
+		if n == 0 {
 			continue
 		}
 		bound := h.bounds[i+1]
 		if math.IsInf(bound, 1) {
 			bound = max(h.bounds[i], 0)
 		}
-		return time.Duration(bound * 1e9)
+		f(int64(bound*1e9), n)
 	}
-	return 0
 }

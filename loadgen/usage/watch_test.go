@@ -1,6 +1,7 @@
 package usage
 
 import (
+	"fmt"
 	"math"
 	"os"
 	"reflect"
@@ -60,38 +61,30 @@ func TestHiccupsAreRecordedUntilStopped(t *testing.T) {
 
 func TestRuntimeSinceSeesTheCollector(t *testing.T) {
 	before := ReadRuntime()
-	if p, l := before.Since(before); p != 0 || l != 0 {
-		t.Errorf("nothing happened, and took %v and %v", p, l)
-	}
+	nothing := func(ns int64, n uint64) { t.Errorf("nothing happened, and %d took %d ns", n, ns) }
+	before.PausesSince(before, nothing)
+	before.LatenciesSince(before, nothing)
 	for range 3 {
 		runtime.GC()
 	}
 	after := ReadRuntime()
-	pause, latency := after.Since(before)
-	if after.GCs < before.GCs+3 || pause <= 0 || pause > time.Minute || latency <= 0 {
-		t.Errorf("%d cycles, pause %v, latency %v", after.GCs-before.GCs, pause, latency)
+	pauses, latencies, longest := uint64(0), uint64(0), int64(0)
+	after.PausesSince(before, func(ns int64, n uint64) { pauses, longest = pauses+n, ns })
+	after.LatenciesSince(before, func(_ int64, n uint64) { latencies += n })
+	// A cycle stops all goroutines twice.
+	if after.GCs < before.GCs+3 || pauses < 6 || longest <= 0 || longest > int64(time.Minute) || latencies == 0 {
+		t.Errorf("%d cycles, %d pauses, the longest %d ns, %d latencies", after.GCs-before.GCs, pauses, longest, latencies)
 	}
 }
 
-// TestHistogramQuantile: against the sorted values that the buckets were filled
-// with.
-func TestHistogramQuantile(t *testing.T) {
+// TestHistogram: every bucket counts by its upper bound, and what an earlier
+// reading had is left out.
+func TestHistogram(t *testing.T) {
 	bounds := []float64{math.Inf(-1), 0, 1e-6, 2e-6, 4e-6, 1e-3, math.Inf(1)}
-	for _, c := range []struct {
-		counts []uint64
-		q      float64
-		want   time.Duration
-	}{
-		{[]uint64{0, 0, 0, 0, 0, 0}, .99, 0},
-		{[]uint64{0, 10, 0, 0, 0, 0}, .99, time.Microsecond},
-		{[]uint64{0, 99, 0, 0, 1, 0}, .99, time.Microsecond},
-		{[]uint64{0, 98, 0, 0, 2, 0}, .99, time.Millisecond},
-		{[]uint64{0, 0, 0, 0, 0, 1}, .99, time.Millisecond},
-		{[]uint64{1, 0, 0, 0, 0, 0}, .5, 0},
-	} {
-		if got := (histogram{c.counts, bounds}).quantile(c.q); got != c.want {
-			t.Errorf("%v: %v, want %v", c.counts, got, c.want)
-		}
+	var got []string
+	histogram{[]uint64{1, 2, 0, 3, 4, 5}, bounds}.each(func(ns int64, n uint64) { got = append(got, fmt.Sprintf("%dx%d", n, ns)) })
+	if want := []string{"1x0", "2x1000", "3x4000", "4x1000000", "5x1000000"}; !reflect.DeepEqual(got, want) {
+		t.Errorf("%v, want %v", got, want)
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		a := rapid.SliceOfN(rapid.Uint64Range(0, 100), 6, 6).Draw(t, "before")

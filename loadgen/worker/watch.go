@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 	"sync"
@@ -76,7 +77,8 @@ func (w *processWatch) Read(whole bool) (*link.Self, *tally.Hist) {
 		unread("memory", err)
 	}
 	now := usage.ReadRuntime()
-	s.GCPause, s.Sched = now.Since(w.runtime)
+	now.PausesSince(w.runtime, record(&s.GCPause))
+	now.LatenciesSince(w.runtime, record(&s.Sched))
 	w.runtime = now
 	w.readMachine(s, unread)
 	if whole {
@@ -93,6 +95,16 @@ func (w *processWatch) Read(whole bool) (*link.Self, *tally.Hist) {
 	return s, late
 }
 
+// record records into a histogram that is made when there is something for it.
+func record(h **tally.Hist) func(ns int64, n uint64) {
+	return func(ns int64, n uint64) {
+		if *h == nil {
+			*h = tally.NewHist()
+		}
+		(*h).RecordN(ns, n)
+	}
+}
+
 // readMachine reads what belongs to the machine.
 func (w *processWatch) readMachine(s *link.Self, unread func(string, error)) {
 	if w.err != nil {
@@ -107,7 +119,10 @@ func (w *processWatch) readMachine(s *link.Self, unread func(string, error)) {
 	} else {
 		unread("pressure", err)
 	}
-	s.Busy, s.Steal = usage.Machine()
+	if s.Busy, s.Steal = usage.Machine(); s.Busy == 0 { // no machine has done nothing since it was started
+		s.Busy, s.Steal = -1, -1
+		unread("busy time and steal", errors.New("/proc/stat does not tell"))
+	}
 	n, err := usage.ReadNetCounters()
 	if err != nil {
 		unread("counters of TCP", err)
