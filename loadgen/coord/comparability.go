@@ -31,13 +31,25 @@ func (r *run) comparability(res *result.Result) result.Comparability {
 	}
 	for i, s := range res.Servers {
 		name := fmt.Sprintf("server %d", i)
-		goVersion, _, _ := strings.Cut(s.Version, " ")
-		facts = append(facts, fact(name+" go", goVersion))
+		facts = append(facts, fact(name+" go", goVersion(s.Version)))
 		for _, e := range s.Env {
 			facts = append(facts, fact(name+" "+e.Name, e.Value))
 		}
 	}
 	return result.Comparability{Hash: hash(facts), Facts: facts}
+}
+
+// goVersion is the part of a server's version that says which Go built it, with
+// its experiments: "go1.26.2 X:jsonv2" of "roost v1.2.3 REVISION go1.26.2
+// X:jsonv2". Empty: it is no Go program.
+func goVersion(version string) string {
+	words := strings.Fields(version)
+	for i := len(words) - 1; i >= 0; i-- { // last, behind what a module may be called
+		if v, ok := strings.CutPrefix(words[i], "go"); ok && v != "" && '0' <= v[0] && v[0] <= '9' {
+			return strings.Join(words[i:], " ")
+		}
+	}
+	return ""
 }
 
 // hash is over the facts as they are: "name=value", a line each.

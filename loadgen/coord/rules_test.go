@@ -218,6 +218,22 @@ func TestHookOutput(t *testing.T) {
 	}
 }
 
+// TestGoVersion is that of the server's build, and not its name.
+func TestGoVersion(t *testing.T) {
+	for version, want := range map[string]string{
+		"roost (devel) 0123abc modified go1.26.2":       "go1.26.2",
+		"roost v0.9.0 go1.26.2 X:jsonv2":                "go1.26.2 X:jsonv2",
+		"example.com/go2 v1.0.0 go1.25":                 "go1.25",
+		"roost devel go1.27-0123abcd Tue Mar 1 00:00:0": "go1.27-0123abcd Tue Mar 1 00:00:0",
+		"centrifugo 6.1": "",
+		"":               "",
+	} {
+		if got := goVersion(version); got != want {
+			t.Errorf("%q: %q, want %q", version, got, want)
+		}
+	}
+}
+
 // TestHashIsOfFacts: values cannot run into each other.
 func TestHashIsOfFacts(t *testing.T) {
 	a := hash([]result.Fact{{Name: "a", Value: "b=c"}})
