@@ -225,8 +225,8 @@ func TestGoVersion(t *testing.T) {
 		"roost v0.9.0 go1.26.2 X:jsonv2":                "go1.26.2 X:jsonv2",
 		"example.com/go2 v1.0.0 go1.25":                 "go1.25",
 		"roost devel go1.27-0123abcd Tue Mar 1 00:00:0": "go1.27-0123abcd Tue Mar 1 00:00:0",
-		"centrifugo 6.1": "",
-		"":               "",
+		"centrifugo 6.1":                                "",
+		"":                                              "",
 	} {
 		if got := goVersion(version); got != want {
 			t.Errorf("%q: %q, want %q", version, got, want)
