@@ -266,7 +266,7 @@ func (x *keptRun) on(ctx context.Context, v *server, round, try int, name string
 	if err != nil {
 		return nil, err
 	}
-	r, err := x.gen.run(ctx, fmt.Sprintf("round%d-%s-%d", round+1, name, try), join(v.urlArgs(loadgen.ModeKept), args))
+	r, err := x.gen.run(ctx, fmt.Sprintf("round%d-%s-%d", round+1, name, try), join(v.urlArgs(), args))
 	if err != nil {
 		return nil, err
 	}

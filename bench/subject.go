@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -22,7 +23,7 @@ type Subject struct {
 	Path string
 	Args []string
 	Env  []string // beside ours
-	Data string   // where a roostd's data directory is made; empty: where temporary files are
+	Data string   // where its data directory is made; empty: where temporary files are
 	Dir  string   // or a directory of its own, which stays
 }
 
@@ -30,9 +31,9 @@ type Subject struct {
 type server struct {
 	Subject
 	cmd      *exec.Cmd
-	dir      string        // for a roostd's data
+	dir      string        // of its data
 	data     string        // host:port of the WebSocket side
-	side     string        // host:port of the API or control port
+	side     string        // host:port of the API
 	files    int           // descriptors without connections
 	took     time.Duration // from the start to ready
 	exited   chan struct{}
@@ -130,14 +131,18 @@ func (v *server) clean() {
 	}
 }
 
-// freeAddr returns a loopback address that nobody listens on.
+// freeAddr returns a loopback address that nobody listens on, below the usual
+// range of source ports: a node that is started again must find its own free.
 func freeAddr() (string, error) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+	var last error
+	for range 100 {
+		ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 21_000+rand.IntN(11_000)))
+		if err == nil {
+			return ln.Addr().String(), ln.Close()
+		}
+		last = err
 	}
-	defer ln.Close()
-	return ln.Addr().String(), nil
+	return "", last
 }
 
 func (v *server) kill() {
@@ -189,11 +194,7 @@ func (v *server) quiet(ctx context.Context) error {
 	return fmt.Errorf("%s still has connections of the run before", v.Name)
 }
 
-// urlArgs are the generator's flags that say where the server is.
-func (v *server) urlArgs(mode string) []string {
-	args := []string{"--pid", strconv.Itoa(v.cmd.Process.Pid)}
-	if mode == "echo" {
-		return append(args, "--url", "ws://"+v.data+"/v1/echo", "--api", "http://"+v.side)
-	}
-	return append(args, "--url", "ws://"+v.data+"/v1/connect", "--api", "http://"+v.side)
+// urlArgs are the flags of the generator's modes that say where the server is.
+func (v *server) urlArgs() []string {
+	return []string{"--pid", strconv.Itoa(v.cmd.Process.Pid), "--url", "ws://" + v.data + "/v1/connect", "--api", "http://" + v.side}
 }
