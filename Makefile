@@ -81,7 +81,7 @@ bench-once: need-go ## every benchmark once, so that they stay alive
 	@$(GO) test -run '^$$' -bench . -benchtime 1x $(PKGS) >/dev/null && echo "benchmarks run"
 
 .PHONY: bench-peers
-bench-peers: build need-gcc ## roostd beside its peers, interleaved, 3 rounds; writes bench/results (about 40 minutes)
+bench-peers: build need-gcc ## roostd beside its peers, interleaved, 3 rounds; writes bench/results (about an hour on a quiet machine)
 	bench/peers/build.sh
 	bin/bench peers $(BENCH_FLAGS)
 
