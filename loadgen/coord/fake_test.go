@@ -229,6 +229,11 @@ func (f *fake) count(time.Duration) {
 				g.Failed++
 				continue
 			}
+			if f.how == "runs out" && c == 0 { // and tries again, with success
+				t.Errors.Count(tally.ErrorKey{Stage: "dial", Class: "EMFILE", Text: "socket: too many open files"}, 1)
+				g.Dials++
+				g.Failed++
+			}
 			g.Dials++
 			g.Established++
 			g.Ready++

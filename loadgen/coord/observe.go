@@ -13,7 +13,7 @@ import (
 // observe puts together what the run shows of its generator, over the phases
 // that count.
 func (r *run) observe(res *result.Result) validity.Observation {
-	o := validity.Observation{Shared: r.shared, AllowLoss: r.o.AllowLoss, ClockBound: r.bound, Ceiling: r.ceiling,
+	o := validity.Observation{Shared: r.shared, AllowLoss: r.o.AllowLoss, ClockBound: r.bound, Ceiling: r.ceiling, Local: r.local(),
 		PeakDeliveries: r.plans.PeakDeliveryRate, PeakSends: r.plans.PeakSendRate, PeakDials: r.plans.PeakDialRate}
 	var ack *tally.Hist
 	uses := make([][]selfUse, len(r.members))

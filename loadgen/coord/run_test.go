@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -213,6 +214,19 @@ func TestTimeoutIsNoSuccess(t *testing.T) {
 	}
 	if len(p.Errors) != 1 || p.Errors[0].Class != "ECONNREFUSED" || p.Errors[0].Advice == "" {
 		t.Errorf("errors %+v", p.Errors)
+	}
+}
+
+// TestOwnShortageIsInvalid: what fails since this machine is out of something
+// says nothing about the server, also in a phase that warms up.
+func TestOwnShortageIsInvalid(t *testing.T) {
+	s := phases(t, 10, "{name: ramp, warmup: true, ramp: {rate: 1000/s}, timeout: 5s}", holdPhase)
+	res := mustRun(t, options(s, 1, "runs out", nil))
+	failed := slices.ContainsFunc(res.Validity, func(c result.Check) bool {
+		return c.Name == "local resources" && c.State == "fail" && c.Value == 1 && strings.Contains(c.Text, "EMFILE") && strings.Contains(c.Text, "ulimit -n")
+	})
+	if res.Verdict != result.Invalid || !failed {
+		t.Errorf("verdict %s, %+v", res.Verdict, res.Validity)
 	}
 }
 

@@ -62,6 +62,16 @@ var errnoNames = map[syscall.Errno]string{
 	syscall.EPERM: "EPERM", syscall.EPIPE: "EPIPE", syscall.EPROTO: "EPROTO", syscall.ETIMEDOUT: "ETIMEDOUT",
 }
 
+// Local reports whether a class is of errors that are made here, before anything
+// has reached the server: this machine, or this process, is out of something.
+func Local(class string) bool {
+	switch class {
+	case "EADDRINUSE", "EADDRNOTAVAIL", "EMFILE", "ENFILE", "ENOBUFS", "ENOMEM", "ENOSPC":
+		return true
+	}
+	return false
+}
+
 // Classify gives an error of a stage its class, for counting, and a short text.
 // The class is the name of an errno, "HTTP 503", "close 4101" or one of the
 // Class constants. An error of a kind that is not known is the peer's

@@ -24,6 +24,10 @@ type Observation struct {
 	ClockErrors uint64      // arrived before they were sent
 	Publishing  Publishing
 
+	// Local are the errors that were made here, whatever the phase: also a
+	// warm-up's leave connections or messages out of what comes after.
+	Local Local
+
 	Workers  []Worker
 	Machines []Machine // that workers are on
 
@@ -67,6 +71,14 @@ type Machine struct {
 	// Net holds what the counters of /proc/net/netstat and snmp rose by. nil:
 	// not read.
 	Net map[string]int64
+}
+
+// Local is how often a worker or its machine was out of something: descriptors,
+// source ports, memory.
+type Local struct {
+	Errors uint64
+	Class  string // the most frequent
+	Advice string // about it
 }
 
 // Publishing is how requests to an API, whose number is limited, were under

@@ -20,6 +20,7 @@ const (
 	nameRxLag     = "rx lag share"
 	nameClosed    = "closed loop"
 	nameLost      = "workers lost"
+	nameLocal     = "local resources"
 )
 
 // Limits that no scenario changes.
@@ -51,6 +52,9 @@ func (j *judge) plan() {
 	j.add(check{name: nameLost, unit: "1", value: float64(lost), advice: o.AllowLoss,
 		means: "Workers that were lost during the run, with all that they had counted since.",
 		mend:  "See why in the list of workers; everything that they were to do is missing from every number."})
+	j.add(check{name: nameLocal, unit: "1", value: float64(o.Local.Errors),
+		means: "Dials and messages that failed here, since this machine or a worker was out of descriptors, ports or memory.",
+		mend:  fmt.Sprintf("The server had no part in it. Most are %s: %s.", o.Local.Class, o.Local.Advice)})
 	if o.Planned > 0 {
 		j.add(check{name: nameRate, unit: "share", value: float64(o.Sent) / float64(o.Planned), limit: j.limits.MinRate, least: true, off: j.limits.MinRate <= 0,
 			means: "Messages sent, of those that were due.", mend: "The generator did not keep its plan: use more workers or machines, or a lower rate."})

@@ -95,6 +95,7 @@ func TestChecks(t *testing.T) {
 		{"nearly missed rate", func(o *Observation) { o.Sent = 59_800 }, nameRate, "pass"},
 		{"unsent", func(o *Observation) { o.Unsent = 1 }, nameUnsent, "fail"},
 		{"dials never begun", func(o *Observation) { o.Dials = 900 }, nameDials, "fail"},
+		{"out of ports", func(o *Observation) { o.Local = Local{1, "EADDRNOTAVAIL", "give more"} }, nameLocal, "fail"},
 		{"late", func(o *Observation) { o.Workers[0].SendLag = hist(60_000, ms, 700, 20*ms) }, nameSendLag, "fail"},
 		{"late now and then", func(o *Observation) { o.Workers[0].SendLag = hist(60_000, ms, 500, 20*ms) }, nameSendLag, "pass"},
 		{"one of few is no percentile", func(o *Observation) { o.Workers[0].SendLag = hist(12, ms, 1, 20*ms) }, nameSendLag, "pass"},
