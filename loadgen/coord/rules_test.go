@@ -111,38 +111,54 @@ func TestPortsAreShared(t *testing.T) {
 	}
 }
 
-// TestImpliedThresholds: losses fail a run unless a threshold is about them.
+// TestImpliedThresholds: losses fail a run unless a threshold is about them, and
+// then those that it is not about still do.
 func TestImpliedThresholds(t *testing.T) {
+	load := make([]scenario.Publish, 1)
+	two := &scenario.Scenario{Groups: []scenario.Group{{Name: "fast", Read: scenario.Read{Mode: scenario.ReadDrain}, AnswerPing: true},
+		{Name: "near", Read: scenario.Read{Mode: scenario.ReadDrain}, AnswerPing: true}, {Name: "slow"}},
+		Phases: []scenario.Phase{{Name: "ramp"}, {Name: "warm", Warmup: true, Publish: load}, {Name: "hold", Publish: load}, {Name: "storm", Publish: load},
+			{Name: "after", Publish: load, HalfOpen: &scenario.HalfOpen{Group: "near"}}}}
 	for _, c := range []struct{ given, want string }{
 		{"", "lost == 0,lost_connections == 0"},
-		{"delivery.p99 < 50ms", "delivery.p99 < 50ms,lost == 0,lost_connections == 0"},
-		{"hold.lost < 5", "hold.lost < 5,lost_connections == 0"},
-		{"delivered_ratio > 99%,lost_connections < 3", "delivered_ratio > 99%,lost_connections < 3"},
+		{"delivery.p99 < 50ms", "lost == 0,lost_connections == 0"},
+		{"hold.lost < 5", "storm.lost == 0,after.fast.lost == 0,lost_connections == 0"},
+		{"hold.delivered_ratio > 99%,storm.lost < 5", "after.fast.lost == 0,lost_connections == 0"},
+		{"warm.lost < 5", "lost == 0,lost_connections == 0"},
+		{"wrong < 5", "lost == 0,lost_connections == 0"},
+		{"slow.lost < 5", "lost == 0,lost_connections == 0"}, // it is not counted anyway
+		{"fast.lost < 5", "hold.near.lost == 0,storm.near.lost == 0,lost_connections == 0"},
+		{"storm.fast.lost < 5", "hold.lost == 0,storm.near.lost == 0,after.fast.lost == 0,lost_connections == 0"},
+		{"storm.connected > 5", "lost == 0,ramp.lost_connections == 0,hold.lost_connections == 0,after.lost_connections == 0"},
+		{"delivered_ratio > 99%,lost_connections < 3", ""},
 	} {
-		var given []string
+		s := *two
 		if c.given != "" {
-			given = strings.Split(c.given, ",")
+			s.Thresholds = strings.Split(c.given, ",")
 		}
-		all, err := readConditions(given)
+		all, err := readConditions(&s)
 		if err != nil {
 			t.Fatal(err)
 		}
 		var got []string
-		for _, x := range all {
+		for _, x := range all[len(s.Thresholds):] {
 			got = append(got, x.text)
+			if !x.implied {
+				t.Errorf("%q: %s is not implied", c.given, x.text)
+			}
 		}
 		if strings.Join(got, ",") != c.want {
-			t.Errorf("%q: %q", c.given, got)
+			t.Errorf("%q: %q, want %q", c.given, got, c.want)
 		}
 	}
-	if _, err := readConditions([]string{"lost =="}); err == nil {
+	if _, err := readConditions(&scenario.Scenario{Thresholds: []string{"lost =="}}); err == nil {
 		t.Error("half a threshold is one")
 	}
 }
 
 // TestUnknownMetricIsNoSuccess: a threshold on what there is not does not hold.
 func TestUnknownMetricIsNoSuccess(t *testing.T) {
-	all, err := readConditions([]string{"storm.t99 < 20s"})
+	all, err := readConditions(&scenario.Scenario{Thresholds: []string{"storm.t99 < 20s"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -126,7 +126,7 @@ func do(ctx context.Context, o Options) (*result.Result, error) {
 // prepare reads what the run depends on, before it changes anything.
 func (r *run) prepare() error {
 	var err error
-	if r.conditions, err = readConditions(r.s.Thresholds); err != nil {
+	if r.conditions, err = readConditions(r.s); err != nil {
 		return err
 	}
 	if r.o.Log == nil {

@@ -18,41 +18,23 @@ type condition struct {
 	implied bool // nobody wrote it
 }
 
-// implied are the thresholds of every run, unless one is given that is about
-// the same metrics: a run that loses messages or connections is no success,
-// whatever else is asked for.
-var implied = []struct {
-	text  string
-	about []string
-}{
-	{"lost == 0", []string{"lost", "missing", "wrong", "delivered_ratio", "in_time_ratio"}},
-	{"lost_connections == 0", []string{"lost_connections", "connected"}},
-}
-
-// readConditions reads thresholds, and adds those that are implied.
-func readConditions(texts []string) ([]condition, error) {
+// readConditions reads the thresholds of a scenario, and adds those that are
+// implied.
+func readConditions(s *scenario.Scenario) ([]condition, error) {
 	var all []condition
-	for _, text := range texts {
+	for _, text := range s.Thresholds {
 		e, err := threshold.Parse(text)
 		if err != nil {
 			return nil, fmt.Errorf("threshold: %w", err)
 		}
 		all = append(all, condition{text: text, expr: e})
 	}
-	given := slices.Clone(all)
-	for _, i := range implied {
-		about := func(c condition) bool {
-			last := c.expr.Metric[strings.LastIndexByte(c.expr.Metric, '.')+1:]
-			return slices.Contains(i.about, last)
-		}
-		if slices.ContainsFunc(given, about) {
-			continue
-		}
-		e, err := threshold.Parse(i.text)
+	for _, text := range impliedBeside(s, all) {
+		e, err := threshold.Parse(text)
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, condition{text: i.text, expr: e, implied: true})
+		all = append(all, condition{text: text, expr: e, implied: true})
 	}
 	return all, nil
 }
