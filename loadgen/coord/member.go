@@ -33,13 +33,11 @@ type member struct {
 	slot int64 // of its last tick, see series
 
 	// What it says of its own use.
-	self     link.Self // the last
-	selfAt   int64
-	base     link.Self // at the last phase's end
-	baseAt   int64
-	rssFirst int64 // before the first connection; 0: not read yet
-	most     int   // connections, with
-	rssMost  int64 // that RSS
+	self   link.Self // the last
+	selfAt int64
+	base   link.Self // at the last phase's end
+	baseAt int64
+	memory memory
 	// Since the last phase's end: the worst of any tick.
 	psi float64
 	// Over the phases that count.
@@ -67,12 +65,7 @@ func (m *member) noteSelf(s *link.Self, at int64) {
 	}
 	m.self, m.selfAt = *s, at
 	m.psi = max(m.psi, s.PSI)
-	if m.progress.Connected == 0 && m.most == 0 {
-		m.rssFirst = s.RSS
-	}
-	if m.progress.Connected > m.most {
-		m.most, m.rssMost = m.progress.Connected, s.RSS
-	}
+	m.memory.note(m.progress.Connected, s.RSS)
 }
 
 // noteLags takes what a worker has counted of its own delays, in a phase that
@@ -130,12 +123,8 @@ func (m *member) nextUse() {
 
 // result is the worker's line in the file.
 func (m *member) result() result.Worker {
-	w := result.Worker{Index: m.Index, Host: m.Hello.Host, PID: m.Hello.PID, Clients: m.clients, Lost: m.lost,
-		CPU: m.self.CPU.Seconds(), PeakRSS: m.self.PeakRSS}
-	if m.most > 0 && m.rssFirst > 0 {
-		w.UserPerConn = float64(m.rssMost-m.rssFirst) / float64(m.most)
-	}
-	return w
+	return result.Worker{Index: m.Index, Host: m.Hello.Host, PID: m.Hello.PID, Clients: m.clients, Lost: m.lost,
+		CPU: m.self.CPU.Seconds(), PeakRSS: m.self.PeakRSS, UserPerConn: m.memory.perConnection()}
 }
 
 // name is the worker for people.

@@ -114,7 +114,7 @@ func TestResultIsWhole(t *testing.T) {
 			t.Errorf("point %d: %+v", i, p)
 		}
 	}
-	if w := back.Workers[0]; w.CPU <= 0 || w.PeakRSS <= 0 || w.UserPerConn == 0 {
+	if w := back.Workers[0]; w.CPU <= 0 || w.PeakRSS <= 0 {
 		t.Errorf("worker %+v", w)
 	}
 	if back.Phases[1].Length != 2500*time.Millisecond {

@@ -193,8 +193,11 @@ type Worker struct {
 	Lost    string  `json:"lost,omitempty"` // why it was lost
 	CPU     float64 `json:"cpu_seconds"`
 	PeakRSS int64   `json:"peak_rss"`
-	// UserPerConn is user memory per connection in bytes: (RSS at the most
-	// connections - RSS before the first) / connections.
+	// UserPerConn is user memory per connection in bytes: the slope of RSS over
+	// the numbers of connections at ticks while they rose, where there are at
+	// least three that span half of the most; else (RSS at the most - RSS before
+	// the first) / connections, which has what a worker grows by anyway. 0: not
+	// known.
 	UserPerConn float64 `json:"user_bytes_per_connection"`
 }
 
