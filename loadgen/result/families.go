@@ -109,6 +109,7 @@ var countFamilies = []family{
 	count("reordered", lower, func(c *tally.Counts) uint64 { return c.Reordered }),
 	count("wrong", lower, func(c *tally.Counts) uint64 { return c.Wrong }),
 	count("stray", lower, func(c *tally.Counts) uint64 { return c.Stray }),
+	count("foreign", "", func(c *tally.Counts) uint64 { return c.Foreign }),
 	count("joining", "", func(c *tally.Counts) uint64 { return c.Joining }),
 	count("clock_errors", lower, func(c *tally.Counts) uint64 { return c.ClockErrs }),
 	count("bytes_in", "", func(c *tally.Counts) uint64 { return c.BytesIn }),

@@ -24,7 +24,8 @@ func (w *Worker) deliver(st *conn, now int64, b []byte) {
 	n := w.rec.counts(c.group)
 	n.BytesIn += uint64(len(b))
 	m := &w.cache
-	if !bytes.Equal(b, m.bytes) && !w.recognise(b, n) {
+	// An empty message is equal to an empty cache, and is none that is known.
+	if (len(b) == 0 || !bytes.Equal(b, m.bytes)) && !w.recognise(b, n) {
 		return
 	}
 	s := m.stream
@@ -89,9 +90,10 @@ func (w *Worker) ahead() int64 {
 // this phase's, or not ours, or damaged.
 func (w *Worker) recognise(b []byte, n *tally.Counts) bool {
 	m := &w.cache
-	m.bytes = m.bytes[:0]
+	m.forget()
 	payload := stamp.Find(b)
 	if payload == nil {
+		n.Foreign++
 		return false
 	}
 	var err error
@@ -104,14 +106,13 @@ func (w *Worker) recognise(b []byte, n *tally.Counts) bool {
 		n.Wrong++
 		return false
 	}
-	m.stream = nil
 	m.bytes = append(m.bytes, b...)
 	p := w.phase
 	if p == nil || int(m.stamp.Phase) != p.index {
 		return true // of a phase that is settled: it was missing there
 	}
 	if int(m.stamp.Publish) >= len(p.streams) {
-		m.bytes = m.bytes[:0]
+		m.forget()
 		n.Stray++
 		return false
 	}

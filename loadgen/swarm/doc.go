@@ -49,6 +49,10 @@
 //	unanswered by the API                             Delivered if it came, else nothing
 //	of a phase that is settled                        nothing: it was Missing there
 //
+// A message without a stamp is Foreign and is nobody's fault: servers greet and
+// beat in text as well. One of ours that lost its stamp on the way is Missing,
+// and one whose stamp or body is damaged Wrong, too.
+//
 // Expected is what was resolved so: Expected = Delivered + Missing + Gap at any
 // time. Missing and Gap, which wait for what was refused, are counted by Settle.
 // Messages of clients that a phase makes slow or silent are Delivered if they

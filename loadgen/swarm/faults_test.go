@@ -94,6 +94,25 @@ func everyFault(t *testing.T, seed uint64) {
 	}
 }
 
+// TestForeignText: what has no stamp, and what is empty, is no delivery, also
+// right behind one to somebody else.
+func TestForeignText(t *testing.T) {
+	f := &fake{}
+	f.cast = func(conn, _ int, payload []byte) [][]byte {
+		if conn == 1 {
+			return [][]byte{[]byte("zzz"), {}}
+		}
+		return [][]byte{payload}
+	}
+	newFake(t, f)
+	r := newRig(t, f.plain(2, ramp(2), publish(scenario.ToAll, 50, 200*time.Millisecond)), 1)
+	r.run(0)
+	c := r.run(1)
+	if c.Delivered != 10 || c.Missing != 10 || c.Foreign != 20 || c.Wrong+c.Stray+c.Duplicate != 0 {
+		t.Errorf("%+v", c)
+	}
+}
+
 // TestFailedDialsAreClassed: what a server does to those who dial is told apart.
 func TestFailedDialsAreClassed(t *testing.T) {
 	for _, c := range []struct {

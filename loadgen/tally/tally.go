@@ -60,6 +60,7 @@ type Counts struct {
 	Reordered uint64 `json:"reordered"`    // came behind a later one of its stream
 	Wrong     uint64 `json:"wrong"`        // other bytes than were sent
 	Stray     uint64 `json:"stray"`        // nobody expected it: refused, or not this client's
+	Foreign   uint64 `json:"foreign"`      // without a stamp: the server's own, such as a greeting; no fault
 	Joining   uint64 `json:"joining"`      // sent before the subscriber was ready, delivered nevertheless
 	ClockErrs uint64 `json:"clock_errors"` // arrived before it was sent: the clocks are wrong
 	BytesIn   uint64 `json:"bytes_in"`     // payloads
