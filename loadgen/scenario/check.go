@@ -6,6 +6,7 @@ import (
 	"math"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -75,8 +76,8 @@ func (c *checker) target() {
 	if len(t.APIs) > 0 && len(t.APIs) != len(t.URLs) {
 		c.bad("target.api", "%d APIs for %d URLs: want none, or one for each URL, in the same order", len(t.APIs), len(t.URLs))
 	}
-	if strings.TrimSpace(t.Dialect) == "" {
-		c.bad("target.dialect", "no dialect: want roost, plain or another of those that loadgen help lists")
+	if names := Dialects(); !slices.Contains(names, t.Dialect) {
+		c.bad("target.dialect", "%s is no dialect: want %s", quoted(t.Dialect), oneOfThese(names))
 	}
 }
 

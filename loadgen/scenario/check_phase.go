@@ -140,24 +140,15 @@ func (c *checker) ramp(p *Phase, path string, connected int) {
 func (c *checker) publish(p *Phase, pub *Publish, path string) {
 	c.arrival(p, &pub.Arrival, path)
 	c.size(pub, path)
-	roost := c.s.Target.Dialect == defaultDialect
-	t := &c.s.Target
-	switch {
-	case pub.To == ToTopic && c.s.Topics.Count == 0:
+	if pub.To == ToTopic && c.s.Topics.Count == 0 {
 		c.bad(path+".to", "there are no topics: give topics.count")
-	case pub.To == ToSelf && roost:
-		c.bad(path+".to", "a roost sends nothing back to its sender: use `dialect: plain` with its echo at /v1/echo")
-	case pub.To != ToSelf && roost && len(t.APIs) == 0 && !c.noAPI:
+	}
+	switch key, text := c.s.Unsupported(pub); {
+	case key == "target.api" && !c.noAPI:
 		c.noAPI = true // once is enough
-		c.bad("target.api", "is not known, and messages are published there: give it, such as http://host:8081")
-	case pub.To == ToNode && len(t.APIs) == 0:
-		c.bad(path+".to", "a node is addressed at its API: give target.api, one for each URL")
-	}
-	if pub.Class != "live" && !roost {
-		c.bad(path+".class", "only a roost has messages that are %s: want live", pub.Class)
-	}
-	if pub.Class == "latest" && pub.To != ToTopic {
-		c.bad(path+".class", "latest is the last value of a topic: want `to: topic`")
+		c.bad(key, "%s", text)
+	case key == "to", key == "class":
+		c.bad(path+"."+key, "%s", text)
 	}
 	switch {
 	case pub.Class == "live" && pub.TTL != 0:
