@@ -3,8 +3,23 @@ package result
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
+
+// FirstWords lists what stands before the first dot in names of metrics that have
+// one even without a phase and a group: delivery of delivery.p99, server of
+// server.rss_b_per_conn.
+func FirstWords() (words []string) {
+	for i := range families {
+		f := &families[i]
+		word, _, dotted := strings.Cut(f.name, ".")
+		if (dotted || f.hist != nil) && !slices.Contains(words, word) {
+			words = append(words, word)
+		}
+	}
+	return words
+}
 
 // UnitOf returns the unit of the metric of a name: any that a run of r's phases
 // and groups may have, whether or not r has a value of it. The error says what

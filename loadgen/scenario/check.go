@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"roost/loadgen/threshold"
@@ -76,6 +77,9 @@ func (c *checker) target() {
 	if len(t.APIs) > 0 && len(t.APIs) != len(t.URLs) {
 		c.bad("target.api", "%d APIs for %d URLs: want none, or one for each URL, in the same order", len(t.APIs), len(t.URLs))
 	}
+	if t.Format == "bin" && t.Dialect != defaultDialect && t.Dialect != "" {
+		c.bad("target.format", "only a roost has the format bin: leave it out with `dialect: %s`", t.Dialect)
+	}
 	if names := Dialects(); !slices.Contains(names, t.Dialect) {
 		c.bad("target.dialect", "%s is no dialect: want %s", quoted(t.Dialect), oneOfThese(names))
 	}
@@ -91,6 +95,10 @@ func (c *checker) url(path, text, scheme, tail string) {
 	switch {
 	case err != nil:
 		c.bad(path, "%s is not a URL: %s", quoted(text), want)
+	case strings.ContainsFunc(text, unicode.IsSpace):
+		c.bad(path, "%s has a space in it: %s", quoted(text), want)
+	case u.User != nil && strings.HasPrefix(path, "target."):
+		c.bad(path, "%s: a user and a password are not sent to a server: %s", quoted(u.Redacted()), want)
 	case u.Scheme == scheme+"s":
 		c.bad(path, "%s: TLS is not spoken here: %s", quoted(text), want)
 	case u.Scheme != scheme || u.Hostname() == "" || u.Fragment != "":
@@ -159,6 +167,13 @@ func (c *checker) groups() {
 	}
 }
 
+// FamilyNames are the first words of names of metrics that go on behind a dot,
+// such as delivery.p99. A phase or group of such a name would make them mean two
+// things. Phases may be called storm and silence, after what is in them: there
+// is no metric silence.x of a phase, and storm.x of a phase is that of its storm.
+var FamilyNames = []string{"delivery", "delivery_sent", "delivery_kernel", "connect", "greeting", "dial_lag", "send_lag", "publish_ack", "rx_lag",
+	"restore", "restore_at", "fan_first", "fan_median", "fan_last", "fan_spread", "hiccup", "server", "system", "loadgen"}
+
 // name wants a name that nobody else has.
 func (c *checker) name(path, name, what string, i int, names map[string]int) {
 	before, twice := names[name]
@@ -167,6 +182,8 @@ func (c *checker) name(path, name, what string, i int, names map[string]int) {
 		c.bad(path+".name", "the %s has no name: give it one, results are told apart by it", what)
 	case twice:
 		c.bad(path+".name", "%s %d is called `%s` already: want different names", what, before+1, name)
+	case slices.Contains(FamilyNames, name), name == "storm" && what == "group":
+		c.bad(path+".name", "`%s` is the first word of metrics: their names, and those of this %s's metrics, could not be told apart", name, what)
 	default:
 		names[name] = i
 	}

@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -59,6 +60,7 @@ func (c *checker) end(p *Phase, path string) {
 // actions looks at what a phase does; connected is how many clients there are
 // when it begins.
 func (c *checker) actions(p *Phase, path string, connected int) {
+	c.together(p, path)
 	if p.Ramp != nil {
 		c.ramp(p, path+".ramp", connected)
 		connected = max(connected, p.Ramp.To)
@@ -103,6 +105,24 @@ func (c *checker) actions(p *Phase, path string, connected int) {
 	if p.Drain != nil {
 		none("drain")
 		c.drain(p, path+".drain", connected)
+	}
+}
+
+// together refuses what would end each other's phase: a ramp's goal counts those
+// that a drain ends, and a storm's victims are those of the phase's begin.
+func (c *checker) together(p *Phase, path string) {
+	first := ""
+	for _, a := range []struct {
+		name string
+		has  bool
+	}{{"ramp", p.Ramp != nil}, {"storm", p.Storm != nil}, {"drain", p.Drain != nil}} {
+		switch {
+		case !a.has:
+		case first == "":
+			first = a.name
+		default:
+			c.bad(path+"."+a.name, "`%s` and `%s` cannot be in one phase: want one phase for each", first, a.name)
+		}
 	}
 }
 
@@ -192,8 +212,13 @@ func (p *Phase) longest() time.Duration { return max(p.For, p.Timeout) }
 
 // events bounds what one plan numbers.
 func (c *checker) events(p *Phase, a *Arrival, path, what string) {
-	if n := a.Planned(p.longest(), p.For); n > MaxMessages {
+	switch n := a.Planned(p.longest(), p.For); {
+	case n > MaxMessages:
 		c.bad(path, "plans %.0f %s: want at most %d; make the rate lower or the phase shorter", n, what, MaxMessages)
+	case a.Kind == Replay && len(a.Times) > 0 && n == 0:
+		c.bad(path+".arrival.replay", "plans no %s: its first time, %v, is after the phase's end", what, a.Times[0])
+	case a.Kind == Poisson && 0 < n && n < 1:
+		c.bad(path+".rate", "plans %.2g %s, and at random, so mostly none: make the rate higher or the phase longer", n, what)
 	}
 }
 
@@ -213,6 +238,8 @@ func (c *checker) arrival(p *Phase, a *Arrival, path string) {
 	case Step:
 		if len(a.Steps) == 0 {
 			c.bad(at, "no steps: want rates, such as {step: [100/s, 200/s]}")
+		} else if slices.Max(a.Steps) <= 0 {
+			c.bad(at, "steps of 0/s plan nothing: want rates, such as {step: [100/s, 200/s]}")
 		}
 	case Spike:
 		if a.To <= 0 || a.For <= 0 {

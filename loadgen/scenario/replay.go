@@ -56,6 +56,7 @@ func (r *reader) replays(s *Scenario, in string, readFile func(string) ([]byte, 
 // comma, and empty lines, are left out.
 func parseReplay(text []byte) ([]time.Duration, error) {
 	times := []time.Duration{}
+	text = bytes.TrimPrefix(text, []byte("\ufeff")) // as spreadsheets write it
 	lines := bufio.NewScanner(bytes.NewReader(text))
 	for n := 1; lines.Scan(); n++ {
 		word, _, _ := strings.Cut(lines.Text(), "#")
@@ -65,6 +66,9 @@ func parseReplay(text []byte) ([]time.Duration, error) {
 		}
 		if _, seconds := number(word); seconds {
 			word += "s"
+		}
+		if _, minus := strings.CutPrefix(word, "-"); minus {
+			return nil, fmt.Errorf("line %d: %s is negative: want times since the phase's begin", n, quoted(word))
 		}
 		d, err := parseDuration(word)
 		switch {

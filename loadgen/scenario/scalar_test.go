@@ -90,3 +90,11 @@ func FuzzScalars(f *testing.F) {
 		}
 	})
 }
+
+// TestReplayOfASpreadsheet: a mark of the byte order is no time.
+func TestReplayOfASpreadsheet(t *testing.T) {
+	times, err := parseReplay([]byte("\ufeff0\r\n1.5,x\r\n"))
+	if err != nil || len(times) != 2 || times[1] != 1500*time.Millisecond {
+		t.Errorf("%v, %v", times, err)
+	}
+}

@@ -145,7 +145,8 @@ type Arrival struct {
 }
 
 // Phase is a stretch of time in which some things happen at once. It ends after
-// For, or when Until has come true, and fails after Timeout.
+// For, or when Until has come true, and fails after Timeout. Of Ramp, Storm and
+// Drain it has at most one.
 type Phase struct {
 	Name    string
 	Warmup  bool // recorded, and left out of thresholds without a phase, comparisons and summaries
