@@ -10,8 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"pgregory.net/rapid"
-
 	"roost/loadgen/crew"
 	"roost/loadgen/link"
 	"roost/loadgen/result"
@@ -79,35 +77,6 @@ func TestLevelsAreSums(t *testing.T) {
 	}
 	if l := sum(0, nil); l.current {
 		t.Error("nobody is there, and all are in the phase")
-	}
-}
-
-// TestPortsAreShared: the parts are disjoint, in order, and all of the range.
-func TestPortsAreShared(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		lo := rapid.IntRange(1, 65535).Draw(t, "lo")
-		hi := rapid.IntRange(lo, 65535).Draw(t, "hi")
-		n := rapid.IntRange(1, 64).Draw(t, "workers")
-		text := fmt.Sprintf("%d-%d", lo, hi)
-		next := lo
-		for i := range n {
-			p := ports(text, i, n)
-			if hi-lo+1 < n {
-				return // shared
-			}
-			if int(p[0]) != next || p[1] < p[0] {
-				t.Fatalf("part %d of %d of %s: %v, want from %d", i, n, text, p, next)
-			}
-			next = int(p[1]) + 1
-		}
-		if next != hi+1 {
-			t.Fatalf("%s ends at %d", text, next-1)
-		}
-	})
-	for _, text := range []string{"auto", "", "x-y", "5-3", "1-70000"} {
-		if p := ports(text, 0, 1); p != [2]uint16{} {
-			t.Errorf("%q: %v", text, p)
-		}
 	}
 }
 

@@ -182,7 +182,7 @@ func (r *run) plan() error {
 		r.bound = max(r.bound, bound)
 		n := here[m.Hello.Boot]
 		err := m.Tell(&link.Message{Plan: &link.Plan{Scenario: text, Worker: m.Index, Workers: len(r.members), Run: r.id,
-			Ports: ports(r.s.Clients.PortRange, index[m.Hello.Boot], n), Shift: shift, Check: m.Guest, Here: n}})
+			Shift: shift, Check: m.Guest, Here: n, Index: index[m.Hello.Boot]}})
 		if err != nil {
 			return fmt.Errorf("%s: %w", m.name(), err)
 		}

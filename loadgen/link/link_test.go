@@ -30,7 +30,7 @@ func all() []*Message {
 		{Ready: &Ready{Clients: 3}}, {Tick: &tick}, {Progress: &swarm.Progress{Phase: 2, Idle: true}},
 		{Finished: &Finished{Refused: []swarm.Refusal{{Publish: 1, Number: 2, Unknown: true}}, More: true}},
 		{Settled: &Settled{Tick: tick}}, {Pong: &Pong{At: 1, Own: 2}},
-		{Plan: &Plan{Scenario: "name: x", Worker: 1, Workers: 2, Run: 5, Ports: [2]uint16{1, 2}, Shift: -3, Check: true, Here: 1}},
+		{Plan: &Plan{Scenario: "name: x", Worker: 1, Workers: 2, Run: 5, Shift: -3, Check: true, Here: 2, Index: 1}},
 		{Begin: &Begin{Phase: 1, At: 2}}, {Finish: &Finish{At: 1, Wait: time.Second}}, {Settle: &Settle{}}, {Ping: &Ping{At: 1, Shift: 2}},
 		{Done: &Done{}}, {Fail: &Fail{Error: "no", Shortfalls: []string{"ulimit -n 10"}}},
 	}

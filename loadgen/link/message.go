@@ -11,7 +11,7 @@ import (
 )
 
 // Version is that of the messages. Both ends have to be of the same.
-const Version = 2
+const Version = 3
 
 // Message is one message: exactly one of its fields is set.
 type Message struct {
@@ -54,14 +54,14 @@ type Hello struct {
 
 // Plan is what a worker is to do.
 type Plan struct {
-	Scenario string    `json:"scenario"` // resolved text
-	Worker   int       `json:"worker"`
-	Workers  int       `json:"workers"`
-	Run      uint32    `json:"run"`
-	Ports    [2]uint16 `json:"ports"` // source ports that are this worker's; 0: the kernel's choice
-	Shift    int64     `json:"shift"` // of the clock, ns
-	Check    bool      `json:"check"` // whether the machine is enough is the worker's to find out: nobody else has looked
-	Here     int       `json:"here"`  // workers on this machine
+	Scenario string `json:"scenario"` // resolved text
+	Worker   int    `json:"worker"`
+	Workers  int    `json:"workers"`
+	Run      uint32 `json:"run"`
+	Shift    int64  `json:"shift"` // of the clock, ns
+	Check    bool   `json:"check"` // whether the machine is enough is the worker's to find out: nobody else has looked
+	Here     int    `json:"here"`  // workers on this machine, which divide its source ports
+	Index    int    `json:"index"` // which of those this one is
 }
 
 // Ready says that the worker can begin.
@@ -206,6 +206,8 @@ func (m *Message) check() error {
 		return fmt.Errorf("a tally of %d groups: at most %d", len(tick.Tally.Groups), maxGroups)
 	case m.Plan != nil && (m.Plan.Workers < 1 || m.Plan.Worker < 0 || m.Plan.Worker >= m.Plan.Workers):
 		return fmt.Errorf("worker %d of %d", m.Plan.Worker, m.Plan.Workers)
+	case m.Plan != nil && (m.Plan.Here < 0 || m.Plan.Index < 0 || m.Plan.Index > 0 && m.Plan.Index >= m.Plan.Here):
+		return fmt.Errorf("worker %d of %d on its machine", m.Plan.Index, m.Plan.Here)
 	}
 	return nil
 }

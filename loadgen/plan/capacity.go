@@ -54,7 +54,7 @@ func (p *Pool) Capacity() Capacity {
 func (p *Pool) free(f *family, sources, held int) int {
 	all := p.c.System.Len()
 	if p.c.Ports != (Ports{}) {
-		all = p.c.Ports.Len() / p.c.Workers // the reserved and the held ones may all be one worker's
+		all = p.c.Ports.Len() / p.c.Here // the reserved and the held ones may all be one worker's
 	}
 	pairs := sources * max(len(f.dests), 1)
 	return max(all-p.c.Reserved-(held+pairs-1)/pairs, 0)

@@ -22,9 +22,10 @@ type PoolConfig struct {
 	Clients      int // of all workers
 	Workers      int // client c belongs to worker c mod Workers; 0 is 1
 
-	// Ports is the range that the workers divide among them by
+	// Ports is the range that the workers of one machine divide among them by
 	// IP_LOCAL_PORT_RANGE; none: the kernel chooses from System.
 	Ports Ports
+	Here  int // workers on this machine; 0 is Workers
 	// System is net.ipv4.ip_local_port_range.
 	System Ports
 	// Reserved is how many ports of the range are in
@@ -97,14 +98,17 @@ const maxClasses = 1 << 20
 
 func newPool(c PoolConfig) (*Pool, error) {
 	c.Workers = max(c.Workers, 1)
+	if c.Here < 1 {
+		c.Here = c.Workers
+	}
 	if len(c.Destinations) == 0 {
 		return nil, fmt.Errorf("no destination to connect to")
 	}
 	if c.Workers > maxClasses/len(c.Destinations) {
 		return nil, fmt.Errorf("%d workers and %d URLs are too many", c.Workers, len(c.Destinations))
 	}
-	if c.Ports != (Ports{}) && c.Ports.Len() < c.Workers {
-		return nil, fmt.Errorf("%d workers cannot share the %d ports %s", c.Workers, c.Ports.Len(), c.Ports)
+	if c.Ports != (Ports{}) && c.Ports.Len() < c.Here {
+		return nil, fmt.Errorf("%d workers cannot share the %d ports %s", c.Here, c.Ports.Len(), c.Ports)
 	}
 	p := &Pool{c: c, classes: lcm(c.Workers, len(c.Destinations))}
 	p.divide()
@@ -273,8 +277,9 @@ func (p *Pool) Used(most int) []netip.Addr {
 	return all[:min(len(all), most)]
 }
 
-// Ports returns the range of a worker, none if the kernel chooses.
-func (p *Pool) Ports(worker int) Ports { return p.c.Ports.Shard(worker, p.c.Workers) }
+// Ports returns the range of the index-th worker of this machine, none if the
+// kernel chooses.
+func (p *Pool) Ports(index int) Ports { return p.c.Ports.Shard(index, p.c.Here) }
 
 func lcm(a, b int) int {
 	x, y := a, b

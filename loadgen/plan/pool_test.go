@@ -227,6 +227,14 @@ func TestPoolWorkersHaveTheirPorts(t *testing.T) {
 	if a, b := p.Ports(0), p.Ports(1); a != (Ports{40000, 40004}) || b != (Ports{40005, 40009}) {
 		t.Errorf("%v and %v", a, b)
 	}
+	// Workers of other machines take none of this one's.
+	c := PoolConfig{Destinations: destinations("127.0.0.1:1"), Clients: 20, Workers: 4, Here: 1, Ports: Ports{40000, 40009}, System: system}
+	if p, err = NewPool(c); err != nil {
+		t.Fatal(err)
+	}
+	if got, size := p.Ports(0), p.Capacity(); got != c.Ports || size.Ports != 10 {
+		t.Errorf("%v, %d each", got, size.Ports)
+	}
 }
 
 // TestPoolKeepsPortsFree where there are sources for it, and takes all where

@@ -224,5 +224,5 @@ func (n *need) pids() []Shortfall {
 func (n *need) pool(system plan.Ports) (plan.PoolConfig, error) {
 	ports, err := plan.ParsePorts(n.s.Clients.PortRange, system)
 	return plan.PoolConfig{Sources: n.s.Clients.Sources, Local: n.m.Local, Destinations: n.m.Destinations, Clients: n.s.Clients.Count,
-		Workers: n.crew.All, Ports: ports, System: system, Reserved: n.m.Reserved, TimeWait: n.waiting(), Closing: n.s.Closing(timeWait)}, err
+		Workers: n.crew.All, Here: n.crew.Here, Ports: ports, System: system, Reserved: n.m.Reserved, TimeWait: n.waiting(), Closing: n.s.Closing(timeWait)}, err
 }

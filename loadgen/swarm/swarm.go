@@ -15,9 +15,10 @@ type Config struct {
 	Workers  int // of how many
 	Clock    *clock.Clock
 	Run      uint32 // random, the same for all workers: in every stamp
-	// Ports is the part of the scenario's port range that is this worker's, or
-	// zero: IP_LOCAL_PORT_RANGE.
-	Ports [2]uint16
+	// Here is how many of the workers are on this machine, where they divide the
+	// source ports among them, and Index which of those this one is, from 0. Here
+	// 0: all are, and it is Worker.
+	Here, Index int
 }
 
 // Progress is where a phase is, read at any time by any goroutine. Levels, not

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"roost/loadgen/clock"
 	"roost/loadgen/scenario"
 	"roost/loadgen/tally"
 )
@@ -69,5 +70,30 @@ func TestEcho(t *testing.T) {
 		if c.Planned != 600 || c.Sent != 600 || c.Delivered != 600 || c.Missing+c.Gap+c.Stray+c.Wrong+c.Duplicate != 0 {
 			t.Errorf("%d workers: %+v", workers, c)
 		}
+	}
+}
+
+// TestPortsOfAMachine: its workers divide its ports among them, whoever they are
+// among all.
+func TestPortsOfAMachine(t *testing.T) {
+	f := newFake(t, &fake{})
+	s := f.plain(8, ramp(8))
+	s.Clients.PortRange = "40000-40099"
+	for _, c := range []struct {
+		worker, here, index int
+		want                [2]uint16
+	}{
+		{2, 0, 0, [2]uint16{40050, 40074}},
+		{2, 2, 1, [2]uint16{40050, 40099}},
+		{3, 1, 0, [2]uint16{40000, 40099}},
+	} {
+		w, err := New(Config{Scenario: s, Worker: c.worker, Workers: 4, Here: c.here, Index: c.index, Clock: clock.New()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if w.targets.ports != c.want {
+			t.Errorf("%+v: %v", c, w.targets.ports)
+		}
+		w.Close()
 	}
 }

@@ -111,7 +111,7 @@ func sources(cfg *Config, urls []target) (*plan.Pool, [2]uint16, error) {
 	if err != nil {
 		return nil, [2]uint16{}, err
 	}
-	c := plan.PoolConfig{Sources: s.Clients.Sources, Clients: s.Clients.Count, Workers: cfg.Workers, Ports: ports, System: system}
+	c := plan.PoolConfig{Sources: s.Clients.Sources, Clients: s.Clients.Count, Workers: cfg.Workers, Here: cfg.Here, Ports: ports, System: system}
 	for _, u := range urls {
 		c.Destinations = append(c.Destinations, u.addr)
 	}
@@ -130,11 +130,11 @@ func sources(cfg *Config, urls []target) (*plan.Pool, [2]uint16, error) {
 	if err != nil {
 		return nil, [2]uint16{}, err
 	}
-	own := cfg.Ports
-	if own == ([2]uint16{}) {
-		own = pool.Ports(cfg.Worker)
+	index := cfg.Index
+	if cfg.Here == 0 {
+		index = cfg.Worker
 	}
-	return pool, own, nil
+	return pool, pool.Ports(index), nil
 }
 
 // systemPorts reads net.ipv4.ip_local_port_range; where it cannot be read it is

@@ -171,7 +171,7 @@ func (w *worker) prepare() *link.Fail {
 		}
 	}
 	w.parts.Clock.Shift(p.Shift)
-	w.swarm, err = w.parts.New(swarm.Config{Scenario: s, Worker: p.Worker, Workers: p.Workers, Clock: w.parts.Clock, Run: p.Run, Ports: p.Ports})
+	w.swarm, err = w.parts.New(swarm.Config{Scenario: s, Worker: p.Worker, Workers: p.Workers, Clock: w.parts.Clock, Run: p.Run, Here: p.Here, Index: p.Index})
 	if err != nil {
 		return &link.Fail{Error: err.Error()}
 	}
