@@ -48,7 +48,7 @@ func (o *PeersOptions) loads() []load {
 		{loadIdle, "Memory and handshakes", "idle.yaml", []string{count, param("settle", o.Settle)}, idleColumns},
 		{loadBroadcast, "Broadcast, client sleeping", "broadcast.yaml", broadcast(rate(o.broadcastRate())), broadcastColumns},
 		{loadSpin, "Broadcast, client spinning (as a client on another machine: the server pays for no wake-up)", "broadcast.yaml",
-			broadcast(rate(o.broadcastRate()), "spin=true", "run_delay=off", "hiccup=50ms", "rx_lag=off"), broadcastColumns},
+			broadcast(rate(o.broadcastRate()), "spin=true"), broadcastColumns},
 		{loadBurst, "Broadcasts published eight at once, client sleeping", "broadcast.yaml",
 			broadcast(rate(o.burstRate()), param("burst", burstSize)), broadcastColumns},
 		{loadEcho, "Echo, client sleeping", "echo.yaml", []string{param("count", o.EchoConnections), rate(o.EchoRate), hold, warmup}, echoColumns},
