@@ -8,7 +8,9 @@ import (
 
 	"roost/loadgen/merge"
 	"roost/loadgen/plan"
+	"roost/loadgen/redact"
 	"roost/loadgen/result"
+	"roost/loadgen/scenario"
 	"roost/loadgen/tally"
 	"roost/loadgen/validity"
 )
@@ -18,7 +20,7 @@ import (
 // it is under way.
 func (r *run) result(final bool) *result.Result {
 	res := &result.Result{Schema: result.Schema, ID: fmt.Sprintf("%08x%08x", uint32(r.began.UnixNano()>>10), r.id), Tool: r.o.Tool,
-		Started: r.began.UTC(), Ended: time.Now().UTC(), Argv: r.o.Argv, Labels: r.o.Labels,
+		Started: r.began.UTC(), Ended: time.Now().UTC(), Argv: redact.Argv(r.o.Argv), Labels: r.o.Labels,
 		Series: r.series.points, Notes: r.notes}
 	res.Scenario = result.Scenario{Name: r.s.Name, Seed: r.s.Seed}
 	for _, g := range r.s.Groups {
@@ -41,12 +43,15 @@ func (r *run) result(final bool) *result.Result {
 	if !final {
 		return res
 	}
-	res.Scenario.Text, res.Scenario.SHA256 = string(r.s.Text()), r.s.Hash()
+	res.Scenario.Text, res.Scenario.SHA256 = redact.Text(string(r.s.Text())), r.s.Hash()
 	res.Environment = result.Environment{Host: r.env.host, Sysctl: r.env.sysctl, Before: r.env.before, During: r.env.during(r.ownProcesses())}
 	r.slopes(res)
 	res.Comparability = r.comparability(res)
 	res.Thresholds = r.thresholds(res)
 	res.Verdict = r.verdict(res)
+	if lost := r.lost(); lost > 0 && r.o.AllowLoss {
+		res.Notes = append(slices.Clip(res.Notes), r.without(lost))
+	}
 	return res
 }
 
@@ -107,6 +112,8 @@ func (r *run) plannedDials(p *phase) uint64 {
 		due := missing
 		if ramp.Arrival.Rate > 0 || len(ramp.Arrival.Steps) > 0 || len(ramp.Arrival.Times) > 0 {
 			due = ramp.Arrival.Planned(r.planned(p), p.spec.For)
+		} else if p.spec.Until.Kind == scenario.UntilConnected { // at once, and so many are enough
+			due = missing * p.spec.Until.Share
 		}
 		n += min(missing, due)
 	}
@@ -119,7 +126,7 @@ func (r *run) plannedDials(p *phase) uint64 {
 // errorLines words the classes of errors.
 func errorLines(errors tally.Errors) (lines []result.ErrorLine) {
 	for _, e := range errors.Lines() {
-		lines = append(lines, result.ErrorLine{Stage: e.Stage, Class: e.Class, Text: e.Text, Count: e.N, Advice: plan.Advice(e.Stage, e.Class, e.Text)})
+		lines = append(lines, result.ErrorLine{Stage: e.Stage, Class: e.Class, Text: redact.Text(e.Text), Count: e.N, Advice: plan.Advice(e.Stage, e.Class, e.Text)})
 	}
 	return lines
 }
@@ -188,6 +195,17 @@ func (r *run) verdict(res *result.Result) result.Verdict {
 		}
 	}
 	return result.Valid
+}
+
+// without says what a run without some of its workers is of.
+func (r *run) without(lost int) string {
+	var expected, planned uint64
+	for i, p := range r.phases {
+		expected += p.tally.Total().Expected
+		planned += r.plans.Phases[i].Deliveries
+	}
+	return fmt.Sprintf("%d of %d workers lost: what they were to do, and what they had counted since their last tick, is in no number. %d deliveries were expected of those that are left; the plan of these phases has about %d.",
+		lost, len(r.members), expected, planned)
 }
 
 // fact joins values that are one fact.

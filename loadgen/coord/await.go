@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"roost/loadgen/crew"
+	"roost/loadgen/redact"
 )
 
 // end says why a wait was over.
@@ -118,7 +119,7 @@ func (r *run) lose(m *member, why string) {
 	if !m.alive() {
 		return
 	}
-	m.lost = why
+	m.lost = redact.Text(why)
 	m.Kill()
 	r.log("%s is lost: %s", m.name(), why)
 	r.note("%s was lost %v after the run's begin: %s", m.name(), r.since(r.clock.Now()).Round(time.Millisecond), why)
@@ -126,13 +127,18 @@ func (r *run) lose(m *member, why string) {
 
 // crippled reports whether the run cannot go on with the workers that are left.
 func (r *run) crippled() bool {
-	alive := 0
+	lost := r.lost()
+	return lost == len(r.members) || lost > 0 && !r.o.AllowLoss
+}
+
+// lost counts the workers that are of no use any more.
+func (r *run) lost() (n int) {
 	for _, m := range r.members {
-		if m.alive() {
-			alive++
+		if !m.alive() {
+			n++
 		}
 	}
-	return alive == 0 || alive < len(r.members) && !r.o.AllowLoss
+	return n
 }
 
 // all reports whether f is true of every worker that is there.

@@ -94,7 +94,8 @@ type fake struct {
 	mu      sync.Mutex
 	phase   int
 	at      int64
-	counted bool // of the phase
+	counted bool  // of the phase
+	ended   int64 // the end of its plan
 	tally   *tally.Tally
 }
 
@@ -157,6 +158,13 @@ func (f *fake) Progress() swarm.Progress {
 			}
 		}
 	}
+	switch {
+	case f.ended <= f.at: // the plan goes on
+	case f.how == "delivers late":
+		p.Idle = f.arrived()
+	case f.how == "dies in 1" && f.phase > 0: // the others wait for its messages
+		p.Idle = false
+	}
 	if spec.Drain != nil {
 		p.Goal = 0
 		if passed > spec.Drain.Over {
@@ -165,6 +173,9 @@ func (f *fake) Progress() swarm.Progress {
 	}
 	return p
 }
+
+// arrived reports whether what comes late has come.
+func (f *fake) arrived() bool { return f.cfg.Clock.Now() > f.ended+int64(500*time.Millisecond) }
 
 // cut are the own clients that a storm ends: the even ones.
 func (f *fake) cut() (cut []int) {
@@ -199,6 +210,7 @@ func (f *fake) Finish(ctx context.Context, at int64) ([]swarm.Refusal, error) {
 		time.Sleep(time.Hour) // the test kills it
 	}
 	f.count(time.Duration(at - f.at))
+	f.ended = at
 	var refused []swarm.Refusal
 	for n := f.cfg.Worker; n < f.messages(); n += f.cfg.Workers {
 		if n%10 == 3 {
@@ -305,7 +317,7 @@ func (f *fake) Settle(refused []swarm.Refusal) {
 		for _, c := range f.clients() {
 			g := &t.Groups[0]
 			g.Counts.Expected++
-			if n%10 == 3 || f.how == "loses" && n == 7 && c == 5 {
+			if n%10 == 3 || f.how == "loses" && n == 7 && c == 5 || f.how == "delivers late" && !f.arrived() {
 				g.Counts.Missing++
 				if g.Hists[tally.Delivery] == nil {
 					g.Hists[tally.Delivery] = tally.NewHist()

@@ -1,6 +1,7 @@
 package coord
 
 import (
+	"fmt"
 	"time"
 
 	"roost/loadgen/live"
@@ -30,11 +31,7 @@ func (r *run) frame() *live.Frame {
 	if p.end == 0 {
 		f.Left = max(time.Duration(p.deadline-now), 0)
 	}
-	for _, m := range r.members {
-		if !m.alive() {
-			f.Lost++
-		}
-	}
+	f.Lost, f.Silent = r.lost(), r.silent(now)
 	if n := len(r.series.points); n > 0 {
 		f.Point = r.series.points[n-1]
 	}
@@ -53,6 +50,22 @@ func (r *run) frame() *live.Frame {
 		f.Units = append(f.Units, unit)
 	}
 	return f
+}
+
+// noticed is how long a worker that ticks each second may say nothing before it
+// is worth a word.
+const noticed = 2500 * time.Millisecond
+
+// silent names the worker that has said nothing for longest, if that is long.
+func (r *run) silent(now int64) (words string) {
+	longest := max(noticed, 2*r.s.Measure.Interval)
+	for _, m := range r.members {
+		if d := time.Duration(now - m.heard); m.ready && m.alive() && d > longest {
+			longest = d
+			words = fmt.Sprintf("worker %d silent for %.0fs", m.Index, d.Seconds())
+		}
+	}
+	return words
 }
 
 // serverBase is the resident memory of all servers before the first connection.

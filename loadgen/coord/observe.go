@@ -18,15 +18,16 @@ func (r *run) observe(res *result.Result) validity.Observation {
 	var ack *tally.Hist
 	uses := make([][]selfUse, len(r.members))
 	for i, p := range r.phases {
-		if p.spec.Warmup || p.at == 0 {
-			continue
-		}
 		c := p.tally.Total()
-		o.Planned, o.Sent, o.Unsent, o.ClockErrors = o.Planned+c.Planned, o.Sent+c.Sent, o.Unsent+c.Unsent, o.ClockErrors+c.ClockErrs
-		if n := res.Phases[i].PlannedDials; n > 0 {
+		// Whom a warm-up has not dialled is missing in all that follows.
+		if n := res.Phases[i].PlannedDials; n > 0 && p.at != 0 {
 			o.PlannedDials += n
 			o.Dials += c.Dials - min(c.Redials, c.Dials)
 		}
+		if p.spec.Warmup || p.at == 0 {
+			continue
+		}
+		o.Planned, o.Sent, o.Unsent, o.ClockErrors = o.Planned+c.Planned, o.Sent+c.Sent, o.Unsent+c.Unsent, o.ClockErrors+c.ClockErrs
 		o.Delivery = add(o.Delivery, merge.Delivery(&p.tally, r.reads))
 		ack = add(ack, p.tally.Hists[tally.PublishAck])
 		if p.closed != 0 {

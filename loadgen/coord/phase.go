@@ -2,6 +2,7 @@ package coord
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"roost/loadgen/link"
@@ -148,6 +149,7 @@ func (r *run) underWay(p *phase) (goOn bool) {
 	case why == interrupted:
 		p.outcome, p.why = aborted, "interrupted"
 		r.interrupted = true
+		r.log("interrupted: what was sent has up to %v to arrive; a second time ends it at once, without a result", r.s.Measure.Deadline)
 	case why == broken:
 		p.outcome, p.why = aborted, r.broken+" does not hold"
 	case why == crippled:
@@ -183,7 +185,7 @@ func (r *run) account(p *phase) bool {
 	r.tell(&link.Message{Finish: &link.Finish{At: p.end, Wait: wait}})
 	r.require("finished the phase", p.end+int64(wait+answerGrace), func(m *member) bool { return m.finished })
 	p.state = "deliveries"
-	r.await(func() bool { return r.all(func(m *member) bool { return m.fresh && m.progress.Idle }) }, p.end+int64(wait), true)
+	r.awaitDeliveries(p)
 	p.state = "accounts"
 	p.final = r.levels()
 	refused := r.refused(p)
@@ -195,6 +197,32 @@ func (r *run) account(p *phase) bool {
 	r.closeRounds(p, refused)
 	return !r.crippled()
 }
+
+// awaitDeliveries waits until nothing more is to come, or the deadline of the
+// last message is over. Whatever has ended the phase does not end this: what is
+// on its way would be counted as lost.
+//
+// A lost worker's messages are expected by all others, and never come. Where
+// there is one, the wait also ends when nothing has come for a while.
+func (r *run) awaitDeliveries(p *phase) {
+	const never = math.MaxUint64
+	came, since := uint64(never), int64(0)
+	quiet := max(2*r.s.Measure.Interval, leastQuiet)
+	r.await(func() bool {
+		if r.all(func(m *member) bool { return m.fresh && m.progress.Idle }) {
+			return true
+		}
+		now, n := r.clock.Now(), p.tally.Total().Delivered
+		if n != came {
+			came, since = n, now
+		}
+		return r.lost() > 0 && time.Duration(now-since) > quiet
+	}, p.end+int64(r.s.Measure.Deadline), false)
+}
+
+// leastQuiet is how long no delivery may come before none is expected of the
+// workers that are left: two of the usual ticks.
+const leastQuiet = 2 * time.Second
 
 // require waits until every worker has done something. Those that have not when
 // it is late are lost.

@@ -93,7 +93,8 @@ func TestWorkersSumToOne(t *testing.T) {
 func TestResultIsWhole(t *testing.T) {
 	s := phases(t, 10, rampPhase, "{name: hold, publish: {to: all, rate: 100/s}, for: 2500ms}")
 	o := options(s, 1, "", nil)
-	o.Argv, o.Labels, o.Tool = []string{"loadgen", "run"}, map[string]string{"commit": "abc"}, result.Tool{Name: "loadgen", Go: "go1.26"}
+	s.Server.Restart = "srv --token s3cret"
+	o.Argv, o.Labels, o.Tool = []string{"loadgen", "run", "--token", "s3cret", "--api", "http://s3cret@127.0.0.1:1"}, map[string]string{"commit": "abc"}, result.Tool{Name: "loadgen", Go: "go1.26"}
 	res := mustRun(t, o)
 	file := filepath.Join(t.TempDir(), "r.json")
 	if err := result.WriteFile(file, res); err != nil {
@@ -102,6 +103,9 @@ func TestResultIsWhole(t *testing.T) {
 	back, err := result.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if whole, err := os.ReadFile(file); err != nil || bytes.Contains(whole, []byte("s3cret")) {
+		t.Errorf("the file holds secrets: %q and %s (%v)", back.Argv, back.Scenario.Text, err)
 	}
 	if back.Scenario.SHA256 != s.Hash() || back.Labels["commit"] != "abc" || back.Comparability.Hash == "" || back.ID == "" {
 		t.Errorf("%+v", back)
@@ -128,11 +132,16 @@ func TestLostWorkerEndsTheRun(t *testing.T) {
 		t.Run(how, func(t *testing.T) {
 			t.Parallel()
 			o := options(phases(t, 20, rampPhase, holdPhase, holdAgain), 3, how, nil)
-			o.Hang = time.Second
+			o.Hang = 4 * time.Second
+			silent := false
+			o.View = viewFunc(func(f *live.Frame) { silent = silent || strings.HasPrefix(f.Silent, "worker 1 silent for ") })
 			began := time.Now()
 			res := mustRun(t, o)
-			if took := time.Since(began); took > 15*time.Second {
+			if took := time.Since(began); took > 20*time.Second {
 				t.Errorf("it took %v", took)
+			}
+			if how == "hangs in 1" && !silent {
+				t.Error("nobody was told that a worker is silent")
 			}
 			if res.Verdict != result.Invalid || !strings.Contains(res.Workers[1].Lost, want) {
 				t.Errorf("verdict %s, worker 1 %q", res.Verdict, res.Workers[1].Lost)
@@ -166,9 +175,15 @@ const holdAgain = "{name: again, publish: {to: all, rate: 100/s}, for: 300ms}"
 // TestLossMayBeAllowed: the run goes on, says so, and nobody waits for messages
 // of the one that is gone.
 func TestLossMayBeAllowed(t *testing.T) {
-	o := options(phases(t, 20, rampPhase, holdPhase, holdAgain), 4, "dies in 1", nil)
+	s := phases(t, 20, rampPhase, holdPhase, holdAgain)
+	s.Measure.Deadline = time.Minute
+	o := options(s, 4, "dies in 1", nil)
 	o.AllowLoss = true
+	began := time.Now()
 	res := mustRun(t, o)
+	if took := time.Since(began); took > 40*time.Second {
+		t.Errorf("it took %v: somebody waited for what never comes", took)
+	}
 	if res.Verdict != result.Valid || res.Workers[1].Lost == "" || len(res.Phases) != 3 || res.Phases[2].Outcome != done {
 		t.Errorf("verdict %s, worker 1 %q, %d phases, %+v, notes %q", res.Verdict, res.Workers[1].Lost, len(res.Phases), res.Thresholds, res.Notes)
 	}
@@ -178,6 +193,9 @@ func TestLossMayBeAllowed(t *testing.T) {
 	}
 	if !advised {
 		t.Errorf("no advice about the loss: %+v", res.Validity)
+	}
+	if notes := strings.Join(res.Notes, "\n"); !strings.Contains(notes, "1 of 4 workers lost") {
+		t.Errorf("notes %q", notes)
 	}
 	// Numbers that were worker 1's to send: 25 of 100, of which 2 are refused.
 	if c := res.Phases[2].Tally.Total(); c.Missing != 0 || c.Expected == 0 {
@@ -275,6 +293,30 @@ func TestInterruptedRunHasAResult(t *testing.T) {
 	}
 	if c := res.Phases[1].Tally.Total(); c.Expected == 0 {
 		t.Error("the accounts of the phase were not closed")
+	}
+}
+
+// TestWhatIsOnItsWayIsNotLost: an interrupt, or a threshold that ends the run,
+// does not end the wait for it.
+func TestWhatIsOnItsWayIsNotLost(t *testing.T) {
+	for name, thresholds := range map[string]string{"interrupted": "", "ended by a threshold": "thresholds: [hold.connected < 5 abort]"} {
+		t.Run(name, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			o := options(phases(t, 10, rampPhase, "{name: hold, publish: {to: all, rate: 100/s}, for: 60s}", thresholds), 1, "delivers late", nil)
+			o.View = viewFunc(func(f *live.Frame) {
+				if f.Phase == "hold" && f.State == "under way" && thresholds == "" {
+					cancel()
+				}
+			})
+			res, err := Run(ctx, o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c := res.Phases[1].Tally.Total(); res.Phases[1].Outcome != aborted || c.Missing != 0 || c.Delivered != 900 {
+				t.Errorf("%s, %d missing of %d", res.Phases[1].Outcome, c.Missing, c.Expected)
+			}
+		})
 	}
 }
 

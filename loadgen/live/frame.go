@@ -24,7 +24,8 @@ type Frame struct {
 	At       time.Duration // since the run's start
 	Scenario string
 	Workers  int
-	Lost     int // of Workers, those that are gone
+	Lost     int    // of Workers, those that are gone
+	Silent   string // which worker says nothing, and for how long; empty: all do
 
 	// The phase under way.
 	Phase   string

@@ -105,7 +105,11 @@ func (p *picture) title() []line {
 	if s.Lost > 0 {
 		workers = line{{fmt.Sprintf("%s workers LOST %d of %d", p.m.fail, s.Lost, s.Workers), bad}}
 	}
-	return flow(nil, append(items, workers), 0, p.columns)
+	items = append(items, workers)
+	if s.Silent != "" {
+		items = append(items, line{{p.m.fail + " " + s.Silent, bad}})
+	}
+	return flow(nil, items, 0, p.columns)
 }
 
 // bar shows how far the phase is: by its condition where it has one, else by

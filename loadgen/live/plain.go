@@ -68,6 +68,9 @@ func Line(f *Frame) string {
 	if f.Lost > 0 {
 		fmt.Fprintf(&b, "  workers lost %d/%d", f.Lost, f.Workers)
 	}
+	if f.Silent != "" {
+		b.WriteString("  " + f.Silent)
+	}
 	return b.String()
 }
 

@@ -116,3 +116,11 @@ func TestTextSaysThatItCouldNotBeWritten(t *testing.T) {
 		t.Error("no error")
 	}
 }
+
+// TestLossIsInTheHeadline: a run that went on without a worker says so first.
+func TestLossIsInTheHeadline(t *testing.T) {
+	r := &result.Result{Verdict: result.Valid, Workers: []result.Worker{{}, {Index: 1, Lost: "killed"}}}
+	if title, meaning := headline(r); title != "VALID WITHOUT 1 OF 2 WORKERS" || !strings.Contains(meaning, "not for all of it") {
+		t.Errorf("%s: %s", title, meaning)
+	}
+}

@@ -16,15 +16,32 @@ type finding struct {
 
 // headline is the verdict in words.
 func headline(r *result.Result) (title, meaning string) {
+	loss, losses := withoutWorkers(r)
 	switch r.Verdict {
 	case result.Valid:
-		return "VALID", "The generator kept up with its plan" + held(r)
+		return "VALID" + loss, "The generator kept up with its plan" + held(r) + losses
 	case result.Breached:
-		return "THRESHOLD BREACHED", "The generator kept up with its plan. What was asked of the server does not hold."
+		return "THRESHOLD BREACHED" + loss, "The generator kept up with its plan. What was asked of the server does not hold." + losses
 	case result.Interrupted:
 		return "INTERRUPTED", "Somebody ended the run. These numbers are of a part of it."
 	}
 	return "INVALID", "These numbers are not a result: what was measured is the generator, not the server."
+}
+
+// withoutWorkers says for headline and meaning that workers were lost in a run
+// that was told to go on.
+func withoutWorkers(r *result.Result) (title, meaning string) {
+	lost := 0
+	for _, w := range r.Workers {
+		if w.Lost != "" {
+			lost++
+		}
+	}
+	if lost == 0 {
+		return "", ""
+	}
+	return fmt.Sprintf(" WITHOUT %d OF %d WORKERS", lost, len(r.Workers)),
+		" Workers were lost on the way: that holds for what is left of the plan, and not for all of it."
 }
 
 // held says what became of the thresholds of a valid run.
