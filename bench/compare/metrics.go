@@ -15,7 +15,7 @@ import (
 var secondary = []string{
 	"lost", "delivery.p99", "delivery.p50", "server.cpu_per_msg", "system.cpu_per_msg", "server.user_b_per_conn", "delivery.p999",
 	"storm.t99", "fan_last.p99", "publish_ack.p99", "connect.p99", "greeting.p99", "restore.p99", "server.kernel_b_per_conn",
-	"failed", "lost_connections", "duplicate", "reordered", "storm.gap", "server.rss_b_per_conn", "server.gc_pause_max",
+	"failed", "lost_connections", "duplicate", "storm.gap", "server.rss_b_per_conn", "server.gc_pause_max",
 	"delivery_rate", "ready_rate",
 }
 

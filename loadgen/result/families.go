@@ -106,7 +106,7 @@ var countFamilies = []family{
 	count("gap", lower, func(c *tally.Counts) uint64 { return c.Gap }),
 	count("late", lower, func(c *tally.Counts) uint64 { return c.Late }),
 	count("duplicate", lower, func(c *tally.Counts) uint64 { return c.Duplicate }),
-	count("reordered", lower, func(c *tally.Counts) uint64 { return c.Reordered }),
+	noted(count("reordered", "", func(c *tally.Counts) uint64 { return c.Reordered }), reorderedNote),
 	count("wrong", lower, func(c *tally.Counts) uint64 { return c.Wrong }),
 	count("stray", lower, func(c *tally.Counts) uint64 { return c.Stray }),
 	count("foreign", "", func(c *tally.Counts) uint64 { return c.Foreign }),
@@ -126,6 +126,22 @@ func count(name, better string, of func(*tally.Counts) uint64) family {
 			c := s.counts()
 			return float64(of(&c)), "", s.counted()
 		}}
+}
+
+// reorderedNote is why reordered is neither good nor bad. To accuse the server a
+// client had to know that the earlier message was answered before the later one
+// was sent, of every worker's messages of the stream: neither the stamp nor a
+// connection's account has room for that.
+const reorderedNote = "messages published over HTTP overtake each other on the generator's own connections to the API, up to 64 a worker: no fault of the server then"
+
+// noted adds a note to a value.
+func noted(f family, note string) family {
+	value := f.value
+	f.value = func(s *scope) (float64, string, bool) {
+		v, _, ok := value(s)
+		return v, note, ok
+	}
+	return f
 }
 
 // counted reports whether anything was counted in the scope at all.

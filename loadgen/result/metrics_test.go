@@ -49,6 +49,13 @@ func small() *result.Result {
 	}
 }
 
+// TestOrderAccusesNobody: reordered has no better side, and says why.
+func TestOrderAccusesNobody(t *testing.T) {
+	if m, ok, _ := small().Lookup("hold.reordered"); !ok || m.Better != "" || !strings.Contains(m.Note, "overtake") {
+		t.Errorf("%+v, %v", m, ok)
+	}
+}
+
 func TestMetrics(t *testing.T) {
 	miss := math.Inf(1)
 	for name, want := range map[string]float64{
