@@ -14,6 +14,7 @@ import (
 	"roost/loadgen/clock"
 	"roost/loadgen/crew"
 	"roost/loadgen/link"
+	"roost/loadgen/redact"
 	"roost/loadgen/result"
 	"roost/loadgen/scenario"
 	"roost/loadgen/tally"
@@ -227,7 +228,7 @@ const maxNotes = 100
 // note keeps something that a reader of the result should know.
 func (r *run) note(format string, args ...any) {
 	if len(r.notes) < maxNotes {
-		r.notes = append(r.notes, fmt.Sprintf(format, args...))
+		r.notes = append(r.notes, redact.Text(fmt.Sprintf(format, args...)))
 	}
 }
 

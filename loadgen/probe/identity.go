@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"roost/loadgen/redact"
 	"roost/loadgen/result"
 )
 
@@ -28,7 +29,7 @@ func describe(pid int) result.Server {
 	}
 	s.SHA256 = sum(dir + "exe") // the file itself, also if another one is at its path now
 	s.Version = version(dir + "exe")
-	s.Argv = hide(list(dir + "cmdline"))
+	s.Argv = redact.Argv(list(dir + "cmdline"))
 	for _, v := range list(dir + "environ") {
 		if name, value, ok := strings.Cut(v, "="); ok && slices.Contains(environment, name) {
 			s.Env = append(s.Env, result.Fact{Name: name, Value: value})
@@ -83,32 +84,4 @@ func version(path string) string {
 		}
 	}
 	return strings.Join(slices.DeleteFunc(append(parts, info.GoVersion), func(s string) bool { return s == "" }), " ")
-}
-
-// hide takes secrets out of a command line: the value of every flag whose name
-// speaks of one.
-func hide(argv []string) []string {
-	secret := func(name string) bool {
-		name = strings.ToLower(name)
-		for _, word := range []string{"token", "secret", "password", "passwd", "apikey", "api-key", "credential"} {
-			if strings.Contains(name, word) {
-				return true
-			}
-		}
-		return false
-	}
-	out := append([]string(nil), argv...)
-	for i, arg := range out {
-		if !strings.HasPrefix(arg, "-") || !secret(arg) {
-			continue
-		}
-		if name, _, ok := strings.Cut(arg, "="); ok {
-			if secret(name) {
-				out[i] = name + "=***"
-			}
-		} else if i+1 < len(out) && !strings.HasPrefix(out[i+1], "-") {
-			out[i+1] = "***"
-		}
-	}
-	return out
 }

@@ -115,14 +115,6 @@ func TestDifference(t *testing.T) {
 	}
 }
 
-func TestHide(t *testing.T) {
-	got := hide([]string{"srv", "--api-token=abc", "--password", "x y", "--listen", "127.0.0.1:1", "--secret", "--v", "token", "--auth=token"})
-	want := []string{"srv", "--api-token=***", "--password", "***", "--listen", "127.0.0.1:1", "--secret", "--v", "token", "--auth=token"}
-	if !reflect.DeepEqual(got, want) {
-		t.Errorf("%q", got)
-	}
-}
-
 // TestSlope: what a server occupies without connections drops out.
 func TestSlope(t *testing.T) {
 	use := func(n int) result.ServerUse {
