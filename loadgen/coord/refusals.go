@@ -2,7 +2,6 @@ package coord
 
 import (
 	"math"
-	"slices"
 
 	"roost/loadgen/scenario"
 	"roost/loadgen/swarm"
@@ -11,22 +10,26 @@ import (
 // refused returns what no worker has to expect: what was refused, and what a
 // worker that is lost was to send, of which nobody knows whether it did.
 func (r *run) refused(p *phase) (all []swarm.Refusal) {
+	whole := true
 	for _, m := range r.members {
-		all = append(all, m.refused...)
+		room := maxRefusals - len(all)
+		whole = whole && len(m.refused) <= room
+		all = append(all, m.refused[:min(len(m.refused), room)]...)
 		if !m.alive() && !m.settled {
-			all = append(all, r.lostMessages(p, m)...)
+			var fit bool
+			all, fit = r.lostMessages(all, p, m)
+			whole = whole && fit
 		}
 	}
-	all = slices.Clip(all)
-	if len(all) > maxRefusals {
+	if !whole {
 		r.note("phase %s: more than %d messages were refused: the rest counts as missing", p.spec.Name, maxRefusals)
-		all = all[:maxRefusals]
 	}
 	return all
 }
 
-// lostMessages are those of the phase that a lost worker was to send.
-func (r *run) lostMessages(p *phase, m *member) (lost []swarm.Refusal) {
+// lostMessages appends those of the phase that a lost worker was to send, and
+// reports whether there was room for all.
+func (r *run) lostMessages(all []swarm.Refusal, p *phase, m *member) ([]swarm.Refusal, bool) {
 	for i := range p.spec.Publish {
 		pub := &p.spec.Publish[i]
 		if pub.To == scenario.ToSelf {
@@ -34,10 +37,13 @@ func (r *run) lostMessages(p *phase, m *member) (lost []swarm.Refusal) {
 		}
 		// A mean may be short by some standard deviations.
 		mean := pub.Arrival.Planned(r.planned(p), p.spec.For)
-		most := min(uint64(mean+10*math.Sqrt(mean)+10), maxRefusals)
+		most := min(uint64(mean+10*math.Sqrt(mean)+10), math.MaxUint32)
 		for n := uint64(m.Index); n < most; n += uint64(len(r.members)) {
-			lost = append(lost, swarm.Refusal{Publish: uint16(i), Number: uint32(n), Unknown: true})
+			if len(all) == maxRefusals {
+				return all, false
+			}
+			all = append(all, swarm.Refusal{Publish: uint16(i), Number: uint32(n), Unknown: true})
 		}
 	}
-	return lost
+	return all, true
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"roost/loadgen/clock"
 	"roost/loadgen/crew"
 	"roost/loadgen/link"
 	"roost/loadgen/result"
@@ -329,3 +330,24 @@ func TestServersThatAreKeptApart(t *testing.T) {
 
 // killGroup ends a process that a test's hook has left.
 func killGroup(pid int) error { return syscall.Kill(pid, syscall.SIGKILL) }
+
+// TestRefusalsAreBounded: what lost workers were to send takes no more memory
+// than what is kept of it.
+func TestRefusalsAreBounded(t *testing.T) {
+	pub := scenario.Publish{To: scenario.ToAll, Arrival: scenario.Arrival{Kind: scenario.Constant, Rate: 1e6}}
+	p := &phase{spec: &scenario.Phase{Name: "hold", For: 10 * time.Second, Publish: []scenario.Publish{pub}}, at: 1, end: 1 + int64(10*time.Second)}
+	r := &run{clock: clock.New()}
+	for i := range 8 {
+		r.members = append(r.members, &member{Member: &crew.Member{Index: i}, lost: "gone"})
+	}
+	all := r.refused(p)
+	if len(all) != maxRefusals || cap(all) > 2*maxRefusals || len(r.notes) != 1 {
+		t.Errorf("%d of %d, notes %q", len(all), cap(all), r.notes)
+	}
+	r.notes, r.members = nil, r.members[:1]
+	r.members[0].refused = make([]swarm.Refusal, 10)
+	p.end = 1 + int64(time.Second)
+	if all := r.refused(p); len(all) < 1_000_010 || len(all) > 1_020_030 || len(r.notes) != 0 {
+		t.Errorf("%d, notes %q", len(all), r.notes)
+	}
+}

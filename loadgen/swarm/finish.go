@@ -12,8 +12,14 @@ import (
 	"roost/loadgen/tally"
 )
 
-// ErrNoPhase says that no phase has begun, or that it is settled.
-var ErrNoPhase = errors.New("swarm: no phase is under way")
+// What Finish fails with, beside the end of its time.
+var (
+	// ErrNoPhase says that no phase has begun, or that it is settled.
+	ErrNoPhase = errors.New("swarm: no phase is under way")
+	// ErrOverflow says that more messages were not accepted than are kept: losses
+	// of the phase cannot be told from refusals.
+	ErrOverflow = fmt.Errorf("swarm: more than %d messages were not accepted: losses of this phase cannot be told from refusals", maxRefusals)
+)
 
 // maxRefusals bounds the list of messages that were not accepted. With more, the
 // phase cannot be accounted for.
@@ -22,7 +28,8 @@ const maxRefusals = 1 << 20
 // Finish ends the plan at the instant at, which should lie a little ahead: what
 // another worker has sent later is a stray. It waits until everything is sent
 // and answered, or ctx is done: what is unsent then is refused, what is
-// unanswered unknown. The error wraps that of ctx if it was done first.
+// unanswered unknown. The error wraps that of ctx if it was done first, and
+// ErrOverflow.
 func (w *Worker) Finish(ctx context.Context, at int64) ([]Refusal, error) {
 	finished := make(chan struct{})
 	err := ErrNoPhase
@@ -55,7 +62,7 @@ func (w *Worker) Finish(ctx context.Context, at int64) ([]Refusal, error) {
 			list = append(list, Refusal{Publish: k.publish, Number: k.number, Unknown: unknown})
 		}
 		if p.overflow {
-			err = errors.Join(err, fmt.Errorf("swarm: more than %d messages were not accepted: losses of this phase cannot be told from refusals", maxRefusals))
+			err = errors.Join(err, ErrOverflow)
 		}
 	})
 	slices.SortFunc(list, func(a, b Refusal) int {

@@ -259,11 +259,11 @@ func (w *worker) finish(ctx context.Context, f *link.Finish) error {
 	wait, cancel := context.WithTimeout(ctx, ahead+f.Wait)
 	defer cancel()
 	refused, err := w.swarm.Finish(wait, f.At)
-	if err != nil && wait.Err() == nil {
-		return err
-	}
-	if ctx.Err() != nil {
+	switch {
+	case ctx.Err() != nil:
 		return context.Cause(ctx)
+	case errors.Is(err, swarm.ErrOverflow), err != nil && !errors.Is(err, context.DeadlineExceeded):
+		return err
 	}
 	return SendRefusals(refused, func(part []swarm.Refusal, more bool) error {
 		return w.link.Send(&link.Message{Finished: &link.Finished{Refused: part, More: more}})

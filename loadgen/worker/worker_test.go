@@ -28,6 +28,7 @@ type fake struct {
 	counted uint64 // in the next Tick
 	stuck   bool   // Finish waits until it may not
 	failed  error  // of Begin
+	lacking error  // of Finish, beside that its time is over
 	closed  chan struct{}
 }
 
@@ -56,9 +57,9 @@ func (f *fake) Finish(ctx context.Context, at int64) ([]swarm.Refusal, error) {
 	f.note("finish at %d", at)
 	if f.stuck {
 		<-ctx.Done()
-		return nil, ctx.Err()
+		return nil, errors.Join(ctx.Err(), f.lacking)
 	}
-	return f.refused, nil
+	return f.refused, f.lacking
 }
 
 func (f *fake) Settle(refused []swarm.Refusal) {
@@ -276,12 +277,15 @@ func TestCoordinatorGoneWhileFinishing(t *testing.T) {
 	r.ready()
 	r.tell(&link.Message{Begin: &link.Begin{}})
 	r.tell(&link.Message{Finish: &link.Finish{At: r.parts.Clock.Now(), Wait: time.Hour}})
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
 		r.swarm.mu.Lock()
 		n := len(r.swarm.calls)
 		r.swarm.mu.Unlock()
 		if n == 2 {
 			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("it was told %d things, want to begin and to finish", n)
 		}
 	}
 	r.link.Close()
@@ -303,6 +307,19 @@ func TestFinishWaitsNoLongerThanItIsTold(t *testing.T) {
 	r.tell(&link.Message{Done: &link.Done{}})
 	if err := r.ended(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestWhatFailsWhileFinishingIsSaid, also when time is over.
+func TestWhatFailsWhileFinishingIsSaid(t *testing.T) {
+	for _, failed := range []error{swarm.ErrOverflow, swarm.ErrNoPhase} {
+		r := newRig(t, func(r *rig) { r.swarm.stuck, r.swarm.lacking = failed == swarm.ErrOverflow, failed })
+		r.ready()
+		r.tell(&link.Message{Begin: &link.Begin{}})
+		r.tell(&link.Message{Finish: &link.Finish{At: r.parts.Clock.Now(), Wait: time.Millisecond}})
+		if err := r.ended(); !errors.Is(err, failed) {
+			t.Errorf("it ended with %v, want %v", err, failed)
+		}
 	}
 }
 
