@@ -49,7 +49,7 @@ var mayImport = map[string]struct {
 	"loadgen/scenario":  {[]string{"loadgen/threshold"}, "values only: opens no file, reads no clock"},
 	"loadgen/dialect":   {[]string{"server/ws", "server/wire", "server/jsonscan", "server/client"}, "protocols without I/O"},
 	"loadgen/swarm":     {[]string{"loadgen/clock", "loadgen/stamp", "loadgen/tally", "loadgen/scenario", "loadgen/plan", "loadgen/dialect", "poller", "server/ws"}, "one worker; knows no other"},
-	"loadgen/preflight": {[]string{"loadgen/scenario", "loadgen/plan", "loadgen/usage"}, "what a plan needs against what the machine has"},
+	"loadgen/preflight": {[]string{"loadgen/scenario", "loadgen/plan", "loadgen/usage", "poller"}, "what a plan needs against what the machine has, and the kernel for the poller"},
 	"loadgen/result":    {[]string{"loadgen/tally"}, "the file; knows nothing of how it came about"},
 	"loadgen/validity":  {[]string{"loadgen/tally", "loadgen/scenario", "loadgen/result"}, "pure: what makes a run one"},
 	"loadgen/redact":    {nil, "pure: text without secrets, for all that is written down"},
