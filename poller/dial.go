@@ -44,6 +44,18 @@ func (e *DialError) Error() string { return e.Call + ": " + e.Err.Error() }
 // Unwrap returns Err.
 func (e *DialError) Unwrap() error { return e.Err }
 
+// HasPortRange reports whether this kernel can keep a connection's own port
+// within DialOptions.PortRange: Linux can since 6.3.
+func HasPortRange() bool {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return false
+	}
+	defer unix.Close(fd)
+	_, err = unix.GetsockoptInt(fd, unix.SOL_IP, unix.IP_LOCAL_PORT_RANGE)
+	return err == nil
+}
+
 // errNoPortRange says what to do where PortRange is not to be had.
 var errNoPortRange = fmt.Errorf("this kernel has no IP_LOCAL_PORT_RANGE (Linux has it since 6.3): dial without a port range, from more source addresses: %w", unix.ENOPROTOOPT)
 

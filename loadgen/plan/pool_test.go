@@ -26,6 +26,7 @@ func TestParsePorts(t *testing.T) {
 		err  string
 	}{
 		{"", Ports{}, ""},
+		{"none", Ports{}, ""},
 		{"auto", system, ""},
 		{"40000-40009", Ports{40000, 40009}, ""},
 		{" 40000 - 40000 ", Ports{40000, 40000}, ""},
@@ -37,9 +38,26 @@ func TestParsePorts(t *testing.T) {
 		{"x-y", Ports{}, "lo-hi"},
 		{"40000-99999", Ports{}, "lo-hi"},
 	} {
-		got, err := ParsePorts(c.in, system)
+		got, err := ParsePorts(c.in, system, true)
 		if got != c.want || (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) {
 			t.Errorf("%q: %v, %v; want %v, %q", c.in, got, err, c.want, c.err)
+		}
+	}
+	// Of a kernel that cannot.
+	for in, ok := range map[string]bool{"": true, "none": true, "auto": true, "40000-40009": false} {
+		if got, err := ParsePorts(in, system, false); got != (Ports{}) || (err == nil) != ok || err != nil && !strings.Contains(err.Error(), "Linux has it since 6.3") {
+			t.Errorf("%q: %v, %v", in, got, err)
+		}
+	}
+}
+
+func TestReservedWithin(t *testing.T) {
+	for _, c := range []struct {
+		list string
+		want int
+	}{{"", 0}, {"100", 0}, {"150", 1}, {"90-110", 1}, {"199-300,120,130-139", 12}, {"x,5-y,150", 1}, {"300-310", 0}} {
+		if got := ReservedWithin(c.list, Ports{110, 199}); got != c.want {
+			t.Errorf("%q: %d, want %d", c.list, got, c.want)
 		}
 	}
 }

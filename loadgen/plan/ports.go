@@ -26,21 +26,25 @@ func (p Ports) String() string {
 	return fmt.Sprintf("%d-%d", p[0], p[1])
 }
 
-// ParsePorts reads "lo-hi", "auto" for all of system, or "" for none. system is
-// net.ipv4.ip_local_port_range: the kernel takes no notice of a bound outside
-// of it, and several workers would search the same ports; so that is an error.
-func ParsePorts(s string, system Ports) (Ports, error) {
-	switch s {
-	case "":
+// ParsePorts reads "lo-hi", "auto" for all of system, or "none" or "" for none.
+// system is net.ipv4.ip_local_port_range: the kernel takes no notice of a bound
+// outside of it, and several workers would search the same ports; so that is an
+// error. option says that the kernel has IP_LOCAL_PORT_RANGE: without it auto is
+// none, and a range an error.
+func ParsePorts(s string, system Ports, option bool) (Ports, error) {
+	switch {
+	case s == "", s == "none", s == "auto" && !option:
 		return Ports{}, nil
-	case "auto":
+	case s == "auto":
 		return system, nil
+	case !option:
+		return Ports{}, fmt.Errorf("port_range %q: this kernel has no IP_LOCAL_PORT_RANGE, Linux has it since 6.3: want none, the kernel's choice", s)
 	}
 	lo, hi, ok := strings.Cut(s, "-")
 	first, err1 := strconv.ParseUint(strings.TrimSpace(lo), 10, 16)
 	last, err2 := strconv.ParseUint(strings.TrimSpace(hi), 10, 16)
 	if !ok || err1 != nil || err2 != nil || first == 0 || last < first {
-		return Ports{}, fmt.Errorf("port_range %q: want lo-hi with 1 <= lo <= hi <= 65535, or auto", s)
+		return Ports{}, fmt.Errorf("port_range %q: want lo-hi with 1 <= lo <= hi <= 65535, auto or none", s)
 	}
 	p := Ports{uint16(first), uint16(last)}
 	if p[0] < system[0] || p[1] > system[1] {
@@ -60,4 +64,22 @@ func (p Ports) Shard(worker, workers int) Ports {
 	}
 	first := int(p[0]) + worker*size
 	return Ports{uint16(first), uint16(first + size - 1)}
+}
+
+// ReservedWithin counts the ports of a list such as "8080,9000-9100", as
+// net.ipv4.ip_local_reserved_ports is one, that are in a range.
+func ReservedWithin(list string, in Ports) (n int) {
+	for part := range strings.SplitSeq(list, ",") {
+		lo, hi, ok := strings.Cut(strings.TrimSpace(part), "-")
+		if !ok {
+			hi = lo
+		}
+		first, err1 := strconv.Atoi(lo)
+		last, err2 := strconv.Atoi(hi)
+		if err1 != nil || err2 != nil {
+			continue
+		}
+		n += max(min(last, int(in[1]))-max(first, int(in[0]))+1, 0)
+	}
+	return n
 }

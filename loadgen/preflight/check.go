@@ -222,7 +222,7 @@ func (n *need) pids() []Shortfall {
 
 // pool is the arithmetic of source ports with the machine's range.
 func (n *need) pool(system plan.Ports) (plan.PoolConfig, error) {
-	ports, err := plan.ParsePorts(n.s.Clients.PortRange, system)
+	ports, err := plan.ParsePorts(n.s.Clients.PortRange, system, n.m.RangeOption)
 	return plan.PoolConfig{Sources: n.s.Clients.Sources, Local: n.m.Local, Destinations: n.m.Destinations, Clients: n.s.Clients.Count,
 		Workers: n.crew.All, Here: n.crew.Here, Ports: ports, System: system, Reserved: n.m.Reserved, TimeWait: n.waiting(), Closing: n.s.Closing(timeWait)}, err
 }

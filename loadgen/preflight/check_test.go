@@ -92,7 +92,10 @@ func TestCheck(t *testing.T) {
 		}, nil},
 		{"ports, not within the range", 100, Crew{1, 1}, func(m *Machine, s *scenario.Scenario) { s.Clients.PortRange = "1024-65535" },
 			[]string{"clients.port_range", `ip_local_port_range="1024 65535"`}},
-		{"an old kernel", 100, Crew{1, 1}, func(m *Machine, s *scenario.Scenario) { m.RangeOption = false }, []string{"Linux 6.3"}},
+		{"an old kernel", 100, Crew{1, 1}, func(m *Machine, s *scenario.Scenario) { m.RangeOption, s.Clients.PortRange = false, "auto" }, []string{"Linux 6.3", "the kernel chooses"}},
+		{"an old kernel, and a range", 100, Crew{1, 1}, func(m *Machine, s *scenario.Scenario) { m.RangeOption, s.Clients.PortRange = false, "40000-50000" },
+			[]string{"clients.port_range", "since 6.3: want none"}},
+		{"an old kernel, and none", 100, Crew{1, 1}, func(m *Machine, s *scenario.Scenario) { m.RangeOption, s.Clients.PortRange = false, "none" }, nil},
 		{"loopback to elsewhere", 100, Crew{1, 1}, func(m *Machine, s *scenario.Scenario) { m.Destinations, s.Clients.Sources = far, []string{"127/8"} },
 			[]string{"cannot be reached"}},
 		{"a source of somebody else", 100, Crew{1, 1}, func(m *Machine, s *scenario.Scenario) {
@@ -130,7 +133,7 @@ func TestCheck(t *testing.T) {
 				t.Errorf("%s: %q does not say %q", c.name, got[0], part)
 			}
 		}
-		if advice := strings.HasPrefix(got[0].What, "buffers"); got[0].Advice != advice || len(Fatal(got)) == 1 == advice {
+		if advice := strings.HasPrefix(got[0].What, "buffers") || got[0].What == "source ports of each worker"; got[0].Advice != advice || len(Fatal(got)) == 1 == advice {
 			t.Errorf("%s: advice %v", c.name, got[0].Advice)
 		}
 	}

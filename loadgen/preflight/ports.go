@@ -27,7 +27,7 @@ func (n *need) sources() (list []Shortfall) {
 }
 
 // ports: source addresses x ports x destinations.
-func (n *need) ports() []Shortfall {
+func (n *need) ports() (list []Shortfall) {
 	if len(n.m.Destinations) == 0 {
 		return nil
 	}
@@ -35,16 +35,16 @@ func (n *need) ports() []Shortfall {
 	if err != nil {
 		return []Shortfall{{What: "source ports", Need: "clients.port_range", Have: err.Error()}}
 	}
-	if c.Ports != (plan.Ports{}) && !n.m.RangeOption {
-		return []Shortfall{{What: "source ports of each worker", Need: "IP_LOCAL_PORT_RANGE (Linux 6.3)", Have: "none in this kernel",
-			Mend: []string{"a newer kernel"}}}
+	if n.s.Clients.PortRange == "auto" && !n.m.RangeOption {
+		list = append(list, Shortfall{What: "source ports of each worker", Need: "IP_LOCAL_PORT_RANGE (Linux 6.3)", Have: "none in this kernel", Advice: true,
+			Mend: []string{fmt.Sprintf("nothing: the kernel chooses, and a source has %d connections at most (clients.port_range: none)", plan.PerSource), "a newer kernel"}})
 	}
 	size, err := plan.Size(c)
 	if err != nil {
 		return []Shortfall{{What: "source addresses", Need: "such as reach every target.urls", Have: err.Error()}}
 	}
 	if size.OK() {
-		return nil
+		return list
 	}
 	f := Shortfall{What: "source addresses and ports", Need: fmt.Sprintf("%d connections, %d sources", size.Clients, size.Needed), Have: size.String()}
 	if waiting := n.waiting(); waiting > 0 {
@@ -59,7 +59,7 @@ func (n *need) ports() []Shortfall {
 	if len(f.Mend) == 0 {
 		f.Mend = []string{fmt.Sprintf("--count %d (clients.count)", size.Most)}
 	}
-	return []Shortfall{f}
+	return append(list, f)
 }
 
 // moreSources names a block that has so many addresses, and how they come to be

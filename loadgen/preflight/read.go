@@ -17,6 +17,7 @@ import (
 	"roost/loadgen/plan"
 	"roost/loadgen/scenario"
 	"roost/loadgen/usage"
+	"roost/poller"
 )
 
 // resolveTimeout bounds the look-up of one name.
@@ -90,42 +91,14 @@ func (m *Machine) readPorts() {
 	if r := usage.Sysctl("net.ipv4.ip_local_port_range"); number(r, 1) > 0 {
 		m.Ports = plan.Ports{uint16(number(r, 0)), uint16(number(r, 1))}
 	}
-	m.Reserved = reservedWithin(usage.Sysctl("net.ipv4.ip_local_reserved_ports"), m.Ports)
-	m.RangeOption = hasRangeOption()
+	m.Reserved = plan.ReservedWithin(usage.Sysctl("net.ipv4.ip_local_reserved_ports"), m.Ports)
+	m.RangeOption = poller.HasPortRange()
 	if s, err := usage.ReadSockstat(); err == nil {
 		m.TimeWait = int(s.TimeWait)
 	}
 	m.MaxTimeWait = int(number(usage.Sysctl("net.ipv4.tcp_max_tw_buckets"), 0))
 	m.Reuse = number(usage.Sysctl("net.ipv4.tcp_tw_reuse"), 0)
 	m.Local, _ = usage.Addresses()
-}
-
-// reservedWithin counts the ports of "8080,9000-9100" that are in a range.
-func reservedWithin(list string, in plan.Ports) (n int) {
-	for _, part := range strings.Split(list, ",") {
-		lo, hi, ok := strings.Cut(strings.TrimSpace(part), "-")
-		if !ok {
-			hi = lo
-		}
-		first, err1 := strconv.Atoi(lo)
-		last, err2 := strconv.Atoi(hi)
-		if err1 != nil || err2 != nil {
-			continue
-		}
-		n += max(min(last, int(in[1]))-max(first, int(in[0]))+1, 0)
-	}
-	return n
-}
-
-// hasRangeOption asks the kernel for IP_LOCAL_PORT_RANGE.
-func hasRangeOption() bool {
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return false
-	}
-	defer unix.Close(fd)
-	_, err = unix.GetsockoptInt(fd, unix.SOL_IP, unix.IP_LOCAL_PORT_RANGE)
-	return err == nil
 }
 
 // readTracking: a table without entries is one that nobody asks for.

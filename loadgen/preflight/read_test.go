@@ -59,15 +59,7 @@ func TestReadTriesSources(t *testing.T) {
 	}
 }
 
-func TestReservedWithin(t *testing.T) {
-	for _, c := range []struct {
-		list string
-		want int
-	}{{"", 0}, {"100", 0}, {"150", 1}, {"90-110", 1}, {"199-300,120,130-139", 12}, {"x,5-y,150", 1}, {"300-310", 0}} {
-		if got := reservedWithin(c.list, plan.Ports{110, 199}); got != c.want {
-			t.Errorf("%q: %d, want %d", c.list, got, c.want)
-		}
-	}
+func TestNumber(t *testing.T) {
 	if number("1 2 x 9223372036854775808", 1) != 2 || number("1 x", 1) != 0 || number("", 0) != 0 || number("9223372036854775808", 0) != 0 {
 		t.Error("numbers are read wrongly")
 	}

@@ -126,11 +126,11 @@ func (c *checker) clients() {
 			c.bad(elementPath("clients.sources", i), "%s: want an address, a block such as 10.0.0.0/26, 127/8, or all", quoted(text))
 		}
 	}
-	if lo, hi, ok := strings.Cut(cl.PortRange, "-"); cl.PortRange != "auto" {
+	if lo, hi, ok := strings.Cut(cl.PortRange, "-"); cl.PortRange != "auto" && cl.PortRange != "none" && cl.PortRange != "" {
 		from, err1 := strconv.ParseUint(lo, 10, 16)
 		to, err2 := strconv.ParseUint(hi, 10, 16)
 		if !ok || err1 != nil || err2 != nil || from == 0 || from > to {
-			c.bad("clients.port_range", "%s: want auto, or ports such as 20000-60000", quoted(cl.PortRange))
+			c.bad("clients.port_range", "%s: want auto, none, or ports such as 20000-60000", quoted(cl.PortRange))
 		}
 	}
 }
@@ -150,7 +150,11 @@ func (c *checker) groups() {
 	for i, g := range c.s.Groups {
 		path := groupPath(i)
 		c.name(path, g.Name, "group", i, names)
-		c.shareAbove0(path+".share", g.Share)
+		if g.Share == 0 && !c.set(path+".share") {
+			c.bad(path, "group `%s` has no share, and nothing is left for it: one group may leave its share out, and has what the others leave", g.Name)
+		} else {
+			c.shareAbove0(path+".share", g.Share)
+		}
 		c.read(path+".read", g.Read)
 		c.within(path+".rcvbuf", g.RcvBuf, 0, 1<<30)
 		sum += g.Share

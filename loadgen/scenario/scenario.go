@@ -44,8 +44,10 @@ type Clients struct {
 	Prefix  string   // of names, where the dialect has names
 	Sources []string // addresses, CIDR blocks, "all" (aliases of every interface) or "127/8"; empty: the kernel's choice, for loopback targets 127/8
 	// PortRange is the ports that this run may use as source ports, "lo-hi",
-	// or "auto" for those of net.ipv4.ip_local_port_range. With a range each
-	// worker gets a part of it by IP_LOCAL_PORT_RANGE.
+	// "auto" for those of net.ipv4.ip_local_port_range, or "none" (or empty) for
+	// the kernel's choice, which is also auto's on a kernel without
+	// IP_LOCAL_PORT_RANGE, before Linux 6.3. With a range each worker gets a part
+	// of it by that.
 	PortRange string
 	Window    int           // handshakes under way at once, all workers together
 	Timeout   time.Duration // of dial, upgrade and greeting together
@@ -206,6 +208,17 @@ type Publish struct {
 	Size    Size
 	TTL     time.Duration // kept
 	Among   int           // ToDevice: only so many clients are ever addressed; 0: all
+	// Batch is how many messages go in one request to the API, 1 to MaxBatch. They
+	// share a due time: Arrival.Burst is a multiple of it.
+	Batch int
+	// Wait is how long the API is asked to wait for the acknowledgements of kept
+	// messages before it answers, whole milliseconds; 0: it does not.
+	Wait time.Duration
+	// InFlight is how many requests of this publish a worker may have under way;
+	// 0: as many as its connections to the API. With 1, and one worker, messages
+	// of a stream are published one after the other, so that a server that
+	// delivers them in another order is at fault.
+	InFlight int
 }
 
 // Size is the size of payloads in bytes: fixed if Max is 0, else log-normal by

@@ -12,6 +12,7 @@ import (
 
 	"roost/loadgen/plan"
 	"roost/loadgen/scenario"
+	"roost/poller"
 )
 
 // targets are where a worker connects to, and from where.
@@ -102,16 +103,18 @@ func (t *targets) firstAPI(s *scenario.Scenario) string {
 	return s.Target.APIs[0]
 }
 
+// closing is how long the side that closed first keeps a port: the kernel's
+// TIME_WAIT.
+const closing = time.Minute
+
 // sources makes the pool of source addresses, and returns this worker's part of
 // the ports.
 func sources(cfg *Config, urls []target) (*plan.Pool, [2]uint16, error) {
-	s := cfg.Scenario
 	system := systemPorts()
-	ports, err := plan.ParsePorts(s.Clients.PortRange, system)
+	c, err := poolConfig(cfg, system, plan.ReservedWithin(reservedPorts(), system), poller.HasPortRange())
 	if err != nil {
 		return nil, [2]uint16{}, err
 	}
-	c := plan.PoolConfig{Sources: s.Clients.Sources, Clients: s.Clients.Count, Workers: cfg.Workers, Here: cfg.Here, Ports: ports, System: system}
 	for _, u := range urls {
 		c.Destinations = append(c.Destinations, u.addr)
 	}
@@ -135,6 +138,23 @@ func sources(cfg *Config, urls []target) (*plan.Pool, [2]uint16, error) {
 		index = cfg.Worker
 	}
 	return pool, pool.Ports(index), nil
+}
+
+// poolConfig is what the scenario asks of a kernel with such ports, by the rules
+// of package preflight: what has passed there has room here. option says that it
+// has IP_LOCAL_PORT_RANGE.
+func poolConfig(cfg *Config, system plan.Ports, reserved int, option bool) (plan.PoolConfig, error) {
+	s := cfg.Scenario
+	ports, err := plan.ParsePorts(s.Clients.PortRange, system, option)
+	return plan.PoolConfig{Sources: s.Clients.Sources, Clients: s.Clients.Count, Workers: cfg.Workers, Here: cfg.Here,
+		Ports: ports, System: system, Reserved: reserved, Closing: s.Closing(closing)}, err
+}
+
+// reservedPorts reads net.ipv4.ip_local_reserved_ports; where it cannot be read
+// there are none.
+func reservedPorts() string {
+	text, _ := os.ReadFile("/proc/sys/net/ipv4/ip_local_reserved_ports")
+	return strings.TrimSpace(string(text))
 }
 
 // systemPorts reads net.ipv4.ip_local_port_range; where it cannot be read it is
