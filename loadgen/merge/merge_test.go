@@ -151,14 +151,14 @@ func TestStorm(t *testing.T) {
 	for i := range 100 {
 		at.Record(int64(i+1) * 10_000_000)
 	}
-	counts := tally.Tally{Groups: []tally.Group{{Counts: tally.Counts{Restored: 100, Redials: 150, Resumed: 25, Gap: 7}}}}
+	counts := tally.Tally{Groups: []tally.Group{{Counts: tally.Counts{Restored: 170, Redials: 400, Resumed: 90, StormRedials: 150, StormResumed: 25, Gap: 7}}}}
 	counts.Hists[tally.RestoreAt] = at
 	near := func(got, want time.Duration) bool { return (got - want).Abs() < want/500+time.Microsecond }
 	all := Storm(100, &counts, 40)
 	if !near(all.T50, 500*time.Millisecond) || !near(all.T90, 900*time.Millisecond) || !near(all.T99, 990*time.Millisecond) || !near(all.T100, time.Second) {
 		t.Errorf("all came back: %+v", all)
 	}
-	if all.DialsPerRestored != 1.5 || all.ResumedShare != .25 || all.Gap != 7 || all.PeakDials != 40 {
+	if all.Restored != 100 || all.DialsPerRestored != 1.5 || all.ResumedShare != .25 || all.Gap != 7 || all.PeakDials != 40 {
 		t.Errorf("%+v", all)
 	}
 	half := Storm(200, &counts, 0)
@@ -167,6 +167,9 @@ func TestStorm(t *testing.T) {
 	}
 	if none := Storm(10, &tally.Tally{}, 0); none.T50 != -1 || none.DialsPerRestored != 0 {
 		t.Errorf("none came back: %+v", none)
+	}
+	if more := Storm(99, &counts, 0); more.Cut != 100 || more.Restored != 100 {
+		t.Errorf("more came back than were cut: %+v", more)
 	}
 	if empty := Storm(0, &tally.Tally{}, 0); empty.T100 != -1 {
 		t.Errorf("nobody was cut: %+v", empty)

@@ -8,16 +8,18 @@ import (
 	"roost/loadgen/tally"
 )
 
-// Storm returns how the connections of a phase came back: cut were ended, t is
-// what was counted, and peak the most dials of any second.
+// Storm returns how the connections came back that a phase's storm has cut: cut
+// is their number, t what was counted, and peak the most dials of any second.
+// Others that were lost and came back meanwhile are left out, but for the peak.
 func Storm(cut uint64, t *tally.Tally, peak uint64) *result.Storm {
 	sum := t.Total()
-	s := &result.Storm{Cut: cut, Restored: sum.Restored, PeakDials: peak, Gap: sum.Gap}
 	at := t.Hists[tally.RestoreAt]
+	cut = max(cut, at.Count()) // it may have been read before the last were cut
+	s := &result.Storm{Cut: cut, Restored: at.Count(), PeakDials: peak, Gap: sum.Gap}
 	s.T50, s.T90, s.T99, s.T100 = restored(at, cut, .5), restored(at, cut, .9), restored(at, cut, .99), restored(at, cut, 1)
 	if s.Restored > 0 {
-		s.DialsPerRestored = float64(sum.Redials) / float64(s.Restored)
-		s.ResumedShare = float64(sum.Resumed) / float64(s.Restored)
+		s.DialsPerRestored = float64(sum.StormRedials) / float64(s.Restored)
+		s.ResumedShare = float64(sum.StormResumed) / float64(s.Restored)
 	}
 	return s
 }

@@ -94,6 +94,8 @@ var countFamilies = []family{
 	count("redials", "", func(c *tally.Counts) uint64 { return c.Redials }),
 	count("restored", "", func(c *tally.Counts) uint64 { return c.Restored }),
 	count("resumed", "", func(c *tally.Counts) uint64 { return c.Resumed }),
+	count("stormed_redials", "", func(c *tally.Counts) uint64 { return c.StormRedials }),
+	count("stormed_resumed", "", func(c *tally.Counts) uint64 { return c.StormResumed }),
 	count("beats", "", func(c *tally.Counts) uint64 { return c.Beats }),
 	count("planned", "", func(c *tally.Counts) uint64 { return c.Planned }),
 	count("sent", "", func(c *tally.Counts) uint64 { return c.Sent }),

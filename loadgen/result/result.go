@@ -151,18 +151,18 @@ type ErrorLine struct {
 
 // Storm is how the connections came back.
 type Storm struct {
-	Cut      uint64 `json:"cut"` // connections that were ended
-	Restored uint64 `json:"restored"`
+	Cut      uint64 `json:"cut"`      // connections that the storm ended, however they come back
+	Restored uint64 `json:"restored"` // of Cut, ready again: no others that came back meanwhile
 	// T50 to T100 are from the storm's begin until so many of Cut were ready
 	// again; -1 if they never were.
 	T50              time.Duration `json:"t50"`
 	T90              time.Duration `json:"t90"`
 	T99              time.Duration `json:"t99"`
 	T100             time.Duration `json:"t100"`
-	DialsPerRestored float64       `json:"dials_per_restored"`
+	DialsPerRestored float64       `json:"dials_per_restored"` // dials of those of Cut
 	PeakDials        uint64        `json:"peak_dials_per_second"`
-	ResumedShare     float64       `json:"resumed_share"`
-	Gap              uint64        `json:"gap"` // messages x subscribers lost in between
+	ResumedShare     float64       `json:"resumed_share"` // of Restored
+	Gap              uint64        `json:"gap"`           // messages x subscribers lost in between
 }
 
 // Point is one interval of the series; rates are a second.

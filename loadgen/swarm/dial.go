@@ -110,6 +110,9 @@ func (w *Worker) dial(i uint32, planned int64) {
 	if c.flags&before != 0 {
 		n.Redials++
 	}
+	if c.flags&stormed != 0 {
+		n.StormRedials++
+	}
 	w.rec.hist(histDialLag, now-planned)
 	global := w.global(i)
 	t := &w.targets.urls[int(global)%len(w.targets.urls)]
@@ -217,6 +220,9 @@ func (w *Worker) ready(pc poller.Conn, st *conn, resumed bool) {
 		if c.flags&stormed != 0 && w.phase != nil {
 			c.flags &^= stormed
 			w.level.restored.Add(1)
+			if resumed {
+				n.StormResumed++
+			}
 			w.rec.hist(histRestoreAt, now-w.phase.begin)
 		}
 	}

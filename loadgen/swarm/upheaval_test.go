@@ -35,7 +35,7 @@ func TestStormIsWeathered(t *testing.T) {
 			r.finish(r.quiet())
 			c := r.sum.Total()
 			r.conserve(c)
-			if c.Ended != 20 || c.Lost != 0 || c.Redials != 20 || c.Restored != 20 || c.Ready != 60 {
+			if c.Ended != 20 || c.Lost != 0 || c.Redials != 20 || c.StormRedials != 20 || c.StormResumed != 0 || c.Restored != 20 || c.Ready != 60 {
 				t.Errorf("%+v", c)
 			}
 			if c.Expected != 40*upheavalMessages || c.Missing != 0 || c.Gap < 20 {
@@ -80,7 +80,7 @@ func TestLostConnectionsAreAccountedFor(t *testing.T) {
 			t.Errorf("%q: %+v", how, c)
 		}
 		p := r.progress()
-		if how == "" && (c.Lost != 10 || c.Ended != 0 || p.Cut != 0) || how != "" && (c.Lost != 0 || c.Ended != 10 || p.Cut != 10 || p.Restored != 10) {
+		if how == "" && (c.Lost != 10 || c.Ended != 0 || p.Cut != 0 || c.StormRedials != 0 || r.sum.Hists[tally.RestoreAt].Count() != 0) || how != "" && (c.Lost != 0 || c.Ended != 10 || p.Cut != 10 || p.Restored != 10) {
 			t.Errorf("%q: %+v %+v", how, c, p)
 		}
 		if l := r.sum.Errors.Lines(); how == "" && (len(l) != 1 || l[0].Stage != "open" || l[0].N != 10) {
@@ -241,7 +241,7 @@ func TestKeptMessagesSurviveAStorm(t *testing.T) {
 	r.finish(r.quiet())
 	c := r.sum.Total()
 	r.conserve(c)
-	if c.Delivered != 20*upheavalMessages || c.Missing+c.Gap != 0 || c.Resumed != 10 {
+	if c.Delivered != 20*upheavalMessages || c.Missing+c.Gap != 0 || c.Resumed != 10 || c.StormResumed != 10 {
 		t.Errorf("%+v", c)
 	}
 }
