@@ -32,18 +32,18 @@ type Group struct {
 type Counts struct {
 	// Connections.
 	Dials        uint64 `json:"dials"`
-	Established  uint64 `json:"established"`   // upgraded, answer checked
-	Ready        uint64 `json:"ready"`         // greeted and subscribed
-	Failed       uint64 `json:"failed"`        // dials that came to nothing; by reason in Errors
-	Lost         uint64 `json:"lost"`          // ready ones that ended though nobody here meant them to
-	Cut          uint64 `json:"cut"`           // slow and silent ones that the server has ended, as it may
-	Ended        uint64 `json:"ended"`         // by us, as planned
-	Redials      uint64 `json:"redials"`       // of Dials, those of clients that were connected before
-	Restored     uint64 `json:"restored"`      // of Ready, as above
-	Resumed      uint64 `json:"resumed"`       // of Restored, with their session
+	Established  uint64 `json:"established"`     // upgraded, answer checked
+	Ready        uint64 `json:"ready"`           // greeted and subscribed
+	Failed       uint64 `json:"failed"`          // dials that came to nothing; by reason in Errors
+	Lost         uint64 `json:"lost"`            // ready ones that ended though nobody here meant them to
+	Cut          uint64 `json:"cut"`             // slow and silent ones that the server has ended, as it may
+	Ended        uint64 `json:"ended"`           // by us, as planned
+	Redials      uint64 `json:"redials"`         // of Dials, those of clients that were connected before
+	Restored     uint64 `json:"restored"`        // of Ready, as above
+	Resumed      uint64 `json:"resumed"`         // of Restored, with their session
 	StormRedials uint64 `json:"stormed_redials"` // of Redials, those of clients that the phase's storm has cut
 	StormResumed uint64 `json:"stormed_resumed"` // of Resumed, the same
-	Beats        uint64 `json:"beats"`         // heartbeats sent
+	Beats        uint64 `json:"beats"`           // heartbeats sent
 
 	// Publishing, counted where the message is sent.
 	Planned uint64 `json:"planned"` // due
