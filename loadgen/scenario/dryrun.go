@@ -98,10 +98,11 @@ func grouped(n uint64) string {
 	return s
 }
 
-// rate writes a rate with a digit behind the point where that says something.
+// rate writes a rate, a small one with two digits that say something.
 func rate(x float64) string {
 	if x < 10 && x != math.Trunc(x) {
-		return strconv.FormatFloat(x, 'f', 1, 64)
+		digits := max(1-int(math.Floor(math.Log10(x))), 1)
+		return strconv.FormatFloat(x, 'f', min(digits, 6), 64)
 	}
 	return grouped(uint64(math.Round(x)))
 }

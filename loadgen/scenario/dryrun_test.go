@@ -6,6 +6,15 @@ import (
 	"testing"
 )
 
+// TestSmallRates are not rounded to nothing.
+func TestSmallRates(t *testing.T) {
+	for x, want := range map[float64]string{0: "0", .04: "0.040", .00333: "0.0033", .5: "0.50", 1.25: "1.2", 9.96: "10.0", 12.4: "12", 1234: "1,234"} {
+		if got := rate(x); got != want {
+			t.Errorf("%g: %s, want %s", x, got, want)
+		}
+	}
+}
+
 func TestDryRun(t *testing.T) {
 	var b bytes.Buffer
 	if err := DryRun(&b, parseShipped(t, "dawn-wave", nil)); err != nil {

@@ -35,13 +35,13 @@ var presets = map[string]string{
 // FromFlags returns the preset with the values that were given. The error is a
 // Problems, or says that there is no such preset.
 func FromFlags(v FlagValues) (*Scenario, error) {
+	text, err := ReadShipped(v.Preset)
+	if err != nil {
+		return nil, err
+	}
 	name := v.Preset
 	if full, short := presets[name]; short {
 		name = full
-	}
-	text, err := ReadShipped(name)
-	if err != nil {
-		return nil, err
 	}
 	params := map[string]string{}
 	for k, value := range v.Params {

@@ -23,9 +23,13 @@ func Shipped() []string {
 	return names
 }
 
-// ReadShipped returns the file of a shipped scenario, comments and all. The
-// error of an unknown name says which ones there are.
+// ReadShipped returns the file of a shipped scenario, comments and all, by its
+// name or a short one (FlagValues.Preset). The error of an unknown name says
+// which ones there are.
 func ReadShipped(name string) ([]byte, error) {
+	if full, short := presets[name]; short {
+		name = full
+	}
 	text, err := files.ReadFile("files/" + name + ".yaml")
 	if err != nil {
 		return nil, fmt.Errorf("there is no scenario %s%s", quoted(name), meant(name, Shipped()))

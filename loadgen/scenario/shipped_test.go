@@ -80,7 +80,7 @@ func TestShippedShort(t *testing.T) {
 }
 
 func TestUnknownShipped(t *testing.T) {
-	_, err := ReadShipped("fanout")
+	_, err := ReadShipped("fan-otu")
 	if err == nil || !strings.Contains(err.Error(), "did you mean `fan-out`?") {
 		t.Error(err)
 	}
@@ -94,5 +94,16 @@ func TestAbout(t *testing.T) {
 	description, params := About(text)
 	if !strings.Contains(description, "restarted") || !slices.Contains(params, "restart=") || !slices.Contains(params, "count=1000") {
 		t.Errorf("%q, %v", description, params)
+	}
+}
+
+// TestShortNames are those of the same files.
+func TestShortNames(t *testing.T) {
+	for short, name := range presets {
+		a, err := ReadShipped(short)
+		b, _ := ReadShipped(name)
+		if err != nil || string(a) != string(b) {
+			t.Errorf("%s is not %s: %v", short, name, err)
+		}
 	}
 }
