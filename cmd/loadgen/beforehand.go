@@ -19,6 +19,18 @@ func checked(sc *scenario.Scenario) (*scenario.Scenario, error) {
 	return sc, nil
 }
 
+// probed reports a server of the scenario that cannot be read.
+func probed(sc *scenario.Scenario) error {
+	p, err := coord.OpenProbe(sc.Server)
+	if err != nil {
+		return fmt.Errorf("%w\n%w", errUsage, err)
+	}
+	if p != nil {
+		p.Close()
+	}
+	return nil
+}
+
 // writable reports what could not be written at the end: for each path, a file
 // is made beside it and removed. Empty paths are not asked for.
 func writable(paths ...string) error {
@@ -38,4 +50,23 @@ func writable(paths ...string) error {
 		}
 	}
 	return nil
+}
+
+// saved writes what a run has found to a file; where that cannot be done any
+// more, as on a full disk, to one in the folder for temporary files. The error
+// says where it is.
+func saved(path string, write func(path string) error) error {
+	err := write(path)
+	if err == nil {
+		return nil
+	}
+	dir, failed := os.MkdirTemp("", "loadgen-*")
+	if failed != nil {
+		return errors.Join(err, failed)
+	}
+	instead := filepath.Join(dir, filepath.Base(path))
+	if failed := write(instead); failed != nil {
+		return errors.Join(err, failed, os.RemoveAll(dir))
+	}
+	return fmt.Errorf("%w; it is in %s instead", err, instead)
 }

@@ -35,7 +35,7 @@ func runExport(_ context.Context, args []string, t terminal) (coord.Exit, error)
 	if !slices.Contains(names, *format) {
 		return 0, mistake("--format %q: want one of %s", *format, strings.Join(names, ", "))
 	}
-	res, err := result.ReadFile(name)
+	res, err := resultIn(name)
 	if err != nil {
 		return 0, err
 	}

@@ -17,12 +17,19 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	ctx, stop := context.Background(), func() {}
+	if len(os.Args) < 2 || !slices.Contains(prompt, os.Args[1]) {
+		ctx, stop = signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+		context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	}
 	exit := run(ctx, os.Args[1:], terminal{os.Stdin, os.Stdout, os.Stderr})
 	stop()
 	os.Exit(int(exit))
 }
+
+// prompt are the commands that have nothing to bring to an end: the first signal
+// ends the process.
+var prompt = []string{"scenarios", "check", "report", "export"}
 
 // terminal is what a command reads and writes.
 type terminal struct {

@@ -3,11 +3,13 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -105,7 +107,15 @@ func TestCommandLine(t *testing.T) {
 		{[]string{"run"}, coord.ExitUsage, "run needs a scenario"},
 		{[]string{"run", "a", "b"}, coord.ExitUsage, `unexpected argument "b"`},
 		{[]string{"run", "fanuot"}, coord.ExitUsage, "there is no scenario"},
-		{[]string{"run", "no/such.yaml"}, coord.ExitError, "no such file"},
+		{[]string{"run", "no/such.yaml"}, coord.ExitUsage, "no such file"},
+		{[]string{"check", "/dev/zero"}, coord.ExitUsage, "/dev/zero is a device: want a file"},
+		{[]string{"check", t.TempDir()}, coord.ExitUsage, "is a directory: want a file"},
+		{[]string{"check", file(t, "including.yaml", "include: /dev/zero\n")}, coord.ExitUsage, "/dev/zero is a device"},
+		{[]string{"check", file(t, "large.yaml", strings.Repeat("# large\n", maxInput/8+1))}, coord.ExitUsage, "is larger than 16 MiB"},
+		{[]string{"check", file(t, "none.yaml", "phases: [{name: up, ramp: {}}]\n"), "--hold", "5s"}, coord.ExitUsage, "--hold 5s: "},
+		{[]string{"check", "smoke", "--seed", "12abc"}, coord.ExitUsage, "--seed 12abc: want a whole number"},
+		{[]string{"run", "smoke", "--dry-run", "--pid", "999999999"}, coord.ExitUsage, "999999999"},
+		{[]string{"run", "smoke", "--dry-run", "--metrics-url", "http://127.0.0.1:1/metrics"}, coord.ExitUsage, "127.0.0.1:1"},
 		{[]string{"run", "smoke", "--cuont", "3"}, coord.ExitUsage, "not defined: -cuont"},
 		{[]string{"run", "smoke", "-p", "count"}, coord.ExitUsage, "want name=value"},
 		{[]string{"run", "smoke", "--pid", "x"}, coord.ExitUsage, "want a process id"},
@@ -123,14 +133,19 @@ func TestCommandLine(t *testing.T) {
 		{[]string{"scenarios", "show", "smoke"}, coord.ExitOK, "name: smoke"},
 		{[]string{"scenarios", "sohw", "smoke"}, coord.ExitUsage, "want list, or show NAME"},
 		{[]string{"scenarios", "show", "smok"}, coord.ExitUsage, "smoke"},
-		{[]string{"report", "no-such.json"}, coord.ExitError, "no such file"},
+		{[]string{"report", "no-such.json"}, coord.ExitUsage, "no such file"},
 		{[]string{"report", bad}, coord.ExitError, ""},
-		{[]string{"export", "no-such.json", "--format", "csv"}, coord.ExitError, "no such file"},
+		{[]string{"export", "no-such.json", "--format", "csv"}, coord.ExitUsage, "no such file"},
 		{[]string{"export", "no-such.json", "--format", "xls"}, coord.ExitUsage, "want one of benchfmt, csv"},
 		{[]string{"worker"}, coord.ExitUsage, "--join HOST:PORT"},
 		{[]string{"worker", "x"}, coord.ExitUsage, `unexpected argument "x"`},
 		{[]string{"search", "smoke"}, coord.ExitUsage, "--over count"},
 		{[]string{"search", "smoke", "--over", "count", "--from", "9", "--to", "3"}, coord.ExitUsage, "--from 9 --to 3"},
+		{[]string{"search", "smoke", "--over", "cuont", "--from", "1", "--to", "3"}, coord.ExitUsage, "--over cuont: smoke has no such parameter; it has "},
+		{[]string{"search", "storm", "--over", "share", "--from", "1", "--to", "3"}, coord.ExitUsage, "--over share: it is "},
+		{[]string{"search", "idle", "--over", "hold", "--from", "1", "--to", "30s"}, coord.ExitUsage, "--from \"1\" has no unit"},
+		{[]string{"search", "idle", "--over", "count", "--from", "1k", "--to", "2k", "--confirm", "0"}, coord.ExitUsage, "--confirm 0"},
+		{[]string{"search", "idle", "--over", "count", "--from", "1k", "--to", "2k", "--precision", "-1"}, coord.ExitUsage, "--precision -1"},
 		{[]string{"--mode", "nonsense"}, coord.ExitUsage, "nonsense"},
 		{[]string{"--help-modes"}, coord.ExitOK, "usage: loadgen --mode"},
 	} {
@@ -204,5 +219,38 @@ func TestShortOfDescriptors(t *testing.T) {
 	exit, out, errout := here(t, "run", file(t, "small.yaml", scenarioText), "-p", "count=40M", "-p", "ramp=4_000_000/s", "--workers", "1", "--dry-run")
 	if exit != coord.ExitShort || !strings.Contains(out, "connections over time") || !strings.Contains(errout, "do: ") {
 		t.Errorf("dry run: exit %d\n%s%s", exit, out, errout)
+	}
+}
+
+// TestFolderOfAScenariosName does not stand before the scenario.
+func TestFolderOfAScenariosName(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := os.Mkdir("smoke", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if exit, _, errout := here(t, "check", "smoke"); exit != coord.ExitOK {
+		t.Errorf("exit %d\n%s", exit, errout)
+	}
+}
+
+// TestResultIsKeptSomewhere: what cannot be written where it was to be is
+// written where it can be.
+func TestResultIsKeptSomewhere(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	err := saved(filepath.Join(t.TempDir(), "vanished", "r.json"), func(path string) error { return os.WriteFile(path, []byte("found"), 0o600) })
+	if err == nil {
+		t.Fatal("it was written into a folder that there is not")
+	}
+	_, where, said := strings.Cut(err.Error(), "it is in ")
+	where, _, _ = strings.Cut(where, " instead")
+	if text, err := os.ReadFile(where); !said || err != nil || string(text) != "found" || filepath.Base(where) != "r.json" {
+		t.Errorf("%q: %q, %v", where, text, err)
+	}
+	full := func(string) error { return syscall.ENOSPC }
+	if err := saved("r.json", full); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("all is full: %v", err)
+	}
+	if left, _ := filepath.Glob(os.Getenv("TMPDIR") + "/*/*"); len(left) != 1 {
+		t.Errorf("%q are left", left)
 	}
 }

@@ -113,6 +113,33 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
+// TestFirstSignalEndsWhatHasNothingToEnd: a check that waits for its file does
+// not swallow Ctrl-C.
+func TestFirstSignalEndsWhatHasNothingToEnd(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "pipe.yaml")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd, said := process(t, "check", pipe)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var writer *os.File
+	waitFor(t, "the check reads", func() (there bool) {
+		f, err := os.OpenFile(pipe, os.O_WRONLY|syscall.O_NONBLOCK, 0)
+		writer = f
+		return err == nil
+	})
+	defer writer.Close()
+	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	var ended *exec.ExitError
+	if err := cmd.Wait(); !errors.As(err, &ended) || ended.Sys().(syscall.WaitStatus).Signal() != syscall.SIGINT {
+		t.Errorf("it ended with %v\n%s", err, said)
+	}
+}
+
 // TestWorkerKilled: the run is INVALID at once.
 func TestWorkerKilled(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "r.json")

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -25,7 +27,7 @@ func runReport(_ context.Context, args []string, t terminal) (coord.Exit, error)
 	if err != nil {
 		return 0, err
 	}
-	res, err := result.ReadFile(name)
+	res, err := resultIn(name)
 	if err != nil {
 		return 0, err
 	}
@@ -33,6 +35,15 @@ func runReport(_ context.Context, args []string, t terminal) (coord.Exit, error)
 		return 0, writeHTML(*html, res)
 	}
 	return 0, report.Text(t.out, res, *width)
+}
+
+// resultIn reads the result in a file. That there is none is a mistake.
+func resultIn(name string) (*result.Result, error) {
+	res, err := result.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("%w\n%w", errUsage, err)
+	}
+	return res, err
 }
 
 // writeHTML writes the page to a file: whole or not at all.

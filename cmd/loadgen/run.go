@@ -94,6 +94,9 @@ judge it. A run in which the generator was the limit is INVALID, and no result.`
 		return 0, err
 	}
 	if r.dryRun {
+		if err := probed(s); err != nil {
+			return 0, err
+		}
 		return r.plan(s, crew, lacking, t.out)
 	}
 	if len(lacking) > 0 && !r.unchecked {
@@ -205,7 +208,7 @@ func (r *runFlags) options(s *scenario.Scenario, crew preflight.Crew, argv []str
 		return o, mistake("--listen %s: want host:port; 0.0.0.0:port is every interface", r.listen)
 	}
 	if o.Probe, err = coord.OpenProbe(s.Server); err != nil {
-		return o, err
+		return o, fmt.Errorf("%w\n%w", errUsage, err)
 	}
 	if r.out != "" && !r.noProfile {
 		o.ProfileDir = filepath.Dir(r.out)
@@ -218,10 +221,10 @@ func (r *runFlags) options(s *scenario.Scenario, crew preflight.Crew, argv []str
 func (r *runFlags) publish(res *result.Result, out io.Writer) error {
 	err := report.Text(out, res, live.Columns(out))
 	if r.out != "" {
-		err = errors.Join(err, result.WriteFile(r.out, res))
+		err = errors.Join(err, saved(r.out, func(path string) error { return result.WriteFile(path, res) }))
 	}
 	if r.html != "" {
-		err = errors.Join(err, writeHTML(r.html, res))
+		err = errors.Join(err, saved(r.html, func(path string) error { return writeHTML(path, res) }))
 	}
 	return err
 }

@@ -2,12 +2,12 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"roost/loadgen/coord"
@@ -63,9 +63,9 @@ func (s *scenarioFlags) load(name string) (*scenario.Scenario, error) {
 	v.URLs, v.APIs, v.Sources, v.Thresholds = s.urls, s.apis, s.source, s.thresh
 	v.PIDs, v.Cgroups, v.Metrics, v.Pprof = s.pids, s.cgroup, s.metric, s.pprof
 	if s.seed != "" {
-		var n uint64
-		if _, err := fmt.Sscanf(s.seed, "%d", &n); err != nil {
-			return nil, mistake("--seed %s: want a number of 0 or more", s.seed)
+		n, err := strconv.ParseUint(s.seed, 10, 64)
+		if err != nil {
+			return nil, mistake("--seed %s: want a whole number from 0 to %d", s.seed, uint64(math.MaxUint64))
 		}
 		v.Seed = &n
 	}
@@ -73,13 +73,8 @@ func (s *scenarioFlags) load(name string) (*scenario.Scenario, error) {
 	for k, value := range s.params {
 		v.Params[k] = value
 	}
-	text, err := os.ReadFile(name)
-	switch {
-	case err != nil && !errors.Is(err, fs.ErrNotExist):
-		return nil, err
-	case err != nil && (strings.ContainsRune(name, '/') || filepath.Ext(name) != ""):
-		return nil, err
-	case err != nil:
+	text, err := readInput(name)
+	if err != nil && bareName(name) && !isFile(name) { // a directory may have the name of a scenario
 		v.Preset = name
 		if text, err = scenario.ReadShipped(name); err == nil {
 			hooks(v.Params, text, v.Overrides)
@@ -90,17 +85,48 @@ func (s *scenarioFlags) load(name string) (*scenario.Scenario, error) {
 		}
 		return checked(sc)
 	}
-	hooks(v.Params, text, v.Overrides)
-	for param, value := range map[string]string{"count": v.Count, "rate": v.Rate, "size": v.Size, "hold": v.Hold, "warmup": v.Warmup, "ramp": v.Ramp, "share": v.Share} {
-		if value != "" {
-			v.Params[param] = value
-		}
+	if err != nil {
+		return nil, fmt.Errorf("%w\n%w", errUsage, err)
 	}
-	sc, err := scenario.Parse(name, text, scenario.ParseOptions{Params: v.Params, ReadFile: os.ReadFile, Overrides: v.Overrides})
+	hooks(v.Params, text, v.Overrides)
+	if err := s.fileParams(v, name, text); err != nil {
+		return nil, err
+	}
+	sc, err := scenario.Parse(name, text, scenario.ParseOptions{Params: v.Params, ReadFile: readInput, Overrides: v.Overrides})
 	if err != nil {
 		return nil, fmt.Errorf("%w\n%w", errUsage, err)
 	}
 	return checked(sc)
+}
+
+// bareName reports whether a name may be that of a scenario that ships.
+func bareName(name string) bool { return !strings.ContainsRune(name, '/') && filepath.Ext(name) == "" }
+
+// isFile reports whether there is a file, or a pipe, of that name.
+func isFile(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && !info.IsDir()
+}
+
+// fileParams gives the flags that are short for parameters to a file, which has
+// to have them.
+func (s *scenarioFlags) fileParams(v scenario.FlagValues, name string, text []byte) error {
+	_, known := scenario.About(text)
+	for _, flag := range []struct{ name, value string }{{"count", v.Count}, {"rate", v.Rate}, {"size", v.Size}, {"hold", v.Hold},
+		{"warmup", v.Warmup}, {"ramp", v.Ramp}, {"share", v.Share}} {
+		if flag.value == "" {
+			continue
+		}
+		if !slices.ContainsFunc(known, func(p string) bool { return strings.HasPrefix(p, flag.name+"=") }) {
+			has := "it has none"
+			if len(known) > 0 {
+				has = "it has " + strings.Join(known, ", ")
+			}
+			return mistake("--%s %s: %s has no parameter %s; %s", flag.name, flag.value, name, flag.name, has)
+		}
+		v.Params[flag.name] = flag.value
+	}
+	return nil
 }
 
 // hooks gives --kill and --restart to a scenario that has parameters of those

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,7 +19,7 @@ import (
 
 // runSearch is loadgen search.
 func runSearch(ctx context.Context, args []string, t terminal) (coord.Exit, error) {
-	f := newFlags("search", "SCENARIO --over count|rate --from N --to N [flags]", `Find the largest value of a parameter with which all thresholds of a scenario
+	f := newFlags("search", "SCENARIO --over count|rate|hold... --from N --to N [flags]", `Find the largest value of a parameter with which all thresholds of a scenario
 hold: doubled until a run breaks, then halved, then the winner three times. A run
 that is INVALID ends the search: then the generator is the limit, not the server.`)
 	f.after = "\n" + exitCodes
@@ -26,8 +27,8 @@ that is INVALID ends the search: then the generator is the limit, not the server
 	r.add(f)
 	over := f.String("over", "", "`parameter` of the scenario that is searched, such as count or rate")
 	var o search.Options
-	f.Int64Var(&o.From, "from", 0, "the `value` to begin with")
-	f.Int64Var(&o.To, "to", 0, "the largest `value` to try")
+	from := f.String("from", "", "the `value` to begin with: 1k, 100/s, 10s or 4KiB, as the parameter has it")
+	to := f.String("to", "", "the largest `value` to try")
 	f.Float64Var(&o.Precision, "precision", .05, "`share` of the value to which it is found")
 	f.IntVar(&o.Confirm, "confirm", 3, "how `often` the winner has to hold")
 	dir := f.String("steps", "", "`directory` for the result of each run")
@@ -39,19 +40,21 @@ that is INVALID ends the search: then the generator is the limit, not the server
 	if err != nil {
 		return 0, err
 	}
-	param := strings.TrimPrefix(*over, "clients.")
-	if param == "" {
-		return 0, mistake("say what to search: --over count, or another parameter of the scenario")
+	s := &searching{flags: &r, name: name, param: strings.TrimPrefix(*over, "clients."), dir: *dir, argv: append([]string{"loadgen", "search"}, args...), t: t}
+	if s.kind, err = r.quantity(name, s.param); err != nil {
+		return 0, err
 	}
-	if o.From < 1 || o.To < o.From {
-		return 0, mistake("--from %d --to %d: want 1 or more, and not less", o.From, o.To)
+	if o.From, o.To, err = s.bounds(*from, *to); err != nil {
+		return 0, err
+	}
+	if !(o.Precision > 0 && o.Precision < 1) || o.Confirm < 1 {
+		return 0, mistake("--precision %g --confirm %d: want a share between 0 and 1, and once or more", o.Precision, o.Confirm)
 	}
 	if *dir != "" {
 		if err := os.MkdirAll(*dir, 0o755); err != nil {
 			return 0, err
 		}
 	}
-	s := &searching{flags: &r, name: name, param: param, dir: *dir, argv: append([]string{"loadgen", "search"}, args...), t: t}
 	found, err := search.Run(o, func(step search.Step) (search.Outcome, string, error) { return s.step(ctx, step) })
 	if err != nil {
 		return s.exit, err
@@ -61,29 +64,80 @@ that is INVALID ends the search: then the generator is the limit, not the server
 
 // searching is a search under way.
 type searching struct {
+	// Static after the start.
 	flags       *runFlags
 	name, param string
+	kind        scenario.Quantity
 	dir         string
 	argv        []string
 	t           terminal
-	steps       int
-	exit        coord.Exit // of what ended it
+
+	// Of the runs so far.
+	steps int
+	moved map[int]int // process ids that a restart has made others
+	exit  coord.Exit  // of what ended it
 }
+
+// quantity returns what kind of value a parameter of a scenario has.
+func (s *scenarioFlags) quantity(name, param string) (scenario.Quantity, error) {
+	if param == "" {
+		return 0, mistake("say what to search: --over count, or another parameter of the scenario")
+	}
+	text, err := readInput(name)
+	if err != nil && bareName(name) && !isFile(name) {
+		text, err = scenario.ReadShipped(name)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("%w\n%w", errUsage, err)
+	}
+	_, known := scenario.About(text)
+	for _, p := range known {
+		if value, is := strings.CutPrefix(p, param+"="); is {
+			if value == "" { // it has no default
+				value = map[string]string{"rate": "1/s", "ramp": "1/s", "churn": "1/s", "hold": "1s", "warmup": "1s", "size": "1B"}[param]
+			}
+			q, ok := scenario.QuantityOf(cmp.Or(value, "1"))
+			if !ok {
+				return 0, mistake("--over %s: it is %q, and only counts, rates, times and sizes can be searched", param, value)
+			}
+			return q, nil
+		}
+	}
+	return 0, mistake("--over %s: %s has no such parameter; it has %s", param, name, strings.Join(known, ", "))
+}
+
+// bounds reads --from and --to.
+func (s *searching) bounds(from, to string) (lo, hi int64, err error) {
+	if lo, err = s.kind.Read(from); err != nil {
+		return 0, 0, mistake("--from %w", err)
+	}
+	if hi, err = s.kind.Read(to); err != nil {
+		return 0, 0, mistake("--to %w", err)
+	}
+	if lo < 1 || hi < lo {
+		return 0, 0, mistake("--from %s --to %s: want more than 0, and not less", from, to)
+	}
+	return lo, hi, nil
+}
+
+// is says a value of the parameter.
+func (s *searching) is(n int64) string { return s.param + "=" + s.kind.Write(n) }
 
 // step makes one run.
 func (s *searching) step(ctx context.Context, step search.Step) (search.Outcome, string, error) {
 	if s.flags.params == nil {
 		s.flags.params = pairs{}
 	}
-	value := fmt.Sprint(step.Value)
-	if s.param == "rate" || s.param == "ramp" || s.param == "churn" {
-		value += "/s"
-	}
-	s.flags.params[s.param] = value
+	s.flags.params[s.param] = s.kind.Write(step.Value)
 	sc, err := s.flags.load(s.name)
 	if err != nil {
 		s.exit = coord.ExitUsage
 		return 0, "", err
+	}
+	for i, pid := range sc.Server.PIDs {
+		if now, moved := s.moved[pid]; moved {
+			sc.Server.PIDs[i] = now
+		}
 	}
 	crew, err := s.flags.crew(ctx, sc)
 	if err != nil {
@@ -101,6 +155,7 @@ func (s *searching) step(ctx context.Context, step search.Step) (search.Outcome,
 		s.exit = coord.ExitOf(nil, err)
 		return 0, "", err
 	}
+	s.follow(sc, res)
 	s.steps++
 	if s.dir != "" {
 		file := filepath.Join(s.dir, fmt.Sprintf("step-%02d-%s-%d.json", s.steps, s.param, step.Value))
@@ -114,6 +169,25 @@ func (s *searching) step(ctx context.Context, step search.Step) (search.Outcome,
 		return 0, "", context.Canceled
 	}
 	return out, reason, s.say(step, out, reason)
+}
+
+// follow keeps in mind which processes the servers are after a run that has
+// restarted some.
+func (s *searching) follow(sc *scenario.Scenario, res *result.Result) {
+	for i, pid := range sc.Server.PIDs {
+		if i >= len(res.Servers) || res.Servers[i].PID == pid {
+			continue
+		}
+		if s.moved == nil {
+			s.moved = map[int]int{}
+		}
+		for was, is := range s.moved {
+			if is == pid {
+				s.moved[was] = res.Servers[i].PID
+			}
+		}
+		s.moved[pid] = res.Servers[i].PID
+	}
 }
 
 // run runs the scenario, and shows it meanwhile.
@@ -155,7 +229,7 @@ func outcome(res *result.Result) (search.Outcome, string) {
 }
 
 func (s *searching) say(step search.Step, out search.Outcome, reason string) error {
-	line := fmt.Sprintf("%s=%d  %s", s.param, step.Value, out)
+	line := fmt.Sprintf("%s  %s", s.is(step.Value), out)
 	if step.Confirm > 0 {
 		line += fmt.Sprintf("  (confirmation %d)", step.Confirm)
 	}
@@ -172,15 +246,15 @@ func (s *searching) tell(f search.Found, o search.Options) (coord.Exit, error) {
 	exit := coord.ExitOK
 	switch {
 	case f.Limited != 0 && f.Best == 0:
-		line, exit = fmt.Sprintf("nothing is known: the generator is the limit already at %s=%d", s.param, f.Limited), coord.ExitInvalid
+		line, exit = fmt.Sprintf("nothing is known: the generator is the limit already at %s", s.is(f.Limited)), coord.ExitInvalid
 	case f.Limited != 0:
-		line, exit = fmt.Sprintf("%s=%d holds; at %d the generator is the limit, so the server's is not known", s.param, f.Best, f.Limited), coord.ExitInvalid
+		line, exit = fmt.Sprintf("%s holds; at %s the generator is the limit, so the server's is not known", s.is(f.Best), s.kind.Write(f.Limited)), coord.ExitInvalid
 	case f.Best == 0:
-		line, exit = fmt.Sprintf("not even %s=%d holds", s.param, o.From), coord.ExitBreached
+		line, exit = fmt.Sprintf("not even %s holds", s.is(o.From)), coord.ExitBreached
 	case f.Broke == 0:
-		line = fmt.Sprintf("%s=%d holds, the largest that was allowed: the limit is beyond it", s.param, f.Best)
+		line = fmt.Sprintf("%s holds, the largest that was allowed: the limit is beyond it", s.is(f.Best))
 	default:
-		line = fmt.Sprintf("%s=%d is the largest that holds, within %.3g %%; %d breaks", s.param, f.Best, 100*o.Precision, f.Broke)
+		line = fmt.Sprintf("%s is the largest that holds, within %.3g %%; %s breaks", s.is(f.Best), 100*o.Precision, s.kind.Write(f.Broke))
 	}
 	_, err := fmt.Fprintln(s.t.out, line)
 	return exit, err

@@ -53,7 +53,7 @@ func letIn(ctx context.Context, o Options, log *log) (guests []*Member, err erro
 			guests = append(guests, m)
 			log.line("worker %d of %d has joined: %s, process %d on %s", len(guests), o.Expect, m.Where, m.Hello.PID, m.Hello.Host)
 		case <-ctx.Done():
-			return guests, fmt.Errorf("%d of %d workers have joined at %s: %w", len(guests), o.Expect, listener.Addr(), context.Cause(ctx))
+			return guests, fmt.Errorf("%d of %d workers have joined at %s within %v (--wait): %w", len(guests), o.Expect, listener.Addr(), wait, context.Cause(ctx))
 		}
 	}
 	return guests, nil
