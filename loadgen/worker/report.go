@@ -13,33 +13,39 @@ import (
 const progressEach = 100 * time.Millisecond
 
 // report sends progress, and a tick at each multiple of the interval of the
-// run's clock, so that those of all workers are of the same time.
+// run's clock, so that those of all workers are of the same time, and each has
+// what was counted in an interval whatever its length.
 func (w *worker) report(ctx context.Context) {
 	interval := int64(w.scenario.Measure.Interval)
 	if interval <= 0 {
 		interval = int64(time.Second)
 	}
-	next := time.NewTicker(progressEach)
-	defer next.Stop()
 	// The first says what the process is without a connection.
-	if err := w.say(true, w.parts.Clock.Now()); err != nil {
-		w.cancel(fmt.Errorf("the coordinator is gone: %w", err))
-		return
-	}
-	last := w.parts.Clock.Now() / interval
-	for {
+	now := w.parts.Clock.Now()
+	err := w.say(true, now)
+	last := now / interval
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	<-timer.C
+	for err == nil {
+		timer.Reset(time.Duration(nextReport(now, interval) - w.parts.Clock.Now()))
 		select {
 		case <-ctx.Done():
 			return
-		case <-next.C:
+		case <-timer.C:
 		}
-		slot := w.parts.Clock.Now() / interval
-		if err := w.say(slot > last, slot*interval); err != nil {
-			w.cancel(fmt.Errorf("the coordinator is gone: %w", err))
-			return
-		}
+		now = w.parts.Clock.Now()
+		slot := now / interval
+		err = w.say(slot > last, slot*interval)
 		last = max(last, slot)
 	}
+	w.cancel(fmt.Errorf("the coordinator is gone: %w", err))
+}
+
+// nextReport is the instant of the report after one at now: when progress is
+// due, or before that at the end of the interval.
+func nextReport(now, interval int64) int64 {
+	return min(now+int64(progressEach), (now/interval+1)*interval)
 }
 
 // say sends progress, and a tick if it is time.
