@@ -32,6 +32,7 @@ type generator struct {
 func (g generator) run(ctx context.Context, name string, args []string) (*loadgen.Result, error) {
 	file := filepath.Join(g.folder, name+".json")
 	cmd := exec.CommandContext(ctx, g.path, append(args, "--out", file)...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C reaches it through us, and once
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }
 	cmd.WaitDelay = 10 * time.Second
 	var errout bytes.Buffer
@@ -58,32 +59,32 @@ func (g generator) run(ctx context.Context, name string, args []string) (*loadge
 	return r, nil
 }
 
+// subject is a roostd that runs.
+type subject interface {
+	PID() int
+	URL() string // where clients connect
+	API() string // where messages are published; profiles and metrics are there too
+}
+
 // scenario puts one of our scenarios on a node, whose garbage is collected at the
 // end of each phase, and returns the result, whatever it is worth.
-func (g generator) scenario(ctx context.Context, name string, v *server, file string, params []string) (*result.Result, error) {
-	args := []string{"run", filepath.Join(filepath.Dir(g.folder), "scenarios", file), "--api", "http://" + v.side}
+func (g generator) scenario(ctx context.Context, name string, v subject, file string, params []string) (*result.Result, error) {
+	args := []string{filepath.Join(filepath.Dir(g.folder), "scenarios", file), "--api", v.API()}
 	for _, p := range params {
 		args = append(args, "-p", p)
 	}
 	if file == "echo.yaml" {
-		args = append(args, "--url", "ws://"+v.data+"/v1/echo", "--dialect", "plain")
+		args = append(args, "--url", strings.TrimSuffix(v.URL(), "/v1/connect")+"/v1/echo", "--dialect", "plain")
 	} else {
-		args = append(args, "--url", "ws://"+v.data+"/v1/connect")
+		args = append(args, "--url", v.URL())
 	}
-	out := filepath.Join(g.folder, name+".json")
-	args = append(args, "--pid", strconv.Itoa(v.cmd.Process.Pid), "--metrics-url", "http://"+v.side+"/metrics", "--pprof-url", "http://"+v.side,
-		"--no-profile", "--quiet", "--out", out)
-	cmd := exec.CommandContext(ctx, g.path, args...)
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }
-	cmd.WaitDelay = 10 * time.Second
-	said, err := cmd.CombinedOutput()
-	if ctx.Err() != nil {
-		return nil, ctx.Err()
+	args = append(args, "--pid", strconv.Itoa(v.PID()), "--metrics-url", v.API()+"/metrics", "--pprof-url", v.API(), "--no-profile", "--quiet")
+	out := filepath.Join(g.folder, name)
+	r, _, err := experiment.Generate(ctx, experiment.Load{Loadgen: g.path, Args: args, Out: out + ".json", Log: out + ".loadgen.txt"})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	if _, missing := os.Stat(out); missing != nil {
-		return nil, fmt.Errorf("%s: loadgen left no result (%w): %s", name, err, bytes.TrimSpace(said))
-	}
-	return result.ReadFile(out)
+	return r, nil
 }
 
 // faults are why a result does not count: checks that failed, and thresholds that
@@ -125,18 +126,6 @@ func raiseFileLimit() error {
 
 // resultFolder makes the folder of a run, with runs/ in it.
 func resultFolder(folder, kind string) (string, error) {
-	folder, err := datedFolder(folder, kind)
+	folder, err := experiment.Folder(folder, kind)
 	return folder, errors.Join(err, os.MkdirAll(filepath.Join(folder, "runs"), 0o755))
-}
-
-// datedFolder makes a folder. The default is bench/results/KIND-DATE, with the
-// time behind it if that is taken.
-func datedFolder(folder, kind string) (string, error) {
-	if folder == "" {
-		folder = filepath.Join("bench/results", kind+"-"+time.Now().Format(time.DateOnly))
-		if _, err := os.Stat(folder); err == nil {
-			folder += time.Now().Format("-150405")
-		}
-	}
-	return folder, os.MkdirAll(folder, 0o755)
 }

@@ -4,16 +4,16 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
+	"roost/bench/experiment"
 	"roost/loadgen/result"
 	"roost/loadgen/usage"
 )
@@ -97,10 +97,28 @@ func (x *nodeRun) printf(format string, args ...any) {
 	io.WriteString(x.out, s)
 }
 
-// start starts a roostd with further environment.
-func (x *nodeRun) start(ctx context.Context, env ...string) (*server, error) {
-	s := Subject{Name: "roost", Path: x.opt.Roostd, Env: env}
-	return s.start(ctx, filepath.Join(x.opt.Out, "roost.log"))
+// start starts a roostd with further environment. It is stopped by stopNode.
+func (x *nodeRun) start(ctx context.Context, name string, env ...string) (*experiment.Running, error) {
+	s := roostd(x.opt.Roostd)
+	s.Env = env
+	return experiment.Serve(ctx, &s, filepath.Join(x.opt.Out, "runs", name+".log"))
+}
+
+// roostd is one as it is measured: nobody has to say who he is, and it echoes.
+func roostd(binary string, args ...string) experiment.Server {
+	s := experiment.Adapters["roost"]
+	s.Name = "roost"
+	s.Command = append([]string{binary, "--listen", "127.0.0.1:{port}", "--api", "127.0.0.1:{api}", "--auth", "none", "--data-dir", "{dir}", "--echo"}, args...)
+	return s
+}
+
+// stopNode joins an error with what was wrong with a node's end.
+func stopNode(err error, v *experiment.Running) error {
+	remark, end := v.Stop()
+	if remark != "" {
+		end = errors.Join(end, fmt.Errorf("the node %s", remark))
+	}
+	return errors.Join(err, end)
 }
 
 // memory is resident memory over three counts of idle devices.
@@ -124,11 +142,11 @@ func (x *nodeRun) memory(ctx context.Context) error {
 
 // idle connects devices to a fresh node, in three steps.
 func (x *nodeRun) idle(ctx context.Context, name string, devices int, settle time.Duration) (r *result.Result, err error) {
-	v, err := x.start(ctx)
+	v, err := x.start(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = stopped(err, v) }()
+	defer func() { err = stopNode(err, v) }()
 	return x.gen.scenario(ctx, name, v, "idle.yaml", []string{param("count", devices), param("settle", settle)})
 }
 
@@ -147,11 +165,11 @@ func (x *nodeRun) limit(ctx context.Context) error {
 // recovery holds idle devices and measures what loads of other connections leave
 // behind.
 func (x *nodeRun) recovery(ctx context.Context) (err error) {
-	v, err := x.start(ctx)
+	v, err := x.start(ctx, "recovery")
 	if err != nil {
 		return err
 	}
-	defer func() { err = stopped(err, v) }()
+	defer func() { err = stopNode(err, v) }()
 	held := 9000 / x.scale
 	r, err := x.gen.scenario(ctx, "recovery", v, "recovery.yaml", []string{param("count", 2*held), param("settle", x.opt.Settle),
 		param("hold", x.opt.Hold), param("slow", max(x.opt.Hold*3/2, 2*time.Second))})
@@ -171,63 +189,6 @@ func (x *nodeRun) recovery(ctx context.Context) (err error) {
 		x.printf("| %s | %.0f | %.2f |\n", strings.ReplaceAll(p.Name, "-", " "), each, each/first)
 	}
 	return nil
-}
-
-// settled collects twice, waits, and reads the resident size.
-func (v *server) settled(ctx context.Context, settle time.Duration) (int64, error) {
-	for range 2 {
-		if err := v.get(ctx, "/debug/pprof/heap?gc=1", io.Discard); err != nil {
-			return 0, err
-		}
-	}
-	select {
-	case <-ctx.Done():
-		return 0, ctx.Err()
-	case <-time.After(settle):
-	}
-	m, err := v.process().Memory()
-	return m.RSS, err
-}
-
-// process is the server's.
-func (v *server) process() usage.Process { return usage.Process(v.cmd.Process.Pid) }
-
-// metrics reads the node's metrics: the value behind each name with its labels.
-func (v *server) metrics(ctx context.Context) (map[string]float64, error) {
-	var b bytes.Buffer
-	if err := v.get(ctx, "/metrics", &b); err != nil {
-		return nil, err
-	}
-	values := map[string]float64{}
-	for line := range strings.Lines(b.String()) {
-		line = strings.TrimSpace(line)
-		i := strings.LastIndexByte(line, ' ')
-		if i < 0 || line[0] == '#' {
-			continue
-		}
-		if value, err := strconv.ParseFloat(line[i+1:], 64); err == nil {
-			values[line[:i]] = value
-		}
-	}
-	return values, nil
-}
-
-// get fetches a path of the node's API.
-func (v *server) get(ctx context.Context, path string, to io.Writer) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+v.side+path, nil)
-	if err != nil {
-		return err
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s: %s", path, resp.Status)
-	}
-	_, err = io.Copy(to, resp.Body)
-	return err
 }
 
 // writeJSON writes v beside the runs.

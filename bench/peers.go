@@ -128,7 +128,7 @@ func (x *peersRun) prepare() error {
 	}
 	given := opt.Out != ""
 	var err error
-	if opt.Out, err = datedFolder(opt.Out, "peers"); err != nil {
+	if opt.Out, err = experiment.Folder(opt.Out, "peers"); err != nil {
 		return err
 	}
 	if given {

@@ -18,10 +18,9 @@ type peerServer struct {
 }
 
 // peerServers lists what is compared, the floor first.
-func peerServers(roostd, peers string) []peerServer {
+func peerServers(binary, peers string) []peerServer {
 	roost := func(name string, args ...string) peerServer {
-		command := []string{roostd, "--listen", "127.0.0.1:{port}", "--api", "127.0.0.1:{api}", "--auth", "none", "--data-dir", "{dir}", "--echo"}
-		return peerServer{name: name, command: append(command, args...), roost: true, echo: true}
+		return peerServer{name: name, command: roostd(binary, args...).Command, roost: true, echo: true}
 	}
 	peer := func(name, bin string, echo bool, args ...string) peerServer {
 		command := []string{filepath.Join(peers, bin), "--listen", "127.0.0.1:{port}", "--control", "127.0.0.1:{api}"}

@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"strconv"
 	"strings"
 	"time"
 
+	"roost/bench/experiment"
 	"roost/loadgen/result"
 )
 
@@ -61,16 +64,24 @@ func (x *nodeRun) publishers(ctx context.Context) error {
 
 // publishersWith probes one node beside each load.
 func (x *nodeRun) publishersWith(ctx context.Context, procs string, env []string) (results []probeResult, err error) {
-	v, err := x.start(ctx, env...)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = stopped(err, v) }()
 	if procs == "" {
 		procs = "default (loops + 1)"
 	}
+	name := "publishers-" + strings.Fields(procs)[0]
+	v, err := x.start(ctx, name, env...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = stopNode(err, v) }()
+	files, err := openFiles(v)
+	if err != nil {
+		return nil, err
+	}
 	for i, load := range x.besides() {
-		res, err := x.probeBeside(ctx, v, fmt.Sprintf("publishers-%s-%d", strings.Fields(procs)[0], i), load)
+		res, err := x.probeBeside(ctx, v, fmt.Sprintf("%s-%d", name, i), load)
+		if err == nil {
+			err = quiet(ctx, v, files)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -86,7 +97,7 @@ func (x *nodeRun) publishersWith(ctx context.Context, procs string, env []string
 }
 
 // probeBeside runs the probe while a load runs.
-func (x *nodeRun) probeBeside(ctx context.Context, v *server, name string, load beside) (res probeResult, err error) {
+func (x *nodeRun) probeBeside(ctx context.Context, v *experiment.Running, name string, load beside) (res probeResult, err error) {
 	type ended struct {
 		r   *result.Result
 		err error
@@ -123,5 +134,33 @@ func (x *nodeRun) probeBeside(ctx context.Context, v *server, name string, load 
 		}
 		res.Faults = append(res.Faults, faults(l.r)...)
 	}
-	return res, v.quiet(ctx)
+	return res, nil
+}
+
+// openFiles counts the node's descriptors.
+func openFiles(v subject) (int, error) {
+	names, err := os.ReadDir("/proc/" + strconv.Itoa(v.PID()) + "/fd")
+	return len(names), err
+}
+
+// quiet waits until the connections of the run before are gone, so that their
+// end is not charged to the next. files is how many descriptors the node had
+// without any.
+func quiet(ctx context.Context, v subject, files int) error {
+	const slack = 20 // pooled API connections
+	for end := time.Now().Add(15 * time.Second); time.Now().Before(end); {
+		n, err := openFiles(v)
+		if err != nil {
+			return fmt.Errorf("the node is gone: %w", err)
+		}
+		if n <= files+slack {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	return errors.New("the node still has connections of the run before")
 }

@@ -82,7 +82,7 @@ func RunScenarios(ctx context.Context, o ScenariosOptions, out io.Writer) error 
 	if err := raiseFileLimit(); err != nil {
 		return err
 	}
-	folder, err := datedFolder(o.Out, "scenarios")
+	folder, err := experiment.Folder(o.Out, "scenarios")
 	if err != nil {
 		return err
 	}
@@ -111,9 +111,7 @@ func RunScenarios(ctx context.Context, o ScenariosOptions, out io.Writer) error 
 
 // run makes one run, again if it is INVALID.
 func (e *exercise) run(ctx context.Context, o *ScenariosOptions, folder string, out io.Writer) (*result.Result, error) {
-	s := experiment.Adapters["roost"]
-	s.Name = "roost"
-	s.Command = []string{o.Roostd, "--listen", "127.0.0.1:{port}", "--api", "127.0.0.1:{api}", "--auth", "none", "--data-dir", "{dir}", "--echo"}
+	s := roostd(o.Roostd)
 	if e.echo {
 		s.URL, s.Dialect = "ws://127.0.0.1:{port}/v1/echo", "plain"
 	}

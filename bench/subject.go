@@ -2,12 +2,14 @@ package bench
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"strconv"
@@ -15,6 +17,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"roost/loadgen/usage"
 )
 
 // Subject is one way to start a roostd.
@@ -70,7 +74,7 @@ func (s Subject) start(ctx context.Context, logPath string) (*server, error) {
 	select {
 	case <-ready:
 		v.took = time.Since(began)
-		v.files, err = v.openFiles()
+		v.files, err = openFiles(v)
 	case <-v.exited:
 		return nil, fmt.Errorf("%s ended before it was ready: %v, see %s", s.Name, v.exitedAs, logPath)
 	case <-ctx.Done():
@@ -167,31 +171,69 @@ func (v *server) stop() error {
 	return nil
 }
 
-// openFiles counts the server's descriptors.
-func (v *server) openFiles() (int, error) {
-	names, err := os.ReadDir("/proc/" + strconv.Itoa(v.cmd.Process.Pid) + "/fd")
-	return len(names), err
-}
+// quiet waits until the connections of the run before are gone.
+func (v *server) quiet(ctx context.Context) error { return quiet(ctx, v, v.files) }
 
-// quiet waits until the connections of the run before are gone, so that their
-// end is not charged to the next.
-func (v *server) quiet(ctx context.Context) error {
-	const slack = 20 // pooled API connections
-	for end := time.Now().Add(15 * time.Second); time.Now().Before(end); {
-		n, err := v.openFiles()
-		if err != nil {
-			return fmt.Errorf("%s is gone: %w", v.Name, err)
-		}
-		if n <= v.files+slack {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(50 * time.Millisecond):
+// PID, URL and API are as of experiment.Running.
+func (v *server) PID() int    { return v.cmd.Process.Pid }
+func (v *server) URL() string { return "ws://" + v.data + "/v1/connect" }
+func (v *server) API() string { return "http://" + v.side }
+
+// settled collects twice, waits, and reads the resident size.
+func (v *server) settled(ctx context.Context, settle time.Duration) (int64, error) {
+	for range 2 {
+		if err := v.get(ctx, "/debug/pprof/heap?gc=1", io.Discard); err != nil {
+			return 0, err
 		}
 	}
-	return fmt.Errorf("%s still has connections of the run before", v.Name)
+	select {
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	case <-time.After(settle):
+	}
+	m, err := v.process().Memory()
+	return m.RSS, err
+}
+
+// process is the server's.
+func (v *server) process() usage.Process { return usage.Process(v.cmd.Process.Pid) }
+
+// metrics reads the node's metrics: the value behind each name with its labels.
+func (v *server) metrics(ctx context.Context) (map[string]float64, error) {
+	var b bytes.Buffer
+	if err := v.get(ctx, "/metrics", &b); err != nil {
+		return nil, err
+	}
+	values := map[string]float64{}
+	for line := range strings.Lines(b.String()) {
+		line = strings.TrimSpace(line)
+		i := strings.LastIndexByte(line, ' ')
+		if i < 0 || line[0] == '#' {
+			continue
+		}
+		if value, err := strconv.ParseFloat(line[i+1:], 64); err == nil {
+			values[line[:i]] = value
+		}
+	}
+	return values, nil
+}
+
+// get fetches a path of the node's API.
+func (v *server) get(ctx context.Context, path string, to io.Writer) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+v.side+path, nil)
+	if err != nil {
+		return err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s: %s", path, resp.Status)
+	}
+	_, err = io.Copy(to, resp.Body)
+	return err
 }
 
 // urlArgs are the flags of the generator's modes that say where the server is.

@@ -2,10 +2,34 @@ package experiment
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 )
+
+// Folder makes a folder for results. The default is bench/results/KIND-DATE, with
+// the time behind it if that is taken: nothing is overwritten.
+func Folder(folder, kind string) (string, error) {
+	if folder != "" {
+		return folder, os.MkdirAll(folder, 0o755)
+	}
+	now := time.Now()
+	folder = filepath.Join("bench", "results", kind+"-"+now.Format(time.DateOnly))
+	if err := os.MkdirAll(filepath.Dir(folder), 0o755); err != nil {
+		return "", err
+	}
+	err := os.Mkdir(folder, 0o755)
+	for n := 0; errors.Is(err, os.ErrExist); n++ { // in the same second another number
+		folder = filepath.Join("bench", "results", kind+now.Format("-2006-01-02-150405"))
+		if n > 0 {
+			folder += fmt.Sprintf("-%d", n+1)
+		}
+		err = os.Mkdir(folder, 0o755)
+	}
+	return folder, err
+}
 
 // open opens the experiment of a folder to read it.
 func open(folder string) (*experiment, error) {

@@ -11,12 +11,10 @@ import (
 	"io"
 	"math"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"roost/bench/experiment"
@@ -66,10 +64,7 @@ func Run(ctx context.Context, opt Options, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	if opt.Out == "" {
-		opt.Out = filepath.Join("bench/results", "million-"+time.Now().Format(time.DateOnly))
-	}
-	if err := os.MkdirAll(opt.Out, 0o755); err != nil {
+	if opt.Out, err = experiment.Folder(opt.Out, "million"); err != nil {
 		return err
 	}
 	x := &run{opt: opt, out: out}
@@ -83,10 +78,10 @@ func Run(ctx context.Context, opt Options, out io.Writer) (err error) {
 		return err
 	}
 	r, err := x.generate(ctx)
-	if err != nil {
-		return err
+	if r != nil { // of a run that was interrupted, too
+		err = errors.Join(err, x.report(r))
 	}
-	return x.report(r)
+	return err
 }
 
 // nodesFor returns how many nodes hold so many connections with so many
@@ -132,23 +127,13 @@ func (x *run) stopNodes() error {
 	return errors.Join(errs...)
 }
 
-// generate runs loadgen, whose progress is shown.
+// generate runs loadgen, whose progress is shown. Devices that are there when it
+// is interrupted are sent away first, which takes its time.
 func (x *run) generate(ctx context.Context) (*result.Result, error) {
-	args := []string{"run", x.file("scenario.yaml"), "--workers", "auto", "--out", x.file("result.json"), "--html", x.file("report.html")}
-	cmd := exec.CommandContext(ctx, x.opt.Loadgen, args...)
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }
-	cmd.WaitDelay = 2 * time.Minute
-	cmd.Stdout, cmd.Stderr = x.out, x.out
-	err := cmd.Run()
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
-		return nil, fmt.Errorf("loadgen: %w", err)
-	}
-	r, rerr := result.ReadFile(x.file("result.json"))
-	if rerr != nil {
-		return nil, errors.Join(fmt.Errorf("loadgen ended with %v and left no result", err), rerr)
-	}
-	return r, nil
+	r, _, err := experiment.Generate(ctx, experiment.Load{Loadgen: x.opt.Loadgen,
+		Args: []string{x.file("scenario.yaml"), "--workers", "auto", "--html", x.file("report.html")},
+		Out:  x.file("result.json"), Show: x.out, Patience: 2 * time.Minute})
+	return r, err
 }
 
 // pids lists the nodes' processes, separated by commas.
