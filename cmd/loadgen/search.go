@@ -21,7 +21,8 @@ import (
 func runSearch(ctx context.Context, args []string, t terminal) (coord.Exit, error) {
 	f := newFlags("search", "SCENARIO --over count|rate|hold... --from N --to N [flags]", `Find the largest value of a parameter with which all thresholds of a scenario
 hold: doubled until a run breaks, then halved, then the winner three times. A run
-that is INVALID ends the search: then the generator is the limit, not the server.`)
+that is INVALID is made again up to three times; if it still is, the generator is
+the limit, not the server, and what has held so far is confirmed.`)
 	f.after = "\n" + exitCodes
 	r := runFlags{views: viewFlags{reticent: true}} // each run has a line of its own
 	r.add(f)
@@ -57,6 +58,9 @@ that is INVALID ends the search: then the generator is the limit, not the server
 	}
 	found, err := search.Run(o, func(step search.Step) (search.Outcome, string, error) { return s.step(ctx, step) })
 	if err != nil {
+		if found.Held != 0 {
+			err = fmt.Errorf("%w\nso far: %s held, and was not confirmed", err, s.is(found.Held))
+		}
 		return s.exit, err
 	}
 	return s.tell(found, o)
@@ -148,7 +152,7 @@ func (s *searching) step(ctx context.Context, step search.Step) (search.Outcome,
 		return 0, "", err
 	}
 	if len(lacking) > 0 && !s.flags.unchecked {
-		return search.Invalid, (&coord.ShortError{Lines: lacking}).Error(), s.say(step, search.Invalid, strings.Join(lacking, "; "))
+		return search.Beyond, (&coord.ShortError{Lines: lacking}).Error(), s.say(step, search.Beyond, strings.Join(lacking, "; "))
 	}
 	res, err := s.run(ctx, sc, crew)
 	if err != nil {
@@ -233,6 +237,9 @@ func (s *searching) say(step search.Step, out search.Outcome, reason string) err
 	if step.Confirm > 0 {
 		line += fmt.Sprintf("  (confirmation %d)", step.Confirm)
 	}
+	if step.Again > 0 {
+		line += fmt.Sprintf("  (repetition %d)", step.Again)
+	}
 	if reason != "" {
 		line += "  " + reason
 	}
@@ -245,6 +252,8 @@ func (s *searching) tell(f search.Found, o search.Options) (coord.Exit, error) {
 	var line string
 	exit := coord.ExitOK
 	switch {
+	case f.Limited != 0 && f.Best == 0 && f.Held != 0:
+		line, exit = fmt.Sprintf("%s held, and could not be confirmed: the generator is the limit at %s", s.is(f.Held), s.kind.Write(f.Limited)), coord.ExitInvalid
 	case f.Limited != 0 && f.Best == 0:
 		line, exit = fmt.Sprintf("nothing is known: the generator is the limit already at %s", s.is(f.Limited)), coord.ExitInvalid
 	case f.Limited != 0:
@@ -255,6 +264,9 @@ func (s *searching) tell(f search.Found, o search.Options) (coord.Exit, error) {
 		line = fmt.Sprintf("%s holds, the largest that was allowed: the limit is beyond it", s.is(f.Best))
 	default:
 		line = fmt.Sprintf("%s is the largest that holds, within %.3g %%; %s breaks", s.is(f.Best), 100*o.Precision, s.kind.Write(f.Broke))
+	}
+	if f.Again > 0 {
+		line += fmt.Sprintf(" (%d runs were INVALID and made again)", f.Again)
 	}
 	_, err := fmt.Fprintln(s.t.out, line)
 	return exit, err

@@ -1,5 +1,6 @@
 // Package search finds the largest value for which a run holds: exponentially
-// up to one that breaks, then by halves, then the winner again and again.
+// up to one that breaks, then by halves, then the winner again and again. A run
+// that says nothing is made again.
 // Values in, values out: what a run is, is its caller's affair.
 package search
 
@@ -16,11 +17,14 @@ type Outcome int
 const (
 	Holds   Outcome = iota // all thresholds hold
 	Breaks                 // one does not
-	Invalid                // it says nothing about the server
+	Invalid                // it says nothing about the server; the next one may
+	Beyond                 // this machine cannot make it, however often it is tried
 )
 
 // String names the outcome.
-func (o Outcome) String() string { return [...]string{"holds", "breaks", "INVALID"}[o] }
+func (o Outcome) String() string {
+	return [...]string{"holds", "breaks", "INVALID", "is beyond this machine"}[o]
+}
 
 // Options say where to search.
 type Options struct {
@@ -29,26 +33,34 @@ type Options struct {
 	Precision float64
 	// Confirm is how often the winner has to hold in all. Default 3.
 	Confirm int
+	// Retries is how often an INVALID run is made again before the generator is
+	// taken to be the limit. Default 3; negative: never.
+	Retries int
 }
 
 // Step is one run.
 type Step struct {
 	Value   int64
 	Confirm int // which confirmation, from 1; 0: none
+	Again   int // which repetition of an INVALID run, from 1; 0: none
 	Outcome Outcome
 	Reason  string
 }
 
 // Found is what a search has come to.
 type Found struct {
-	// Best is the largest value that held, as often as was asked for; 0: not
-	// even From did.
+	// Best is the largest value that held as often as was asked for; 0: none did.
 	Best int64
+	// Held is the largest value that held and never broke, however often it was
+	// tried; 0: none did.
+	Held int64
 	// Broke is the smallest value that broke; 0: none up to To.
 	Broke int64
-	// Limited says that the generator, not the server, ended the search: a run
-	// was INVALID, at this value; 0: none was. Best is a lower bound then.
+	// Limited says that the generator, not the server, ended the search: runs
+	// were INVALID at this value, again and again; 0: at none. Best and Held are
+	// lower bounds then.
 	Limited int64
+	Again   int // runs that were made again as they were INVALID
 	Steps   []Step
 }
 
@@ -67,8 +79,12 @@ func Run(o Options, try func(Step) (Outcome, string, error)) (Found, error) {
 	if o.Confirm < 1 {
 		o.Confirm = 3
 	}
+	if o.Retries == 0 {
+		o.Retries = 3
+	}
 	s := &search{o: o, try: try, held: map[int64]int{}}
 	err := s.run()
+	s.found.Held = s.below(math.MaxInt64)
 	return s.found, err
 }
 
@@ -79,35 +95,36 @@ type search struct {
 	held  map[int64]int // how often
 }
 
-// errEnd ends the search in order.
-var errEnd = errors.New("end")
+// errLimited says that the generator is the limit at a value.
+var errLimited = errors.New("INVALID again and again")
 
 func (s *search) run() error {
 	lo, hi, err := s.climb()
-	for err == nil {
-		if lo, err = s.halve(lo, hi); err != nil {
-			break
+	for {
+		if err == nil {
+			lo, err = s.halve(lo, hi)
 		}
-		if lo == 0 {
-			return nil // not even From holds
+		if errors.Is(err, errLimited) { // what has held below is worth to be confirmed
+			lo, err = s.below(s.found.Limited), nil
 		}
-		var ok bool
-		if ok, err = s.confirm(lo); ok || err != nil {
-			break
+		if err != nil || lo == 0 { // 0: not even From holds
+			return err
+		}
+		ok, err := s.confirm(lo)
+		switch {
+		case ok, errors.Is(err, errLimited):
+			return nil
+		case err != nil:
+			return err
 		}
 		// It does not always hold: what is below it is searched.
-		hi, lo = lo, s.below(lo)
-		if lo == 0 && hi > s.o.From {
-			lo = s.o.From - 1 // nothing below has been tried and held
-		}
-		if hi <= s.o.From {
+		if hi, lo = lo, s.below(lo); hi <= s.o.From {
 			return nil
 		}
+		if lo == 0 {
+			lo = s.o.From - 1 // nothing below has been tried and held
+		}
 	}
-	if errors.Is(err, errEnd) {
-		return nil
-	}
-	return err
 }
 
 // climb doubles until a run breaks. lo holds, or is 0; hi breaks, or is 0.
@@ -162,7 +179,6 @@ func (s *search) confirm(v int64) (bool, error) {
 			return false, err
 		}
 		if out == Breaks {
-			s.held[v] = 0
 			return false, nil
 		}
 	}
@@ -180,26 +196,31 @@ func (s *search) below(v int64) (best int64) {
 	return best
 }
 
-// step makes one run and keeps what it says.
+// step makes a run, and again if it is INVALID, and keeps what they say.
 func (s *search) step(v int64, confirm int) (Outcome, error) {
-	step := Step{Value: v, Confirm: confirm}
-	out, reason, err := s.try(step)
-	if err != nil {
-		return out, err
-	}
-	step.Outcome, step.Reason = out, reason
-	s.found.Steps = append(s.found.Steps, step)
-	switch out {
-	case Holds:
-		s.held[v]++
-	case Breaks:
-		if s.found.Broke == 0 || v < s.found.Broke {
-			s.found.Broke = v
+	for again := 0; ; again++ {
+		step := Step{Value: v, Confirm: confirm, Again: again}
+		out, reason, err := s.try(step)
+		if err != nil {
+			return out, err
 		}
-	case Invalid:
-		s.found.Limited = v
-		s.found.Best = s.below(v + 1)
-		return out, errEnd
+		step.Outcome, step.Reason = out, reason
+		s.found.Steps = append(s.found.Steps, step)
+		switch out {
+		case Holds:
+			s.held[v]++
+			return out, nil
+		case Breaks:
+			s.held[v] = 0
+			if s.found.Broke == 0 || v < s.found.Broke {
+				s.found.Broke = v
+			}
+			return out, nil
+		}
+		if out == Beyond || again >= s.o.Retries {
+			s.found.Limited = v
+			return out, errLimited
+		}
+		s.found.Again++
 	}
-	return out, nil
 }

@@ -80,15 +80,52 @@ func TestShakyWinnerIsNoWinner(t *testing.T) {
 	}
 }
 
-// TestInvalidEndsTheSearch: it is no failure of the server.
-func TestInvalidEndsTheSearch(t *testing.T) {
+// TestInvalidIsTriedAgain: one disturbed run in between changes nothing.
+func TestInvalidIsTriedAgain(t *testing.T) {
+	tried := map[int64]int{}
 	f, err := Run(Options{From: 100, To: 10_000}, func(s Step) (Outcome, string, error) {
-		if s.Value > 700 {
+		if tried[s.Value]++; tried[s.Value] <= 3 {
+			if s.Again != tried[s.Value]-1 {
+				t.Errorf("%+v is number %d", s, tried[s.Value])
+			}
 			return Invalid, "send lag", nil
 		}
-		return Holds, "", nil
+		return server(700)(s)
 	})
-	if err != nil || f.Limited != 800 || f.Best != 400 || f.Broke != 0 {
+	if err != nil || f.Limited != 0 || f.Best < 665 || f.Best > 700 || f.Held != f.Best || f.Again != 3*len(tried) {
+		t.Errorf("%+v, %v", f, err)
+	}
+}
+
+// TestGeneratorIsTheLimit: it is no failure of the server, and what has held is
+// confirmed.
+func TestGeneratorIsTheLimit(t *testing.T) {
+	for _, c := range []struct {
+		out     Outcome
+		retries int
+		again   int
+	}{{Invalid, 0, 3}, {Invalid, 1, 1}, {Invalid, -1, 0}, {Beyond, 0, 0}} {
+		f, err := Run(Options{From: 100, To: 10_000, Retries: c.retries}, func(s Step) (Outcome, string, error) {
+			if s.Value > 700 {
+				return c.out, "send lag", nil
+			}
+			return Holds, "", nil
+		})
+		if err != nil || f.Limited != 800 || f.Best != 400 || f.Held != 400 || f.Broke != 0 || f.Again != c.again {
+			t.Errorf("%+v: %+v, %v", c, f, err)
+		}
+	}
+}
+
+// TestUnconfirmedIsSaidApart: one that held, and could not be confirmed.
+func TestUnconfirmedIsSaidApart(t *testing.T) {
+	f, err := Run(Options{From: 100, To: 10_000}, func(s Step) (Outcome, string, error) {
+		if s.Confirm > 0 {
+			return Invalid, "send lag", nil
+		}
+		return server(700)(s)
+	})
+	if err != nil || f.Best != 0 || f.Held < 665 || f.Held > 700 || f.Limited != f.Held {
 		t.Errorf("%+v, %v", f, err)
 	}
 }
@@ -102,7 +139,7 @@ func TestErrorsEndTheSearch(t *testing.T) {
 		}
 		return Holds, "", nil
 	})
-	if !errors.Is(err, fail) || len(f.Steps) != 2 {
+	if !errors.Is(err, fail) || len(f.Steps) != 2 || f.Best != 0 || f.Held != 2 {
 		t.Errorf("%+v, %v", f, err)
 	}
 	for _, o := range []Options{{From: 0, To: 1}, {From: 2, To: 1}} {
