@@ -46,6 +46,7 @@ func (r *run) result(final bool) *result.Result {
 	res.Scenario.Text, res.Scenario.SHA256 = redact.Text(string(r.s.Text())), r.s.Hash()
 	res.Environment = result.Environment{Host: r.env.host, Sysctl: r.env.sysctl, Before: r.env.before, During: r.env.during(r.ownProcesses())}
 	r.slopes(res)
+	steady(res)
 	res.Comparability = r.comparability(res)
 	res.Thresholds = r.thresholds(res)
 	res.Verdict = r.verdict(res)

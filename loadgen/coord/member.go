@@ -68,6 +68,28 @@ func (m *member) noteSelf(s *link.Self, at int64) {
 	m.memory.note(m.progress.Connected, s.RSS)
 }
 
+// maxUnread bounds the notes about what could not be read.
+const maxUnread = 20
+
+// noteUnread notes what a worker cannot find out about itself and its machine,
+// once for each machine.
+func (r *run) noteUnread(m *member, s *link.Self) {
+	if s == nil {
+		return
+	}
+	for _, text := range s.Unread {
+		key := m.Hello.Host + " " + text
+		if r.unread[key] || len(r.unread) >= maxUnread {
+			continue
+		}
+		if r.unread == nil {
+			r.unread = map[string]bool{}
+		}
+		r.unread[key] = true
+		r.note("workers on %s could not read %s", m.Hello.Host, text)
+	}
+}
+
 // noteLags takes what a worker has counted of its own delays, in a phase that
 // counts.
 func (m *member) noteLags(t *link.Tick) {

@@ -43,6 +43,7 @@ type run struct {
 	members    []*member
 	bound      time.Duration // no clock was ever further off
 	shortfalls []string
+	unread     map[string]bool // of machines, what was noted
 
 	// Of the phases.
 	started     int64 // the begin of the first; 0: not yet

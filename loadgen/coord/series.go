@@ -27,6 +27,7 @@ const maxPoints = 7 * 24 * 3600
 // end, and not of a phase's.
 func (r *run) tick(m *member, t *link.Tick, onTime bool) {
 	m.noteSelf(t.Self, t.At)
+	r.noteUnread(m, t.Self)
 	if t.Phase < 0 || t.Phase >= len(r.phases) || r.phases[t.Phase].at == 0 {
 		return // before the first phase nothing is counted
 	}

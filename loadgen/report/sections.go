@@ -92,13 +92,18 @@ func environment(r *result.Result) section {
 
 // processes are the servers and the workers, folded.
 func processes(r *result.Result) (list []folded) {
-	for _, s := range r.Servers {
+	for i, s := range r.Servers {
 		facts := []result.Fact{{Name: "read by", Value: s.Source}, {Name: "binary", Value: s.Binary}, {Name: "SHA-256", Value: s.SHA256}, {Name: "version", Value: s.Version},
 			{Name: "command", Value: strings.Join(s.Argv, " ")}, {Name: "profile", Value: s.Profile}}
 		for _, kind := range slices.Sorted(maps.Keys(s.Slope)) {
 			facts = append(facts, result.Fact{Name: kind + " a connection, slope", Value: svg.Format(s.Slope[kind], "B")})
 		}
 		facts = append(facts, s.Env...)
+		for _, p := range r.Phases {
+			if i < len(p.Servers) {
+				facts = append(facts, result.Fact{Name: "phase " + p.Name, Value: p.Servers[i].Steady})
+			}
+		}
 		facts = slices.DeleteFunc(facts, func(f result.Fact) bool { return f.Value == "" })
 		for _, t := range factTable("", facts) {
 			list = append(list, folded{Title: "Server " + s.Name, Table: &t})

@@ -29,6 +29,8 @@ func Format(v float64, unit Unit) string {
 		return "unknown"
 	case math.IsInf(v, 1):
 		return "never"
+	case v == 0 && (unit == "B/conn" || unit == "ns/msg"):
+		return "0 " + string(unit) // 0/conn would not say of what
 	}
 	base, per, _ := strings.Cut(string(unit), "/")
 	if per != "" {
