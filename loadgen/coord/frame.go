@@ -2,10 +2,12 @@ package coord
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"roost/loadgen/live"
 	"roost/loadgen/merge"
+	"roost/loadgen/result"
 )
 
 // shownErrors is how many kinds of errors a frame has.
@@ -68,8 +70,14 @@ func (r *run) silent(now int64) (words string) {
 	return words
 }
 
-// serverBase is the resident memory of all servers before the first connection.
+// serverBase is the resident memory of all servers before the first connection;
+// 0, not known, if one has been restarted since.
 func (r *run) serverBase() (sum int64) {
+	for _, p := range r.phases {
+		if slices.ContainsFunc(p.servers, func(u result.ServerUse) bool { return u.Moved }) {
+			return 0
+		}
+	}
 	for _, u := range r.before {
 		sum += max(u.RSS, 0)
 	}

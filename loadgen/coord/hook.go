@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
-	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
@@ -16,12 +14,11 @@ import (
 // Bounds of a hook.
 const (
 	hookTimeout = time.Minute
-	maxOutput   = 4 << 10 // of its output, in the notes
 )
 
 // hook calls the command of a storm that the server is to cause, at the phase's
-// begin. What it prints is kept, and a line pid=NNN says which process the
-// server is from now on. One that fails ends the phase, and with it the run:
+// begin. The end of what it prints is kept, and pid=NNN anywhere in it says which
+// process the server is from now on. One that fails ends the phase, and with it the run:
 // what was to be measured has not happened.
 func (r *run) hook(p *phase) {
 	storm := p.spec.Storm
@@ -38,7 +35,7 @@ func (r *run) hook(p *phase) {
 	}
 	p.hooked = false
 	r.elsewhere(func(ctx context.Context) func() {
-		out, err := runHook(ctx, command, p.spec.Name)
+		out, pid, err := runHook(ctx, command, p.spec.Name)
 		return func() {
 			p.hooked = true
 			if err != nil {
@@ -48,7 +45,7 @@ func (r *run) hook(p *phase) {
 			if out != "" {
 				r.note("hook %s of phase %s: %s", storm.Hook, p.spec.Name, out)
 			}
-			if pid := pidIn(out); pid != 0 && r.o.Probe != nil {
+			if pid != 0 && r.o.Probe != nil {
 				r.o.Probe.Moved(pid)
 			}
 		}
@@ -58,7 +55,7 @@ func (r *run) hook(p *phase) {
 // runHook runs a shell command in a process group of its own, with which all
 // ends that it has started in the foreground when it takes too long. A server
 // that it leaves in the background must not keep its output.
-func runHook(ctx context.Context, command, phase string) (string, error) {
+func runHook(ctx context.Context, command, phase string) (said string, pid int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, hookTimeout)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "sh", "-c", command)
@@ -66,36 +63,14 @@ func runHook(ctx context.Context, command, phase string) (string, error) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = time.Second // output that somebody else still holds
-	var out head
+	var out output
 	cmd.Stdout, cmd.Stderr = &out, &out
-	err := cmd.Run()
+	err = cmd.Run()
 	switch {
 	case errors.Is(err, exec.ErrWaitDelay):
 		err = nil // it has ended; what it left running has our pipe
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		err = fmt.Errorf("it took more than %v and was killed", hookTimeout)
 	}
-	return strings.TrimSpace(string(out)), err
-}
-
-// head keeps the first bytes of what is written.
-type head []byte
-
-func (h *head) Write(p []byte) (int, error) {
-	if room := maxOutput - len(*h); room > 0 {
-		*h = append(*h, p[:min(len(p), room)]...)
-	}
-	return len(p), nil
-}
-
-// pidIn returns the process that a line pid=NNN names; 0: none does.
-func pidIn(out string) (pid int) {
-	for line := range strings.Lines(out) {
-		if text, ok := strings.CutPrefix(strings.TrimSpace(line), "pid="); ok {
-			if n, err := strconv.Atoi(text); err == nil && n > 0 {
-				pid = n
-			}
-		}
-	}
-	return pid
+	return out.text(), out.process(), err
 }

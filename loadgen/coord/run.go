@@ -59,6 +59,8 @@ type run struct {
 	// Of the servers.
 	reading Reading
 	before  []result.ServerUse
+	// processes are their ids before the first phase; 0: not known.
+	processes []int
 
 	// Of waiting.
 	seconds    *time.Ticker

@@ -38,14 +38,22 @@ func (r *run) readServers() {
 func (r *run) tookReading(now Reading) {
 	before := r.reading
 	r.reading = now
+	servers := r.o.Probe.Servers()
 	if len(r.phases) == 0 {
 		r.before = r.o.Probe.Use(now, now)
+		for _, s := range servers {
+			r.processes = append(r.processes, s.PID)
+		}
 		return
 	}
 	if before == nil {
 		before = now
 	}
-	r.phases[len(r.phases)-1].servers = r.o.Probe.Use(before, now)
+	uses := r.o.Probe.Use(before, now)
+	for i := range min(len(uses), len(servers), len(r.processes)) {
+		uses[i].Moved = servers[i].PID != r.processes[i]
+	}
+	r.phases[len(r.phases)-1].servers = uses
 }
 
 // Lengths of a CPU profile: enough samples (100 a second and core), and no more
@@ -108,7 +116,7 @@ func (r *run) slopes(res *result.Result) {
 			connections, uses = append(connections, 0), append(uses, *b)
 		}
 		for _, p := range r.phases[:r.rising()] {
-			if i < len(p.servers) {
+			if i < len(p.servers) && !p.servers[i].Moved {
 				connections, uses = append(connections, p.connected), append(uses, p.servers[i])
 			}
 		}

@@ -46,10 +46,23 @@ func Text(w io.Writer, r *result.Result, width int) error {
 	}
 	for _, n := range r.Notes {
 		t.line("")
-		t.wrap("note: ", n)
+		t.wrap("note: ", shortNote(n))
 	}
 	_, err := io.WriteString(w, t.b.String())
 	return err
+}
+
+// maxNote is how many characters of a note the text has. What a hook prints may
+// be 4 KiB.
+const maxNote = 400
+
+// shortNote leaves the middle of a long note out.
+func shortNote(n string) string {
+	chars := []rune(n)
+	if len(chars) <= maxNote {
+		return n
+	}
+	return string(chars[:maxNote/2]) + " [...] " + string(chars[len(chars)-maxNote/2:]) + " (the file has all)"
 }
 
 // text is a text of a width that grows.

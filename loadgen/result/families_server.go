@@ -1,6 +1,7 @@
 package result
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
@@ -113,11 +114,14 @@ func cores(cpu func(*Phase) time.Duration) func(*scope) (float64, string, bool) 
 	}
 }
 
-// fullest is the phase with the most connections at its end; of equal ones the
-// later, nil if no server was probed.
-func (s *scope) fullest() (most *Phase) {
+// anyPhase takes every phase.
+func anyPhase(*Phase) bool { return true }
+
+// fullest is the phase with the most connections at its end, of those that take
+// takes; of equal ones the later, nil if no server was probed.
+func (s *scope) fullest(take func(*Phase) bool) (most *Phase) {
 	for _, p := range s.phases {
-		if len(p.Servers) > 0 && (most == nil || p.Connected >= most.Connected) {
+		if len(p.Servers) > 0 && take(p) && (most == nil || p.Connected >= most.Connected) {
 			most = p
 		}
 	}
@@ -139,7 +143,7 @@ func sumLevel(uses []ServerUse, of func(*ServerUse) int64) (sum int64, ok bool) 
 
 func level(of func(*ServerUse) int64) func(*scope) (float64, string, bool) {
 	return func(s *scope) (float64, string, bool) {
-		p := s.fullest()
+		p := s.fullest(anyPhase)
 		if p == nil {
 			return 0, "", false
 		}
@@ -152,7 +156,7 @@ func level(of func(*ServerUse) int64) func(*scope) (float64, string, bool) {
 // in it.
 func perConn(of func(*ServerUse) int64) func(*scope) (float64, string, bool) {
 	return func(s *scope) (float64, string, bool) {
-		p := s.fullest()
+		p := s.fullest(anyPhase)
 		if p == nil || p.Connected <= 0 {
 			return 0, "", false
 		}
@@ -165,7 +169,7 @@ func perConn(of func(*ServerUse) int64) func(*scope) (float64, string, bool) {
 // were seen if every server has one, else the difference to before the first
 // connection.
 func grown(name string, kinds ...memory) family {
-	return family{name: name, unit: "B/conn", better: lower, needs: needsProbe, value: func(s *scope) (float64, string, bool) {
+	return family{name: name, unit: "B/conn", better: lower, needs: needsProbe + "; or it was restarted, and is not the process of before the first connection", value: func(s *scope) (float64, string, bool) {
 		if v, ok := s.slope(kinds); ok {
 			return v, "slope over the numbers of connections", true
 		}
@@ -198,7 +202,7 @@ func (s *scope) slope(kinds []memory) (all float64, ok bool) {
 // difference is how much larger a level was at the end of the fullest phase
 // than before, per connection.
 func (s *scope) difference(kinds []memory) (float64, bool) {
-	p := s.fullest()
+	p := s.fullest(func(p *Phase) bool { return !slices.ContainsFunc(p.Servers, func(u ServerUse) bool { return u.Moved }) })
 	if p == nil || p.Connected <= 0 {
 		return 0, false
 	}

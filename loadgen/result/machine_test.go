@@ -1,6 +1,7 @@
 package result
 
 import (
+	"strings"
 	"testing"
 	"time"
 )
@@ -28,5 +29,21 @@ func TestMachineMemoryCountsOnce(t *testing.T) {
 	r.Servers[0].Source, r.Servers[1].Source = "cgroup", "cgroup"
 	if m, _, _ := r.Lookup("server.kernel_b_per_conn"); m.Value != 16000 {
 		t.Errorf("of cgroups: %v, want their sum", m.Value)
+	}
+}
+
+// TestMemoryOfARestartedServer is not compared with what another process had
+// before: it is that of a phase before the restart, or not known.
+func TestMemoryOfARestartedServer(t *testing.T) {
+	use := func(rss int64, moved bool) []ServerUse { return []ServerUse{{RSS: rss, Moved: moved}} }
+	r := &Result{Servers: []Server{{Source: "pid", Before: &ServerUse{RSS: 10_000}}}, Phases: []Phase{
+		{Name: "hold", Connected: 100, Servers: use(60_000, false)}, {Name: "after", Connected: 100, Servers: use(20_000, true)}}}
+	for name, want := range map[string]float64{"server.user_b_per_conn": 500, "hold.server.user_b_per_conn": 500} {
+		if m, ok, why := r.Lookup(name); !ok || m.Value != want {
+			t.Errorf("%s is %v (%s), want %v", name, m.Value, why, want)
+		}
+	}
+	if m, ok, why := r.Lookup("after.server.user_b_per_conn"); ok || !strings.Contains(why, "restarted") {
+		t.Errorf("after a restart it is %v (%s)", m.Value, why)
 	}
 }

@@ -245,7 +245,10 @@ type ServerUse struct {
 	Goroutines int           `json:"goroutines"`
 	GCs        int           `json:"gcs"`
 	GCPauseMax time.Duration `json:"gc_pause_max"`
-	Steady     string        `json:"steady,omitempty"` // whether p50, CPU and heap had a trend
+	// Moved says that the process is another one than that of Server.Before, as
+	// after a restart: levels of the two are not compared.
+	Moved  bool   `json:"moved,omitempty"`
+	Steady string `json:"steady,omitempty"` // whether p50, CPU and heap had a trend
 }
 
 // Clock is how times of different processes compare.
