@@ -76,7 +76,7 @@ var mayImport = map[string]struct {
 	"bench":             {[]string{"bench/compare", "bench/experiment", "loadgen/result", "loadgen/scenario", "loadgen", "loadgen/plan", "loadgen/usage", "poller", "ring", "decay", "decay/window", "decay/dawn", "decay/plant", "server", "bench/chart"}, "drives loadgen and measures parts"},
 	"cmd/roostd":        {[]string{"server", "server/inbox", "server/inbox/journal", "poller"}, "wires"},
 	"cmd/loadgen":       {[]string{"loadgen", "loadgen/clock", "loadgen/link", "loadgen/crew", "loadgen/worker", "loadgen/swarm", "loadgen/search", "loadgen/scenario", "loadgen/coord", "loadgen/result", "loadgen/report", "loadgen/live", "loadgen/calibrate", "loadgen/behave", "loadgen/doctor", "loadgen/validity", "loadgen/preflight", "loadgen/usage"}, "wires"},
-	"cmd/bench":         {[]string{"bench", "bench/million", "bench/compare", "bench/experiment", "bench/trend", "bench/explain"}, "wires"},
+	"cmd/bench":         {[]string{"bench", "bench/million", "bench/compare", "bench/experiment", "bench/trend", "bench/explain", "loadgen/result"}, "wires"},
 	"cmd/roostctl":      {[]string{"ring", "ring/snapshot", "ring/slots", "ring/verify", "bench/chart"}, "works away from a node: must not know the server"},
 
 	"loadgen/report/svg":    {nil, "charts as inline SVG; knows no subject"},
