@@ -100,9 +100,6 @@ ports that its command names are open.
 
 // join makes the servers from their flags.
 func (f *runFlags) join() error {
-	if len(f.servers) < 2 {
-		return fmt.Errorf("%d servers: a comparison takes two or more, each as --server NAME=COMMAND", len(f.servers))
-	}
 	for _, s := range f.servers {
 		name, line, ok := strings.Cut(s, "=")
 		if !ok {
@@ -140,6 +137,9 @@ func (f *runFlags) join() error {
 			return fmt.Errorf("--env %q: must be NAME:KEY=VALUE, with the name of a --server", e)
 		}
 		s.Env = append(s.Env, pair)
+	}
+	if len(f.servers) < 2 {
+		return fmt.Errorf("%d servers: a comparison takes two or more, each as --server NAME=COMMAND", len(f.servers))
 	}
 	return nil
 }
