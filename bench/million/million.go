@@ -1,6 +1,9 @@
 // Package million holds as many devices on one machine as it is asked for: by
 // as many nodes and as many workers of the generator as their descriptors ask
 // for, nodes that know nothing of each other, every device reached.
+//
+// The folder of a run has report.md, what loadgen did (scenario.yaml) and found
+// (result.json, report.html), and what each node said (nodes/NN.log).
 package million
 
 import (
@@ -12,6 +15,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -28,11 +32,18 @@ type Options struct {
 	Loadgen     string        // binary; default bin/loadgen
 	Out         string        // folder of results; default bench/results/million-DATE
 	Connections int           // default 1,000,000
-	Rate        float64       // dials a second; default 20,000
-	Deliveries  float64       // of broadcasts, a second; default 45,000
+	Rate        float64       // dials a second; default 4,000 for each core, at most 20,000
+	Deliveries  float64       // of broadcasts, a second; default 10,000 for each core, at most 45,000
 	Hold        time.Duration // how long they are held; default 60 s
 	Command     []string      // recorded
 }
+
+// What nodes and generator can do together on the cores of one machine, without
+// the generator becoming the limit.
+const (
+	dialsPerCore, mostDials           = 4_000, 20_000
+	deliveriesPerCore, mostDeliveries = 10_000, 45_000
+)
 
 // reserve is how many descriptors of a node are kept for other things
 // than devices: roostd itself keeps 5 %.
@@ -49,16 +60,18 @@ type run struct {
 // nodes as their descriptors ask for, as many workers of loadgen, every device
 // reached by a broadcast at its node and a sample by targeted pushes, then
 // drained. The nodes know nothing of each other. It prints a report to out and
-// writes it, with the raw result, to a folder.
-func Run(ctx context.Context, opt Options, out io.Writer) (err error) {
+// writes it, with the raw result, to a folder. A run whose numbers are no result,
+// or in which something was lost, is a *Failure.
+func Run(ctx context.Context, opt Options, out io.Writer) error {
+	cores := float64(runtime.GOMAXPROCS(0))
 	opt.Roostd = cmp.Or(opt.Roostd, "bin/roostd")
 	opt.Loadgen = cmp.Or(opt.Loadgen, "bin/loadgen")
 	opt.Connections = cmp.Or(opt.Connections, 1_000_000)
-	opt.Rate = cmp.Or(opt.Rate, 20_000)
-	opt.Deliveries = cmp.Or(opt.Deliveries, 45_000)
+	opt.Rate = cmp.Or(opt.Rate, min(dialsPerCore*cores, mostDials))
+	opt.Deliveries = cmp.Or(opt.Deliveries, min(deliveriesPerCore*cores, mostDeliveries))
 	opt.Hold = cmp.Or(opt.Hold, time.Minute)
-	if opt.Connections < 1 {
-		return fmt.Errorf("connections is %d: want 1 or more", opt.Connections)
+	if opt.Connections < 1 || opt.Rate < 0 || opt.Deliveries < 0 || opt.Hold < 0 {
+		return fmt.Errorf("%d connections, %g dials/s, %g deliveries/s, held for %v: none may be negative", opt.Connections, opt.Rate, opt.Deliveries, opt.Hold)
 	}
 	files, err := poller.FileLimit()
 	if err != nil {
@@ -70,18 +83,26 @@ func Run(ctx context.Context, opt Options, out io.Writer) (err error) {
 	x := &run{opt: opt, out: out}
 	n := nodesFor(opt.Connections, files)
 	fmt.Fprintf(out, "%d devices at %d nodes (%d descriptors each)\n", opt.Connections, n, files)
+	return x.with(ctx, n)
+}
+
+// with runs with so many nodes.
+func (x *run) with(ctx context.Context, nodes int) (err error) {
 	defer func() { err = errors.Join(err, x.stopNodes()) }()
-	if err := x.startNodes(ctx, n); err != nil {
+	if err := x.startNodes(ctx, nodes); err != nil {
 		return err
 	}
 	if err := os.WriteFile(x.file("scenario.yaml"), x.scenario(), 0o644); err != nil {
 		return err
 	}
 	r, err := x.generate(ctx)
-	if r != nil { // of a run that was interrupted, too
-		err = errors.Join(err, x.report(r))
+	if r == nil {
+		return err
 	}
-	return err
+	if err := errors.Join(err, x.report(r)); err != nil { // a run that was interrupted has a report, too
+		return err
+	}
+	return judge(r)
 }
 
 // nodesFor returns how many nodes hold so many connections with so many
@@ -99,8 +120,11 @@ func (x *run) startNodes(ctx context.Context, n int) error {
 	node := experiment.Adapters["roost"]
 	node.Name = "roost"
 	node.Command = []string{x.opt.Roostd, "--listen", "127.0.0.1:{port}", "--api", "127.0.0.1:{api}", "--auth", "none", "--loops", "1", "--inbox", "memory"}
+	if err := os.MkdirAll(x.file("nodes"), 0o755); err != nil {
+		return err
+	}
 	for range n {
-		v, err := experiment.Serve(ctx, &node, x.file(fmt.Sprintf("node-%02d.log", len(x.nodes))))
+		v, err := experiment.Serve(ctx, &node, x.file(fmt.Sprintf("nodes/%02d.log", len(x.nodes))))
 		if err != nil {
 			return fmt.Errorf("node %d of %d: %w", len(x.nodes)+1, n, err)
 		}
@@ -109,8 +133,7 @@ func (x *run) startNodes(ctx context.Context, n int) error {
 	return nil
 }
 
-// stopNodes ends all nodes at once, as each takes a while, and removes the logs
-// of those that had nothing to say but that they began and ended.
+// stopNodes ends all nodes at once, as each takes a while.
 func (x *run) stopNodes() error {
 	errs := make([]error, len(x.nodes))
 	var wg sync.WaitGroup
@@ -171,12 +194,13 @@ phases:
   - {name: hold, for: %s}
   - {name: broadcast, publish: {to: node, rate: %g/s, size: 128B}, for: %s}
   - {name: push, publish: {to: device, class: kept, ttl: 60s, rate: 500/s, size: 128B, among: %d}, for: %ds}
-  - {name: drain, drain: {to: 0, how: rst, over: 30s}, until: drained, timeout: 5m}
+  - {name: drain, drain: {to: 0, how: rst, over: %ds}, until: drained, timeout: 5m}
 thresholds:
   - lost == 0
 server:
   pid: [%s]
 `, x.opt.Connections, len(x.nodes), pushes,
 		x.list((*experiment.Running).URL), x.list((*experiment.Running).API),
-		x.opt.Connections, x.opt.Rate, x.opt.Hold, broadcasts, forAll.Round(time.Second), pushes, max(pushes/500, 1), x.pids())
+		x.opt.Connections, x.opt.Rate, x.opt.Hold, broadcasts, forAll.Round(time.Second), pushes, max(pushes/500, 1),
+		min(max(x.opt.Connections/33_000, 1), 30), x.pids())
 }

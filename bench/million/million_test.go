@@ -1,6 +1,18 @@
 package million
 
-import "testing"
+import (
+	"bytes"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"roost/loadgen/result"
+	"roost/loadgen/tally"
+)
 
 // TestNodesFor: no node is asked for more than its descriptors, and none is
 // started for nothing.
@@ -11,6 +23,67 @@ func TestNodesFor(t *testing.T) {
 		got := nodesFor(c.connections, c.files)
 		if got != c.want || c.connections > got*c.files {
 			t.Errorf("%d connections with %d descriptors: %d nodes, want %d", c.connections, c.files, got, c.want)
+		}
+	}
+}
+
+// TestMillionEndToEnd: few devices on two nodes. What is measured is not looked
+// at, but that all are held and reached, and that it is written down.
+func TestMillionEndToEnd(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds and runs roostd and loadgen")
+	}
+	dir := t.TempDir()
+	for _, name := range []string{"roostd", "loadgen"} {
+		if out, err := exec.Command("go", "build", "-o", filepath.Join(dir, name), "roost/cmd/"+name).CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+	}
+	var out bytes.Buffer
+	x := &run{out: &out, opt: Options{Roostd: dir + "/roostd", Loadgen: dir + "/loadgen", Out: dir, Connections: 100, Rate: 1000,
+		Deliveries: 500, Hold: 200 * time.Millisecond, Command: []string{"bench", "million"}}}
+	err := x.with(t.Context(), 2)
+	var failure *Failure
+	if errors.As(err, &failure) && failure.Verdict == result.Invalid {
+		t.Log(err) // on a busy machine
+	} else if err != nil {
+		t.Fatalf("%v\n%s", err, out.String())
+	}
+	report, err := os.ReadFile(filepath.Join(dir, "report.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"100 devices on one machine", "2 roostd processes", "100 of 100 devices connected", "| broadcast | ", "| push | 500 | 500 | 500 | 0 | 0 |"} {
+		if !strings.Contains(string(report), want) {
+			t.Errorf("%q is not in\n%s", want, report)
+		}
+	}
+	for _, name := range []string{"result.json", "report.html", "scenario.yaml", "nodes/00.log", "nodes/01.log"} {
+		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestJudge: what ends with success has held and reached all.
+func TestJudge(t *testing.T) {
+	lost := &result.Result{Verdict: result.Valid, Phases: []result.Phase{{Name: "push", Tally: &tally.Tally{Groups: []tally.Group{{Counts: tally.Counts{Expected: 10, Delivered: 9, Missing: 1}}}}}}}
+	for name, c := range map[string]struct {
+		r    *result.Result
+		want string
+	}{
+		"all well":  {&result.Result{Verdict: result.Valid}, ""},
+		"lost":      {lost, "valid: 1 messages were lost"},
+		"a check":   {&result.Result{Verdict: result.Invalid, Validity: []result.Check{{Name: "own CPU", State: "fail", Text: "more cores"}, {Name: "x", State: "pass"}}}, "INVALID: own CPU: more cores"},
+		"a promise": {&result.Result{Verdict: result.Breached, Thresholds: []result.Threshold{{Text: "lost == 0", State: "fail", Value: 3}}}, "breached: lost == 0 does not hold: 3"},
+		"ended":     {&result.Result{Verdict: result.Interrupted}, "interrupted: see report.md"},
+	} {
+		got := ""
+		if err := judge(c.r); err != nil {
+			got = err.Error()
+		}
+		if got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 	}
 }

@@ -69,14 +69,14 @@ func (x *run) memory(w io.Writer, r *result.Result) {
 	if len(p.Servers) > 0 && len(r.Servers) > 0 { // of the whole machine: the same in each
 		slab = float64(p.Servers[0].Slab - r.Servers[0].Before.Slab)
 	}
-	var generator float64
-	for _, v := range r.Workers {
-		generator += v.UserPerConn * float64(v.Clients)
+	generator := "-"
+	if m, ok, _ := r.Lookup("loadgen.user_b_per_conn"); ok {
+		generator = fmt.Sprintf("%.0f", m.Value)
 	}
 	fmt.Fprintf(w, "\n## Memory per connection, %d held for %s\n\n| | B |\n|---|---|\n", p.Connected, p.Length.Round(time.Second))
 	fmt.Fprintf(w, "| server, resident, what empty nodes take left out | %.0f |\n", (rss-before)/n)
 	fmt.Fprintf(w, "| server, resident, everything (%d processes) | %.0f |\n", len(p.Servers), rss/n)
-	fmt.Fprintf(w, "| generator, resident, what empty workers take left out | %.0f |\n", generator/n)
+	fmt.Fprintf(w, "| generator, resident, by which it grows with each more (slope while they come) | %s |\n", generator)
 	fmt.Fprintf(w, "| generator, resident, everything (%d processes) | %.0f |\n", len(r.Workers), float64(p.Workers.RSS)/n)
 	fmt.Fprintf(w, "| kernel, both ends (slab of sockets, whole machine) | %.0f |\n", slab/n)
 }

@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 
 	"roost/bench/million"
+	"roost/loadgen/result"
 )
 
 // runMillion is bench million.
@@ -16,13 +18,16 @@ and as many workers of loadgen, on nodes that know nothing of each other. Every 
 broadcast at its node, 10,000 by a push of their own; then all are sent away. A million needs about 24 GiB
 (8.2 KB of kernel memory a connection for both ends, 0.6 KB of both programs) and no sysctl; give
 --connections for less.
+
+Exit code: 0 all were held and reached, 3 INVALID (the generator was the limit, or lost a worker: lower
+--rate or --deliveries), 4 something was lost or not reached, 1 an error.
 `)
 	c.IntVar(&o.Connections, "connections", 0, "how `many` (default 1000000)")
 	c.StringVar(&o.Roostd, "roostd", "", "roostd's `binary` (default bin/roostd)")
 	c.StringVar(&o.Loadgen, "loadgen", "", "the generator's `binary` (default bin/loadgen)")
 	c.StringVar(&o.Out, "out", "", "`folder` for results (default bench/results/million-DATE)")
-	c.Float64Var(&o.Rate, "rate", 0, "dials a second (default 20000)")
-	c.Float64Var(&o.Deliveries, "deliveries", 0, "planned deliveries a second of broadcasts (default 45000)")
+	c.Float64Var(&o.Rate, "rate", 0, "dials a `second` (default 4000 for each core, at most 20000)")
+	c.Float64Var(&o.Deliveries, "deliveries", 0, "planned deliveries a `second` of broadcasts (default 10000 for each core, at most 45000)")
 	c.DurationVar(&o.Hold, "hold", 0, "how long they are held (default 1m)")
 	rest, behind, err := c.parse(args, out)
 	if err != nil {
@@ -31,5 +36,14 @@ broadcast at its node, 10,000 by a push of their own; then all are sent away. A 
 	if len(rest)+len(behind) > 0 {
 		return errors.New("bench million takes flags only")
 	}
-	return million.Run(ctx, o, out)
+	err = million.Run(ctx, o, out)
+	var failure *million.Failure
+	if !errors.As(err, &failure) {
+		return err
+	}
+	fmt.Fprintf(out, "bench million: %v\n", err)
+	if failure.Verdict == result.Invalid {
+		return exitCode(3)
+	}
+	return exitCode(4)
 }
