@@ -42,25 +42,49 @@ type nodeRun struct {
 // RunNode measures what one node does by itself: memory per device over three
 // counts, at most connections, whether memory comes back after each kind of
 // load, and how long publishers wait while devices are busy. It prints a report
-// to out and writes it, with the raw results, to a folder.
+// to out and writes it, with the raw results, to a folder. If it is ended by an
+// error or by ctx, what there was until then is written.
 func RunNode(ctx context.Context, opt NodeOptions, out io.Writer) error {
+	if err := checkOnly(opt.Only, nodeParts); err != nil {
+		return err
+	}
 	x, err := newNodeRun(opt, out)
 	if err != nil {
 		return err
 	}
-	for _, part := range []struct {
-		name string
-		run  func(context.Context) error
-	}{{"memory", x.memory}, {"limit", x.limit}, {"recovery", x.recovery}, {"publishers", x.publishers}} {
-		if len(x.opt.Only) > 0 && !slices.Contains(x.opt.Only, part.name) {
-			continue
-		}
-		if err := part.run(ctx); err != nil {
-			return err
-		}
+	err = x.parts(ctx)
+	if err != nil {
+		x.printf("\nThis is not all: %v\n", err)
 	}
 	fmt.Fprintf(out, "\nwritten to %s\n", x.opt.Out)
-	return os.WriteFile(filepath.Join(x.opt.Out, "report.md"), x.text.Bytes(), 0o644)
+	return errors.Join(err, os.WriteFile(filepath.Join(x.opt.Out, "report.md"), x.text.Bytes(), 0o644))
+}
+
+// nodeParts in the order of the report.
+var nodeParts = []string{"memory", "limit", "recovery", "publishers"}
+
+// parts runs those that were asked for.
+func (x *nodeRun) parts(ctx context.Context) error {
+	run := map[string]func(context.Context) error{"memory": x.memory, "limit": x.limit, "recovery": x.recovery, "publishers": x.publishers}
+	for _, name := range nodeParts {
+		if len(x.opt.Only) > 0 && !slices.Contains(x.opt.Only, name) {
+			continue
+		}
+		if err := run[name](ctx); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// checkOnly says which name is none of those that there are.
+func checkOnly(only, names []string) error {
+	for _, name := range only {
+		if !slices.Contains(names, name) {
+			return fmt.Errorf("there is no %q: want %s", name, strings.Join(names, ", "))
+		}
+	}
+	return nil
 }
 
 // newNodeRun makes the folder and the report's head.

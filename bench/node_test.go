@@ -75,3 +75,21 @@ func needed(text []byte) map[string]string {
 	}
 	return nil
 }
+
+// TestNodeIsEnded: what was measured until then is written.
+func TestNodeIsEnded(t *testing.T) {
+	dir := t.TempDir()
+	o := NodeOptions{Roostd: "/bin/false", Loadgen: "/bin/false", Out: dir, Quick: true, Only: []string{"memory", "limit"}}
+	var out bytes.Buffer
+	if err := RunNode(t.Context(), o, &out); err == nil || !strings.Contains(err.Error(), "memory: ") {
+		t.Errorf("got %v", err)
+	}
+	report, err := os.ReadFile(filepath.Join(dir, "report.md"))
+	if err != nil || !strings.Contains(string(report), "# One node") || !strings.Contains(string(report), "This is not all: memory: ") {
+		t.Errorf("%v\n%s", err, report)
+	}
+	o.Only, o.Out = []string{"memroy"}, filepath.Join(dir, "none")
+	if err := RunNode(t.Context(), o, &out); err == nil || !strings.Contains(err.Error(), `"memroy": want memory, limit`) {
+		t.Errorf("got %v", err)
+	}
+}

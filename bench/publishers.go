@@ -48,18 +48,20 @@ func (x *nodeRun) besides() []beside {
 func (x *nodeRun) publishers(ctx context.Context) error {
 	x.printf("\n## How long publishers wait\n\n`POST /v1/publish` to one device, 100/s, latency from the due time, on a node with one loop per core. CPU of the node (ksoftirqd's share included) is per message of the load. In parentheses: a run that is no result, see publishers.json.\n\n| GOMAXPROCS | load | p50 ms | p99 ms | max ms | failed | us/message |\n|---|---|---|---|---|---|---|\n")
 	var all []probeResult
+	var err error
 	for _, procs := range []string{"", "2", "3", "4"} {
 		env := []string{}
 		if procs != "" {
 			env = append(env, "GOMAXPROCS="+procs)
 		}
-		results, err := x.publishersWith(ctx, procs, env)
-		if err != nil {
-			return err
-		}
+		var results []probeResult
+		results, err = x.publishersWith(ctx, procs, env)
 		all = append(all, results...)
+		if err != nil {
+			break
+		}
 	}
-	return x.writeJSON("publishers", all)
+	return errors.Join(err, x.writeJSON("publishers", all))
 }
 
 // publishersWith probes one node beside each load.
@@ -83,7 +85,7 @@ func (x *nodeRun) publishersWith(ctx context.Context, procs string, env []string
 			err = quiet(ctx, v, files)
 		}
 		if err != nil {
-			return nil, err
+			return results, err
 		}
 		res.GOMAXPROCS, res.Load = procs, load.name
 		format := "| %s | %s | %.2f | %.1f | %.1f | %.0f | %.2f |\n"

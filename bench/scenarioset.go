@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -74,10 +75,12 @@ func RunScenarios(ctx context.Context, o ScenariosOptions, out io.Writer) error 
 	}
 	setDefault(&o.Hold, 10*time.Second)
 	all := o.exercises()
-	for _, name := range o.Only {
-		if !slices.ContainsFunc(all, func(e exercise) bool { return e.name == name }) {
-			return fmt.Errorf("there is no scenario %q to run", name)
-		}
+	var names []string
+	for _, e := range all {
+		names = append(names, e.name)
+	}
+	if err := checkOnly(o.Only, names); err != nil {
+		return err
 	}
 	if err := raiseFileLimit(); err != nil {
 		return err
@@ -96,17 +99,16 @@ func RunScenarios(ctx context.Context, o ScenariosOptions, out io.Writer) error 
 			continue
 		}
 		fmt.Fprintf(out, "%s\n", e.name)
-		r, err := e.run(ctx, &o, filepath.Join(folder, e.name), out)
-		if err != nil {
-			return fmt.Errorf("%s: %w", e.name, err)
+		var r *result.Result
+		if r, err = e.run(ctx, &o, filepath.Join(folder, e.name), out); err != nil {
+			err = fmt.Errorf("%s: %w", e.name, err)
+			fmt.Fprintf(&text, "\nThis is not all: %v\n", err)
+			break
 		}
 		fmt.Fprintf(&text, "| %s | %s | %s | %s |\n", e.name, strings.Join(e.params, " "), r.Verdict, e.text(r))
 	}
-	if _, err := io.WriteString(out, "\n"+text.String()); err != nil {
-		return err
-	}
-	fmt.Fprintf(out, "\nwritten to %s\n", folder)
-	return os.WriteFile(filepath.Join(folder, "report.md"), []byte(text.String()), 0o644)
+	fmt.Fprintf(out, "\n%s\nwritten to %s\n", text.String(), folder)
+	return errors.Join(err, os.WriteFile(filepath.Join(folder, "report.md"), []byte(text.String()), 0o644))
 }
 
 // run makes one run, again if it is INVALID.
