@@ -30,6 +30,7 @@ func TestParsePorts(t *testing.T) {
 		{"auto", system, ""},
 		{"40000-40009", Ports{40000, 40009}, ""},
 		{" 40000 - 40000 ", Ports{40000, 40000}, ""},
+		{"5-5", Ports{}, "want ports within net.ipv4.ip_local_port_range, 32768-60999"},
 		{"1024-60000", Ports{}, `sysctl -w net.ipv4.ip_local_port_range="1024 60999"`},
 		{"40000-65535", Ports{}, `"32768 65535"`},
 		{"9-8", Ports{}, "lo-hi"},

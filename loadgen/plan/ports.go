@@ -47,6 +47,9 @@ func ParsePorts(s string, system Ports, option bool) (Ports, error) {
 		return Ports{}, fmt.Errorf("port_range %q: want lo-hi with 1 <= lo <= hi <= 65535, auto or none", s)
 	}
 	p := Ports{uint16(first), uint16(last)}
+	if p[0] < 1024 { // sysctl could, and then clients would take the ports of services
+		return Ports{}, fmt.Errorf("port_range %s has ports of services, below 1024: want ports within net.ipv4.ip_local_port_range, %s", p, system)
+	}
 	if p[0] < system[0] || p[1] > system[1] {
 		return Ports{}, fmt.Errorf("port_range %s is not within net.ipv4.ip_local_port_range, %s, where alone the kernel looks for ports: sysctl -w net.ipv4.ip_local_port_range=%q",
 			p, system, fmt.Sprintf("%d %d", min(p[0], system[0]), max(p[1], system[1])))

@@ -58,7 +58,7 @@ func Check(s *scenario.Scenario, crew Crew, m *Machine) (list []Shortfall) {
 		n.ends = n.here + most // clients of other machines end here too
 	}
 	for _, check := range []func(*need) []Shortfall{(*need).files, (*need).allFiles, (*need).watches, (*need).sources, (*need).ports,
-		(*need).tracking, (*need).memory, (*need).cgroup, (*need).buffers, (*need).pids} {
+		(*need).tracking, (*need).memory, (*need).cgroup, (*need).buffers, (*need).pids, (*need).work} {
 		list = append(list, check(&n)...)
 	}
 	return list
@@ -80,6 +80,9 @@ func (n *need) files() []Shortfall {
 	f := Shortfall{What: "descriptors of each worker", Need: fmt.Sprintf("%d (%d connections and dials, %d others)", want, n.perWorker, others(n.s)),
 		Have: fmt.Sprintf("%d (ulimit -Hn)", n.m.FilesHard)}
 	raise := fmt.Sprintf("ulimit -n %d", roundUp(want))
+	if !n.m.RaiseHard {
+		raise = fmt.Sprintf("have root raise the hard limit: LimitNOFILE=%d in the unit of systemd, or \"* hard nofile %[1]d\" in /etc/security/limits.conf and a new login", roundUp(want))
+	}
 	if n.m.NrOpen > 0 && want > n.m.NrOpen {
 		raise = fmt.Sprintf("sysctl -w fs.nr_open=%d && %s", roundUp(want), raise)
 	}

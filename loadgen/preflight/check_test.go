@@ -24,7 +24,7 @@ func holding(n int) *scenario.Scenario {
 
 // plenty is a machine that lacks nothing, with the server on it.
 func plenty() *Machine {
-	return &Machine{Cores: 8, FilesHard: 1 << 20, NrOpen: 1 << 20, FileMax: 1 << 24, Watches: 1 << 24,
+	return &Machine{Cores: 8, FilesHard: 1 << 20, RaiseHard: true, NrOpen: 1 << 20, FileMax: 1 << 24, Watches: 1 << 24,
 		Ports: plan.Ports{32768, 60999}, RangeOption: true, Local: addrs("127.0.0.1", "10.0.0.5"),
 		Destinations: []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:80")},
 		MemoryFree:   64 << 30, TCPMem: 8 << 30, RcvBuf: 131072, PIDsLeft: -1}
@@ -49,6 +49,8 @@ func TestCheck(t *testing.T) {
 		{"plenty", 1_000_000, Crew{1, 1}, func(*Machine, *scenario.Scenario) {}, nil},
 		{"descriptors", 100_000, Crew{1, 1}, func(m *Machine, _ *scenario.Scenario) { m.FilesHard = 20_000 },
 			[]string{"descriptors of each worker", "100300", "20000", "--workers 6", "ulimit -n 131072"}},
+		{"descriptors of somebody", 100_000, Crew{1, 1}, func(m *Machine, _ *scenario.Scenario) { m.FilesHard, m.RaiseHard = 20_000, false },
+			[]string{"--workers 6", "LimitNOFILE=131072", "/etc/security/limits.conf"}},
 		{"descriptors of more workers", 100_000, Crew{6, 6}, func(m *Machine, _ *scenario.Scenario) { m.FilesHard = 20_000 }, nil},
 		{"descriptors beyond nr_open", 2_000_000, Crew{1, 1}, func(m *Machine, _ *scenario.Scenario) {},
 			[]string{"sysctl -w fs.nr_open=2097152 && ulimit -n 2097152", "--workers 2"}},
@@ -113,6 +115,14 @@ func TestCheck(t *testing.T) {
 		{"slow for a while", 100_000, Crew{1, 1}, func(m *Machine, s *scenario.Scenario) {
 			s.Phases[0].Slow, m.TCPMem = &scenario.Slow{Share: .5}, 1<<30
 		}, []string{"up to 6250 MiB"}},
+		{"too much work", 1000, Crew{2, 2}, func(m *Machine, s *scenario.Scenario) {
+			s.Phases = append(s.Phases, scenario.Phase{Name: "hold", For: 10e9, Publish: []scenario.Publish{{To: scenario.ToAll,
+				Arrival: scenario.Arrival{Kind: scenario.Constant, Rate: 1, Burst: 500}}}})
+		}, []string{"500000 deliveries", "work for 6 workers", "2 workers on 8 processors", "--workers 6"}},
+		{"two names of one server", 60_000, Crew{1, 1}, func(m *Machine, s *scenario.Scenario) {
+			m.Destinations = append(m.Destinations, m.Destinations[0])
+			s.Target.URLs, s.Clients.Sources = append(s.Target.URLs, "ws://127.0.0.1:80/y"), []string{"127.0.0.1"}
+		}, []string{"1 sources x 1 destinations", "at most 28232"}},
 		{"part of the crew is elsewhere", 100_000, Crew{1, 10}, func(m *Machine, s *scenario.Scenario) { m.FilesHard = 20_000 }, nil},
 	} {
 		m, s := plenty(), holding(c.n)
@@ -133,7 +143,7 @@ func TestCheck(t *testing.T) {
 				t.Errorf("%s: %q does not say %q", c.name, got[0], part)
 			}
 		}
-		if advice := strings.HasPrefix(got[0].What, "buffers") || got[0].What == "source ports of each worker"; got[0].Advice != advice || len(Fatal(got)) == 1 == advice {
+		if advice := strings.HasPrefix(got[0].What, "buffers") || got[0].What == "source ports of each worker" || strings.HasPrefix(got[0].What, "work of"); got[0].Advice != advice || len(Fatal(got)) == 1 == advice {
 			t.Errorf("%s: advice %v", c.name, got[0].Advice)
 		}
 	}

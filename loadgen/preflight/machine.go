@@ -14,6 +14,7 @@ type Machine struct {
 	// Descriptors. The soft limit does not count: Go's runtime raises it to the
 	// hard one when a process starts.
 	FilesHard int64 // RLIMIT_NOFILE
+	RaiseHard bool  // CAP_SYS_RESOURCE: we may raise it
 	NrOpen    int64 // fs.nr_open: RLIMIT_NOFILE cannot be raised beyond
 	FileMax   int64 // fs.file-max, of the whole machine
 	FilesUsed int64 // of those

@@ -33,7 +33,8 @@ func (n *need) ports() (list []Shortfall) {
 	}
 	c, err := n.pool(n.m.Ports)
 	if err != nil {
-		return []Shortfall{{What: "source ports", Need: "clients.port_range", Have: err.Error()}}
+		return []Shortfall{{What: "source ports", Need: "a range (clients.port_range) that can be used is", Have: "none: " + err.Error(),
+			Mend: []string{"--ports auto (clients.port_range)"}}}
 	}
 	if n.s.Clients.PortRange == "auto" && !n.m.RangeOption {
 		list = append(list, Shortfall{What: "source ports of each worker", Need: "IP_LOCAL_PORT_RANGE (Linux 6.3)", Have: "none in this kernel", Advice: true,

@@ -56,6 +56,7 @@ func (m *Machine) readFiles() {
 	m.FilesUsed = number(usage.Sysctl("fs.file-nr"), 0)
 	m.Watches = number(usage.Sysctl("fs.epoll.max_user_watches"), 0)
 	m.Exempt = capable(unix.CAP_SYS_ADMIN)
+	m.RaiseHard = capable(unix.CAP_SYS_RESOURCE)
 }
 
 // number returns field i of a line of numbers, 0 if there is none.
