@@ -29,7 +29,7 @@ func TestUnitOfEveryMetric(t *testing.T) {
 func TestUnitOfNothing(t *testing.T) {
 	r := &result.Result{Phases: []result.Phase{{Name: "hold"}}, Scenario: result.Scenario{Groups: []result.Group{{Name: "all"}}}}
 	for name, want := range map[string]string{
-		"dlivery.p99": "did you mean delivery.p99?", "delivery": "say which part of it", "hold.all.connect.p99": "no metric is named", "hold.lst": "hold.lost",
+		"dlivery.p99": "did you mean delivery.p99?", "delivery": "say which part of it", "hold.all.delivery.p95": "hold.all.delivery has no p95: it has p50, p90, p99, p999, max and count", "hold.all.connect.p99": "no metric is named", "hold.lst": "hold.lost",
 		"": "no metric is named", strings.Repeat("x", 300): "no metric has so long a name",
 	} {
 		if unit, err := r.UnitOf(name); err == nil || !strings.Contains(err.Error(), want) {

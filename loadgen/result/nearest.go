@@ -10,6 +10,14 @@ func unknown(name string, scopes []*scope) string {
 	if len(name) > 200 { // no name is; and the distance takes time
 		return "no metric has so long a name"
 	}
+	if head, q, ok := cutLast(name); ok {
+		for _, s := range scopes {
+			base, within := strings.CutPrefix(head, s.prefix)
+			if f, _ := findFamily(base); within && f != nil && f.hist != nil && (s.group < 0 || f.ofGroups) {
+				return fmt.Sprintf("%s has no %s: it has p50, p90, p99, p999, max and count", head, q)
+			}
+		}
+	}
 	best, distance := "", max(3, len(name)/4)+1
 	for _, s := range scopes {
 		for i := range families {
@@ -43,6 +51,15 @@ func unknown(name string, scopes []*scope) string {
 		}
 	}
 	return fmt.Sprintf("no metric is named %q: docs/RESULT.md lists them; phases here are %s", name, strings.Join(phases, ", "))
+}
+
+// cutLast cuts a name at its last dot.
+func cutLast(name string) (head, last string, ok bool) {
+	i := strings.LastIndexByte(name, '.')
+	if i < 0 {
+		return name, "", false
+	}
+	return name[:i], name[i+1:], true
 }
 
 // edits is the number of letters to insert, delete or replace to make b of a

@@ -52,7 +52,7 @@ func FromFlags(v FlagValues) (*Scenario, error) {
 	if len(found.list) > 0 {
 		return nil, found.problems()
 	}
-	return Parse(name+".yaml", text, ParseOptions{Params: given, Overrides: v.Overrides})
+	return Parse(name+".yaml", text, ParseOptions{Params: given, Overrides: v.Overrides, shipped: true})
 }
 
 // given adds the flags to params, after a look at each: a mistake is one of the

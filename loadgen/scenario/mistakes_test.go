@@ -75,6 +75,9 @@ func TestMistakesOfFlags(t *testing.T) {
 		`phases[2].publish[0].size: is 10 bytes`:                                                       {Preset: "fanout", Size: "10"},
 	} {
 		s, err := FromFlags(v)
+		if err != nil && strings.Contains(err.Error(), ".yaml:") {
+			t.Errorf("%+v: %v: the user has no such file", v, err)
+		}
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%+v: %v, want %q", v, s, want)
 			t.Log(err)

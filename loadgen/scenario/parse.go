@@ -17,6 +17,10 @@ type ParseOptions struct {
 	ReadFile func(name string) ([]byte, error)
 	// Overrides stand before what the file says.
 	Overrides Overrides
+
+	// shipped says that the file has no mistakes of its own: what does not go
+	// together has come by flags, and has no place in a file.
+	shipped bool
 }
 
 // Overrides are what a command line says beside parameters. Empty fields leave
@@ -68,8 +72,12 @@ func Parse(name string, text []byte, opt ParseOptions) (*Scenario, error) {
 	}
 	resolvePhases(s, set)
 	check(s, set, func(path string, offset int, text string) {
+		at := r.place(path, root).within(offset)
+		if opt.shipped {
+			at = place{}
+		}
 		if !r.unread(path) {
-			found.add(r.place(path, root).within(offset), path, "%s: %s", path, text)
+			found.add(at, path, "%s: %s", path, text)
 		}
 	})
 	if err := found.problems(); err != nil {

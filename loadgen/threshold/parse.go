@@ -86,6 +86,9 @@ func (p *parser) metric() string {
 		p.fail(at, "want a metric first, such as delivery.p99 < 50ms")
 		return ""
 	}
+	if head, is := strings.CutSuffix(name, ".p99.9"); is {
+		name = head + ".p999" // what it is called
+	}
 	segments := strings.Split(name, ".")
 	if len(name) > maxMetric {
 		p.fail(at, "the metric's name is %d bytes long: want at most %d", len(name), maxMetric)

@@ -13,6 +13,7 @@ import (
 func TestParse(t *testing.T) {
 	for text, want := range map[string]Expr{
 		"delivery.p99 < 50ms":                        {Metric: "delivery.p99", Op: Less, Value: 50e6, Unit: "ms"},
+		"hold.delivery.p99.9 < 5ms":                  {Metric: "hold.delivery.p999", Op: Less, Value: 5e6, Unit: "ms"},
 		"lost == 0":                                  {Metric: "lost", Op: Equal},
 		"  hold.healthy.delivery.p99<=1.5s  ":        {Metric: "hold.healthy.delivery.p99", Op: LessEqual, Value: 1.5e9, Unit: "s"},
 		"hold.delivered_ratio >= 99.999%":            {Metric: "hold.delivered_ratio", Op: GreaterEqual, Value: 99.999 / 100, Unit: "%"},
