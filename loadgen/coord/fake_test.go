@@ -257,8 +257,10 @@ func (f *fake) count(time.Duration) {
 			g := &t.Groups[0].Counts
 			g.Dials, g.Redials, g.Ready, g.Restored, g.Ended = g.Dials+2, g.Redials+2, g.Ready+1, g.Restored+1, g.Ended+1
 			g.Failed++
+			g.StormRedials += 2
 			if c%4 == 0 {
 				g.Resumed++
+				g.StormResumed++
 			}
 			record(&t.Hists[tally.RestoreAt], int64(restoresAfter(c)))
 			record(&t.Hists[tally.Restore], int64(restoresAfter(c)))

@@ -91,7 +91,7 @@ func (r *run) runPhase(p *phase) (goOn bool) {
 	p.deadline = p.at + int64(length)
 	r.tell(&link.Message{Begin: &link.Begin{Phase: p.index, At: p.at}})
 	if why := r.await(never, p.at, true); why == crippled {
-		p.end, p.outcome, p.why = r.clock.Now(), aborted, "a worker was lost"
+		p.end, p.outcome, p.why = max(r.clock.Now(), p.at), aborted, "a worker was lost"
 		return false
 	}
 	p.state = "under way"

@@ -149,6 +149,9 @@ func TestLostWorkerEndsTheRun(t *testing.T) {
 			if len(res.Phases) != 2 || res.Workers[0].Lost != "" {
 				t.Errorf("%d phases, worker 0 %q", len(res.Phases), res.Workers[0].Lost)
 			}
+			if err := result.WriteFile(filepath.Join(t.TempDir(), "r.json"), res); err != nil {
+				t.Error(err) // of a phase that ended before it began, too
+			}
 		})
 	}
 }
