@@ -27,6 +27,9 @@ func TestUnitOfEveryMetric(t *testing.T) {
 
 // TestUnitOfNothing says what was meant.
 func TestUnitOfNothing(t *testing.T) {
+	if unit, err := (&result.Result{}).UnitOf("delivery.p99.9"); unit != "ns" || err != nil {
+		t.Errorf("p99.9 is p999: %q, %v", unit, err)
+	}
 	r := &result.Result{Phases: []result.Phase{{Name: "hold"}}, Scenario: result.Scenario{Groups: []result.Group{{Name: "all"}}}}
 	for name, want := range map[string]string{
 		"dlivery.p99": "did you mean delivery.p99?", "delivery": "say which part of it", "hold.all.delivery.p95": "hold.all.delivery has no p95: it has p50, p90, p99, p999, max and count", "hold.all.connect.p99": "no metric is named", "hold.lst": "hold.lost",

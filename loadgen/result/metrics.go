@@ -180,6 +180,9 @@ func findFamily(base string) (*family, *quantile) {
 			return f, nil
 		}
 		if rest, ok := strings.CutPrefix(base, f.name); ok && f.hist != nil {
+			if rest == ".p99.9" { // as people write it
+				rest = ".p999"
+			}
 			for k := range quantiles {
 				if quantiles[k].suffix == rest {
 					return f, &quantiles[k]
