@@ -1,14 +1,13 @@
 package bench
 
 import (
-	"bufio"
-	"bytes"
+	"cmp"
 	"context"
-	"fmt"
-	"os/exec"
+	"errors"
 	"slices"
-	"strconv"
 	"strings"
+
+	"roost/bench/cpuprofile"
 )
 
 // part is whose CPU time a sample is.
@@ -79,111 +78,54 @@ func hasPrefix(s string, prefixes []string) bool {
 	return slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(s, p) })
 }
 
-// readProfile divides a CPU profile that is in a file. The Go tool reads it: its
-// library is no dependency worth having for this.
-func readProfile(ctx context.Context, file string) (*profile, error) {
-	cmd := exec.CommandContext(ctx, "go", "tool", "pprof", "-raw", file)
-	var errout bytes.Buffer
-	cmd.Stderr = &errout
-	raw, err := cmd.Output()
+// readProfile divides a CPU profile that is in a file.
+func readProfile(_ context.Context, file string) (*profile, error) {
+	p, err := cpuprofile.Read(file)
 	if err != nil {
-		return nil, fmt.Errorf("profile %s: %w: %.300s", file, err, errout.String())
+		return nil, err
 	}
-	return parseProfile(raw)
+	return divide(p)
 }
 
-// parseProfile reads what pprof -raw prints:
-//
-//	Samples:
-//	samples/count cpu/nanoseconds
-//	          3   30000000: 1 2 3
-//	Locations
-//	     1: 0x4a1 M=1 inlined /file.go:12:0 s=10
-//	             caller /file.go:34:0 s=30
-func parseProfile(raw []byte) (*profile, error) {
-	type sample struct {
-		count int
-		at    []int
+// divide says whose each sample is.
+func divide(from *cpuprofile.Profile) (*profile, error) {
+	total := float64(from.CPU())
+	if total <= 0 {
+		return nil, errors.New("the profile has no samples")
 	}
-	var samples []sample
-	functions := map[int][]string{} // of a location, the innermost first
-	section, location := "", 0
-	for lines := bufio.NewScanner(bytes.NewReader(raw)); lines.Scan(); {
-		line := lines.Text()
-		f := strings.Fields(line)
-		switch {
-		case len(f) == 1 && (f[0] == "Samples:" || f[0] == "Locations" || f[0] == "Mappings"):
-			section = f[0]
-		case section == "Samples:" && len(f) >= 3 && strings.HasSuffix(f[1], ":"):
-			s := sample{}
-			s.count, _ = strconv.Atoi(f[0])
-			for _, id := range f[2:] {
-				if n, err := strconv.Atoi(id); err == nil {
-					s.at = append(s.at, n)
-				}
-			}
-			samples = append(samples, s)
-		case section == "Locations" && len(f) >= 4 && strings.HasSuffix(f[0], ":") && strings.HasPrefix(f[1], "0x"):
-			location, _ = strconv.Atoi(strings.TrimSuffix(f[0], ":"))
-			functions[location] = append(functions[location], functionName(f[3:]))
-		case section == "Locations" && len(f) >= 2:
-			functions[location] = append(functions[location], functionName(f))
-		}
-	}
-	p := &profile{}
-	tops := map[hot]int{}
-	for _, s := range samples {
-		var stack []string
-		for _, id := range s.at {
-			stack = append(stack, functions[id]...)
-		}
-		of, function, kernel := attribute(stack)
-		p.Samples += s.count
+	p := &profile{Samples: int(from.CPU() / from.Period)}
+	tops := map[hot]float64{}
+	for _, s := range from.Samples {
+		of, function, kernel := attribute(s.Stack)
+		share := float64(s.CPU) / total
 		if kernel {
-			p.Kernel[of] += float64(s.count)
+			p.Kernel[of] += share
 		} else {
-			p.User[of] += float64(s.count)
+			p.User[of] += share
 		}
-		tops[hot{Function: function, Kernel: kernel}] += s.count
-	}
-	if p.Samples == 0 {
-		return nil, fmt.Errorf("the profile has no samples")
-	}
-	for i := range parts {
-		p.User[i] /= float64(p.Samples)
-		p.Kernel[i] /= float64(p.Samples)
+		tops[hot{Function: function, Kernel: kernel}] += share
 	}
 	p.rank(tops)
 	return p, nil
 }
 
-// functionName returns the name at the begin of "name file:line:column s=line";
-// those of generic functions have spaces.
-func functionName(f []string) string {
-	if n := len(f); n > 2 && strings.HasPrefix(f[n-1], "s=") {
-		return strings.Join(f[:n-2], " ")
-	}
-	return f[0]
-}
-
 // mostHot is how many functions are named.
 const mostHot = 25
 
-func (p *profile) rank(tops map[hot]int) {
-	for h, n := range tops {
-		h.Share = float64(n) / float64(p.Samples)
+func (p *profile) rank(tops map[hot]float64) {
+	for h, share := range tops {
+		h.Share = share
 		p.Top = append(p.Top, h)
 	}
 	slices.SortFunc(p.Top, func(a, b hot) int {
-		switch {
-		case a.Share != b.Share:
-			return int(1e9 * (b.Share - a.Share))
-		case a.Function != b.Function:
-			return strings.Compare(a.Function, b.Function)
-		case a.Kernel:
-			return 1
+		kernel := 0
+		if a.Kernel != b.Kernel {
+			kernel = -1
+			if a.Kernel {
+				kernel = 1
+			}
 		}
-		return -1
+		return cmp.Or(cmp.Compare(b.Share, a.Share), strings.Compare(a.Function, b.Function), kernel)
 	})
 	p.Top = p.Top[:min(len(p.Top), mostHot)]
 }

@@ -5,42 +5,21 @@ import (
 	"math"
 	"os"
 	"testing"
+
+	"roost/bench/cpuprofile"
 )
 
-// rawProfile is what go tool pprof -raw prints, cut to a few samples: one of
-// each kind.
-const rawProfile = `PeriodType: cpu nanoseconds
-Period: 10000000
-Time: 2026-11-22 23:21:01.263948795 +0000 UTC
-Duration: 5.00
-Samples:
-samples/count cpu/nanoseconds
-          1   10000000: 1 2 
-          4   40000000: 3 4 5 
-          2   20000000: 6 
-          2   20000000: 7 8 2 
-          1   10000000: 9 10 
-                labels: "a":[b]
-Locations
-     1: 0x488fc4 M=1 runtime.makemap /usr/local/go/src/runtime/map.go:67:0 s=62
-     2: 0x65f699 M=1 net/textproto.readMIMEHeader /usr/local/go/src/net/textproto/reader.go:529:0 s=516
-             net/http.readRequest /usr/local/go/src/net/http/request.go:1133:0 s=1079
-     3: 0x40b38e M=1 internal/runtime/syscall/linux.Syscall6 /usr/local/go/src/internal/runtime/syscall/linux/asm_linux_amd64.s:36:0 s=27
-     4: 0x4a6f6c M=1 syscall.RawSyscall6 /usr/local/go/src/syscall/syscall_linux.go:65:0 s=63
-     5: 0x4a6f6d M=1 roost/poller.sysSend /src/roost/poller/sys.go:1:0 s=1
-             roost/server/api.(*handler).serve /src/roost/server/api/handler.go:1:0 s=1
-     6: 0x4a6f6e M=1 runtime.findRunnable /usr/local/go/src/runtime/proc.go:1:0 s=1
-     7: 0x4a6f6f M=1 runtime.mallocgc /usr/local/go/src/runtime/malloc.go:1:0 s=1
-             roost/server/inbox.(*slab[go.shape.struct { a int; b int }]).at /src/roost/server/inbox/slab.go:1:0 s=1
-     8: 0x4a6f70 M=1 encoding/json.Marshal /usr/local/go/src/encoding/json/encode.go:1:0 s=1
-     9: 0x4a6f71 M=1 encoding/json.Unmarshal /usr/local/go/src/encoding/json/decode.go:1:0 s=1
-    10: 0x4a6f72 M=1 roost/server/api.(*work).send /src/roost/server/api/publish.go:1:0 s=1
-Mappings
-1: 0x400000/0x7db000/0x0 /tmp/roostd d308736c4c7f3937a1ad48da8556d4da3337901b [FN]
-`
+// someProfile has a sample of each kind, ten of 10 ms in all.
+var someProfile = cpuprofile.Profile{Period: 10e6, Samples: []cpuprofile.Sample{
+	{Stack: []string{"runtime.makemap", "net/textproto.readMIMEHeader", "net/http.readRequest"}, CPU: 10e6},
+	{Stack: []string{"internal/runtime/syscall/linux.Syscall6", "syscall.RawSyscall6", "roost/poller.sysSend", "roost/server/api.(*handler).serve"}, CPU: 40e6},
+	{Stack: []string{"runtime.findRunnable"}, CPU: 20e6},
+	{Stack: []string{"runtime.mallocgc", "roost/server/inbox.(*slab[go.shape.struct { a int; b int }]).at", "encoding/json.Marshal", "net/textproto.readMIMEHeader", "net/http.readRequest"}, CPU: 20e6},
+	{Stack: []string{"encoding/json.Unmarshal", "roost/server/api.(*work).send"}, CPU: 10e6},
+}}
 
 func TestProfileIsDividedByTheInnermostFrame(t *testing.T) {
-	p, err := parseProfile([]byte(rawProfile))
+	p, err := divide(&someProfile)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +48,7 @@ func TestProfileIsDividedByTheInnermostFrame(t *testing.T) {
 }
 
 func TestProfileWithoutSamplesIsAnError(t *testing.T) {
-	if p, err := parseProfile([]byte("Samples:\nsamples/count cpu/nanoseconds\nLocations\n")); err == nil {
+	if p, err := divide(&cpuprofile.Profile{Period: 10e6}); err == nil {
 		t.Errorf("%+v", p)
 	}
 	file := t.TempDir() + "/none"

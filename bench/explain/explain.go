@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"roost/bench/compare"
+	"roost/bench/cpuprofile"
 	"roost/bench/experiment"
 )
 
@@ -126,7 +127,7 @@ func (x *Explanation) functions(a, b compare.Side, files [2]map[string]string, o
 func (x *Explanation) read(runs []compare.Run, files map[string]string) (list []profiled, err error) {
 	for _, run := range runs {
 		p := profiled{cost: 1}
-		if p.profile, err = readProfile(files[run.File]); err != nil {
+		if p.profile, err = cpuprofile.Read(files[run.File]); err != nil {
 			return nil, err
 		}
 		if x.PerMsg {

@@ -7,7 +7,7 @@ import (
 	"math"
 	"slices"
 
-	"github.com/google/pprof/profile"
+	"roost/bench/cpuprofile"
 )
 
 // Function is what one function costs on both sides, in ns per message, or as a
@@ -27,7 +27,7 @@ func (f *Function) Beyond() bool { return math.Abs(f.Change) > f.Error }
 
 // profiled is a profile with what a message cost in its run.
 type profiled struct {
-	profile *profile.Profile
+	profile *cpuprofile.Profile
 	cost    float64 // ns per message; 1 if it is not known
 }
 
@@ -39,52 +39,26 @@ type costs struct {
 
 // add adds up one profile with a weight.
 func (c *costs) add(p profiled, weight float64) error {
-	at := cpuValue(p.profile)
-	if at < 0 {
-		return errors.New("no CPU profile: it has no samples of time")
-	}
-	total := int64(0)
-	for _, s := range p.profile.Sample {
-		total += s.Value[at]
-	}
+	total := p.profile.CPU()
 	if total <= 0 {
 		return errors.New("a profile without samples: the server did nothing while it was taken")
 	}
-	period := float64(max(p.profile.Period, 1)) // of one sample, in the value's unit
 	unit := p.cost / float64(total) * weight
-	for _, s := range p.profile.Sample {
-		v := float64(s.Value[at])
+	for _, s := range p.profile.Samples {
+		v := float64(s.CPU)
 		seen := map[string]bool{}
-		first := true
-		for _, l := range s.Location {
-			for _, line := range l.Line {
-				name := "unknown"
-				if line.Function != nil {
-					name = line.Function.Name
-				}
-				if first {
-					c.own[name] += v * unit
-					c.variance[name] += v * period * unit * unit // v/period samples, of period each
-					first = false
-				}
-				if !seen[name] {
-					seen[name] = true
-					c.whole[name] += v * unit
-				}
+		for i, name := range s.Stack {
+			if i == 0 {
+				c.own[name] += v * unit
+				c.variance[name] += v * float64(p.profile.Period) * unit * unit // v/period samples, of period each
+			}
+			if !seen[name] {
+				seen[name] = true
+				c.whole[name] += v * unit
 			}
 		}
 	}
 	return nil
-}
-
-// cpuValue is which value of samples is CPU time; -1 if none is.
-func cpuValue(p *profile.Profile) int {
-	for i, t := range p.SampleType {
-		if t.Type == "cpu" && t.Unit == "nanoseconds" {
-			return i
-		}
-	}
-	return -1
 }
 
 // sideCosts is the mean over a side's profiles.
