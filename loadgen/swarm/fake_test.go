@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"strconv"
 	"sync"
 	"testing"
 
@@ -35,6 +37,22 @@ type fake struct {
 	bytes uint64 // of payloads that were broadcast, as often as they were sent
 	taken int    // connections so far
 	pongs int
+	pings int            // of pingAll
+	after map[string]int // its pongs, by payload
+}
+
+// fakes are those that there are, by address.
+var fakes sync.Map
+
+// fakeOf returns the fake at a URL of a scenario; nil: it is none.
+func fakeOf(raw string) *fake {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return nil
+	}
+	f, _ := fakes.Load(u.Host)
+	found, _ := f.(*fake)
+	return found
 }
 
 func newFake(t testing.TB, f *fake) *fake {
@@ -43,6 +61,8 @@ func newFake(t testing.TB, f *fake) *fake {
 	if f.ln, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
 		t.Fatal(err)
 	}
+	f.after = map[string]int{}
+	fakes.Store(f.ln.Addr().String(), f)
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /broadcast", f.broadcast)
 	f.api = httptest.NewServer(mux)
@@ -52,6 +72,7 @@ func newFake(t testing.TB, f *fake) *fake {
 		f.api.Close()
 		f.cut(func(int) bool { return true })
 		f.wg.Wait()
+		fakes.Delete(f.ln.Addr().String())
 	})
 	return f
 }
@@ -154,7 +175,11 @@ func (f *fake) frames(c net.Conn, chunk []byte) {
 				return
 			case ws.Pong:
 				f.mu.Lock()
-				f.pongs++
+				if string(ev.Payload) == "x" {
+					f.pongs++
+				} else {
+					f.after[string(ev.Payload)]++
+				}
 				f.mu.Unlock()
 			case ws.Text:
 				out := [][]byte{ev.Payload}
@@ -201,9 +226,32 @@ func (f *fake) broadcast(w http.ResponseWriter, r *http.Request) {
 func (f *fake) ping() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.pingWith("x")
+}
+
+// pingAll pings every connection with a payload of its own, which it returns,
+// and how many there are.
+func (f *fake) pingAll() (payload string, conns int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.pings++
+	payload = strconv.Itoa(f.pings)
+	return payload, f.pingWith(payload)
+}
+
+func (f *fake) pingWith(payload string) (conns int) {
 	for _, c := range f.conns {
 		if c != nil {
-			c.Write(ws.AppendFrame(nil, ws.OpPing, []byte("x")))
+			c.Write(ws.AppendFrame(nil, ws.OpPing, []byte(payload)))
+			conns++
 		}
 	}
+	return conns
+}
+
+// answers returns how many have answered a pingAll.
+func (f *fake) answers(payload string) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.after[payload]
 }

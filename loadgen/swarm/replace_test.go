@@ -58,7 +58,7 @@ func TestConnectionsAreReplacedWithoutAGap(t *testing.T) {
 	f.cut(func(i int) bool { return i < 10 && i%2 == 0 })
 	await(t, "ends", func() bool { return f.alive() == 20 }, f.alive)
 	r.await("ends", func() bool { return r.tick().Total().Ended == 10 })
-	r.finish(r.quiet())
+	r.finish(r.settled())
 	c := r.sum.Total()
 	r.conserve(c)
 	if c.Redials != 10 || c.Restored != 10 || c.Resumed != 10 || c.Lost != 0 || r.progress().Connected != 20 {

@@ -22,13 +22,15 @@ func TestRampConnectsEverybody(t *testing.T) {
 		if c = r.run(1); c.Ready != 200 {
 			t.Errorf("%d workers: %+v", workers, c)
 		}
-		c = r.run(2)
+		r.begin(2)
+		r.await("idle", func() bool { p := r.progress(); return p.Idle && p.PlanDone })
+		r.finish(nil)
 		for id, want := range map[tally.HistID]uint64{tally.Connect: 200, tally.Greeting: 200, tally.DialLag: 200} {
 			if n := r.sum.Hists[id].Count(); n != want {
 				t.Errorf("%s: %d recorded, want %d", id, n, want)
 			}
 		}
-		if p := r.progress(); p.Connected != 200 || p.Goal != 200 || !p.Idle {
+		if p := r.progress(); p.Connected != 200 || p.Goal != 200 {
 			t.Errorf("%+v", p)
 		}
 	}

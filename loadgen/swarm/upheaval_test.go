@@ -32,7 +32,7 @@ func TestStormIsWeathered(t *testing.T) {
 			r.run(0)
 			r.begin(1)
 			r.await("restored", func() bool { p := r.progress(); return p.PlanDone && p.Cut == 20 && p.Restored == 20 })
-			r.finish(r.quiet())
+			r.finish(r.settled())
 			c := r.sum.Total()
 			r.conserve(c)
 			if c.Ended != 20 || c.Lost != 0 || c.Redials != 20 || c.StormRedials != 20 || c.StormResumed != 0 || c.Restored != 20 || c.Ready != 60 {
@@ -73,7 +73,7 @@ func TestLostConnectionsAreAccountedFor(t *testing.T) {
 			p := r.progress()
 			return p.PlanDone && p.Connected == 30 && r.tick().Total().Restored == 10
 		})
-		r.finish(r.quiet())
+		r.finish(r.settled())
 		c := r.sum.Total()
 		r.conserve(c)
 		if c.Expected != 30*upheavalMessages {
@@ -238,7 +238,7 @@ func TestKeptMessagesSurviveAStorm(t *testing.T) {
 	r.run(0)
 	r.begin(1)
 	r.await("restored", func() bool { p := r.progress(); return p.PlanDone && p.Restored == 10 })
-	r.finish(r.quiet())
+	r.finish(r.settled())
 	c := r.sum.Total()
 	r.conserve(c)
 	if c.Delivered != 20*upheavalMessages || c.Missing+c.Gap != 0 || c.Resumed != 10 || c.StormResumed != 10 {
@@ -256,7 +256,7 @@ func TestLiveMessagesAreLostInAStorm(t *testing.T) {
 	r.run(0)
 	r.begin(1)
 	r.await("restored", func() bool { p := r.progress(); return p.PlanDone && p.Restored == 10 })
-	r.finish(r.quiet())
+	r.finish(r.settled())
 	c := r.sum.Total()
 	r.conserve(c)
 	if c.Expected != 20*upheavalMessages || c.Missing != 0 || c.Gap == 0 {
