@@ -176,10 +176,33 @@ func (r *run) thresholds(res *result.Result) []result.Threshold {
 			out = append(out, result.Threshold{Text: fmt.Sprintf("phase %s ends: %s", p.spec.Name, r.expectation(p).words()), State: "fail", Reason: p.why})
 		}
 	}
+	for _, p := range r.phases {
+		if n := r.neverUp(p); n > 0 {
+			out = append(out, result.Threshold{Text: fmt.Sprintf("phase %s connects its clients", p.spec.Name), Value: float64(n), State: "fail",
+				Reason: fmt.Sprintf("%d of %d never were, see its errors; a threshold on %s.failed or .connected takes the place of this one", n, p.final.Goal, p.spec.Name)})
+		}
+	}
 	if r.hookFailed {
 		out = append(out, result.Threshold{Text: "hooks succeed", State: "fail", Reason: "see the notes"})
 	}
 	return out
+}
+
+// neverUp counts the clients that a ramp of a given time was to connect and has
+// not: where it has a condition, that has to come true. A connection that was
+// there and was lost is another matter.
+func (r *run) neverUp(p *phase) int {
+	if p.spec.Ramp == nil || p.spec.Churn != nil || p.spec.Until.Kind != scenario.UntilTime || p.outcome != done || !p.final.current {
+		return 0
+	}
+	if slices.ContainsFunc(r.conditions, func(c condition) bool {
+		phase, _, metric := scopeOf(r.s, c.expr.Metric)
+		return (metric == "failed" || metric == "connected") && (phase == "" || phase == p.spec.Name)
+	}) {
+		return 0
+	}
+	c := p.tally.Total()
+	return max(p.final.Goal-p.connected-int(c.Lost+c.Cut), 0)
 }
 
 // verdict says what the run is worth.

@@ -251,6 +251,24 @@ func TestOwnShortageIsInvalid(t *testing.T) {
 	}
 }
 
+// TestRampThatFailsIsNoSuccess: also one that ends by the clock, unless failures
+// are asked for.
+func TestRampThatFailsIsNoSuccess(t *testing.T) {
+	const ramp = "{name: ramp, ramp: {rate: 1000/s}, for: 100ms}"
+	res := mustRun(t, options(phases(t, 10, ramp), 1, "never connects", nil))
+	last := res.Thresholds[len(res.Thresholds)-1]
+	if res.Verdict != result.Breached || last.Value != 10 || !strings.Contains(last.Reason, "10 of 10 never were") {
+		t.Errorf("verdict %s, %+v", res.Verdict, last)
+	}
+	res = mustRun(t, options(phases(t, 10, ramp, "thresholds: [ramp.failed == 10]"), 1, "never connects", nil))
+	if res.Verdict != result.Valid {
+		t.Errorf("where it is asked for: verdict %s, %+v", res.Verdict, res.Thresholds)
+	}
+	if res = mustRun(t, options(phases(t, 10, ramp), 1, "", nil)); res.Verdict != result.Valid {
+		t.Errorf("one that succeeds: verdict %s, %+v", res.Verdict, res.Thresholds)
+	}
+}
+
 // TestLossIsNoSuccess: a run without any threshold fails if a message is lost.
 func TestLossIsNoSuccess(t *testing.T) {
 	res := mustRun(t, options(phases(t, 10, rampPhase, holdPhase), 1, "loses", nil))
