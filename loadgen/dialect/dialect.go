@@ -99,6 +99,26 @@ type Dialect interface {
 	AppendFrame(dst []byte, i uint32, m *Message) ([]byte, ws.OpCode)
 }
 
+// Batcher is a Dialect whose API takes several messages in one request, answers
+// for each of them, and can wait for acknowledgements before it does.
+type Batcher interface {
+	// AppendBatch appends m to the body of a request, which dst begins with or
+	// which is empty, and fills in r as AppendRequest does.
+	AppendBatch(dst []byte, m *Message, r *HTTPRequest) []byte
+	// Receipts calls each with what the answer says of message i of the request,
+	// in order. An error is of the messages that there was no call for.
+	Receipts(status int, body []byte, each func(i int, r Receipt)) error
+}
+
+// Receipt is what an answer says of one message.
+type Receipt struct {
+	Err error // why it was not accepted
+	// Acknowledged and Unacknowledged are how many of those that it is for have
+	// said that they have it, and have not, when the answer was given. They mean
+	// something where that was waited for.
+	Acknowledged, Unacknowledged int
+}
+
 // Way is how messages are published.
 type Way uint8
 
@@ -116,7 +136,8 @@ type Message struct {
 	ID      []byte // unique in the run, or empty; a roost device remembers 8 bytes of each kept one
 	Class   string // live, kept, latest
 	TTL     time.Duration
-	Payload []byte // printable ASCII without quotes and backslashes
+	Wait    time.Duration // how long the answer may wait for acknowledgements; of a Batcher's
+	Payload []byte        // printable ASCII without quotes and backslashes
 }
 
 // HTTPRequest is how a message is published at the API.
