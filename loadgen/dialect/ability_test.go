@@ -27,6 +27,11 @@ func TestScenariosKnowDialects(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
+				if key, _ := s.Unsupported(&scenario.Publish{To: scenario.ToAll, Class: "live", Batch: 2}); with {
+					if _, can := d.(dialect.Batcher); can != (key == "") {
+						t.Errorf("%s: several messages in a request: the scenario says %q, the dialect %v", name, key, can)
+					}
+				}
 				for _, to := range []scenario.Audience{scenario.ToAll, scenario.ToTopic, scenario.ToDevice, scenario.ToNode, scenario.ToSelf} {
 					for _, class := range []string{"live", "kept", "latest"} {
 						key, text := s.Unsupported(&scenario.Publish{To: to, Class: class})

@@ -167,9 +167,10 @@ func (c *checker) publish(p *Phase, pub *Publish, path string) {
 	case key == "target.api" && !c.noAPI:
 		c.noAPI = true // once is enough
 		c.bad(key, "%s", text)
-	case key == "to", key == "class":
+	case key == "to", key == "class", key == "batch", key == "wait":
 		c.bad(path+"."+key, "%s", text)
 	}
+	c.requests(pub, path)
 	switch {
 	case pub.Class == "live" && pub.TTL != 0:
 		c.bad(path+".ttl", "a live message is not stored: set `class: kept`, or leave ttl out")
@@ -183,6 +184,35 @@ func (c *checker) publish(p *Phase, pub *Publish, path string) {
 		}
 	}
 	c.events(p, &pub.Arrival, path, "messages")
+}
+
+// requests looks at how messages are put into requests to the API.
+func (c *checker) requests(pub *Publish, path string) {
+	c.within(path+".batch", pub.Batch, 1, MaxBatch)
+	largest := max(pub.Size.P50, pub.Size.Max)
+	switch {
+	case pub.Batch < 2 || pub.Batch > MaxBatch:
+	case pub.Arrival.Burst%pub.Batch != 0:
+		c.bad(path+".batch", "is %d, and %d share a due time: want a burst that is a multiple of it, or no burst", pub.Batch, pub.Arrival.Burst)
+	case len(c.s.Target.APIs) > 1:
+		c.bad(path+".batch", "there are %d APIs, and all messages of a request go to the same one: want one API", len(c.s.Target.APIs))
+	case pub.Batch*largest > maxRequest:
+		c.bad(path+".batch", "%d messages of up to %d bytes are more than a request may have: want at most %d bytes together", pub.Batch, largest, maxRequest)
+	}
+	switch {
+	case pub.Wait == 0 && !c.set(path+".wait"):
+	case pub.Class != "kept":
+		c.bad(path+".wait", "only kept messages are acknowledged: set `class: kept`, or leave wait out")
+	case pub.Wait < time.Millisecond || pub.Wait > MaxWait || pub.Wait%time.Millisecond != 0:
+		c.bad(path+".wait", "is %v: want whole milliseconds, 1ms to %v", pub.Wait, MaxWait)
+	}
+	switch {
+	case pub.InFlight == 0 && !c.set(path+".in_flight"):
+	case pub.To == ToSelf || len(c.s.Target.APIs) == 0:
+		c.bad(path+".in_flight", "is for requests to an API, and nothing is published at one here")
+	default:
+		c.within(path+".in_flight", pub.InFlight, 1, MaxInFlight)
+	}
 }
 
 func (c *checker) size(pub *Publish, path string) {

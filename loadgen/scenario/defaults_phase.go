@@ -79,6 +79,8 @@ func resolveRamp(s *Scenario, r *Ramp, path string, set func(path string) bool) 
 
 func resolvePublish(p *Publish, path string, set func(path string) bool) {
 	resolveArrival(&p.Arrival, path, set)
+	setDefault(set(path+".batch"), &p.Batch, 1)
+	setDefault(set(path+".burst"), &p.Arrival.Burst, max(p.Batch, 1))
 	setDefault(set(path+".to"), &p.To, ToAll)
 	setDefault(set(path+".class"), &p.Class, "live")
 	setDefault(set(path+".size") || p.Size.P50 != 0, &p.Size.P50, defaultSize)

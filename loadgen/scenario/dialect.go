@@ -14,22 +14,23 @@ type ability struct {
 	to      []Audience
 	classes []string
 	why     string // there are no others
+	batches bool   // requests of several messages, and answers that wait for acknowledgements
 }
 
 var dialects = map[string]ability{
 	"roost": {[]Audience{ToAll, ToNode, ToTopic, ToDevice}, []string{"live", "kept", "latest"},
-		"devices publish nothing; use `dialect: plain` with its echo at /v1/echo"},
-	"plain":      {[]Audience{ToAll, ToNode, ToSelf}, []string{"live"}, "a bare server knows no names and topics, and keeps nothing"},
-	"centrifugo": {[]Audience{ToAll, ToNode, ToTopic, ToDevice, ToSelf}, []string{"live"}, "history is an option of the server's channels"},
-	"socketio":   {[]Audience{ToAll, ToTopic, ToDevice, ToSelf}, []string{"live"}, "events are not kept, and there is no API"},
-	"mqtt":       {[]Audience{ToAll, ToTopic, ToDevice, ToSelf}, []string{"live", "kept", "latest"}, "brokers have no API here"},
+		"devices publish nothing; use `dialect: plain` with its echo at /v1/echo", true},
+	"plain":      {[]Audience{ToAll, ToNode, ToSelf}, []string{"live"}, "a bare server knows no names and topics, and keeps nothing", false},
+	"centrifugo": {[]Audience{ToAll, ToNode, ToTopic, ToDevice, ToSelf}, []string{"live"}, "history is an option of the server's channels", false},
+	"socketio":   {[]Audience{ToAll, ToTopic, ToDevice, ToSelf}, []string{"live"}, "events are not kept, and there is no API", false},
+	"mqtt":       {[]Audience{ToAll, ToTopic, ToDevice, ToSelf}, []string{"live", "kept", "latest"}, "brokers have no API here", false},
 }
 
 // Dialects returns the names of all protocols, in order.
 func Dialects() []string { return slices.Sorted(maps.Keys(dialects)) }
 
 // Unsupported says what the target cannot do of a publish: the key that is
-// wrong, to, class or target.api, and what would be possible. Both are empty
+// wrong, to, class, batch, wait or target.api, and what would be possible. Both are empty
 // where there is nothing, or the dialect is not known.
 func (s *Scenario) Unsupported(p *Publish) (key, text string) {
 	name := s.Target.Dialect
@@ -46,6 +47,10 @@ func (s *Scenario) Unsupported(p *Publish) (key, text string) {
 		return "class", "latest is the last value of a topic: want `to: topic`"
 	case name == "mqtt" && p.Class == "kept" && !s.Reconnect.Resume:
 		return "class", "a broker keeps messages for sessions: set `reconnect: {resume: true}`, or use live"
+	case p.Batch > 1 && !a.batches:
+		return "batch", fmt.Sprintf("the dialect %s has one message in a request: leave batch out", name)
+	case p.Wait > 0 && !a.batches:
+		return "wait", fmt.Sprintf("the dialect %s does not answer for acknowledgements: leave wait out", name)
 	case name == defaultDialect && len(s.Target.APIs) == 0:
 		return "target.api", "is not known, and messages are published there: give it, in the file or by --api, such as http://host:8081"
 	}

@@ -70,7 +70,7 @@ func (g generator) phase(i, count int) string {
 			if to == "device" {
 				among = g.maybe(", among: %d", g.int(1, count))
 			}
-			text += "      - {to: " + to + ", " + g.arrival() + among + g.maybe(", class: kept") + g.maybe(", size: {p50: %dB, p99: 4KiB}", g.int(64, 4096)) + "}\n"
+			text += "      - {to: " + to + ", " + g.arrival() + among + g.maybe(", class: kept") + g.maybe(", size: {p50: %dB, p99: 4KiB}", g.int(64, 4096)) + g.maybe(", in_flight: %d", g.int(1, MaxInFlight)) + "}\n"
 		}
 	}
 	return text

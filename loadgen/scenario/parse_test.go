@@ -54,7 +54,7 @@ func TestDefaults(t *testing.T) {
 		Measure:   Measure{Interval: time.Second, Deadline: 10 * time.Second, KernelStamps: .01},
 		Phases: []Phase{
 			{Name: "ramp", Until: Until{UntilConnected, 1}, Timeout: 62 * time.Second, Ramp: &Ramp{To: 1000, Arrival: Arrival{Kind: Constant, Rate: 1000, Burst: 1}}},
-			{Name: "hold", For: 10 * time.Second, Publish: []Publish{{To: ToAll, Class: "live", Arrival: Arrival{Kind: Constant, Rate: 100, Burst: 1}, Size: Size{P50: 128}}}},
+			{Name: "hold", For: 10 * time.Second, Publish: []Publish{{To: ToAll, Class: "live", Arrival: Arrival{Kind: Constant, Rate: 100, Burst: 1}, Size: Size{P50: 128}, Batch: 1}}},
 		},
 		Validity: DefaultValidity(nil),
 	}
@@ -213,5 +213,25 @@ func TestReplayFile(t *testing.T) {
 	}
 	if again := parse(t, string(s.Text()), ParseOptions{}); !reflect.DeepEqual(s.Phases, again.Phases) {
 		t.Errorf("%s", again.Text())
+	}
+}
+
+// TestRequestsOfSeveralMessages: they share a due time, so that rate counts
+// requests, and what is written back is read as the same.
+func TestRequestsOfSeveralMessages(t *testing.T) {
+	const head = "phases: [{name: ramp, ramp: {}}, {name: hold, publish: {class: kept, rate: 5/s, "
+	for text, want := range map[string]Publish{
+		"batch: 100, wait: 1500ms, in_flight: 4": {Batch: 100, Wait: 1500 * time.Millisecond, InFlight: 4, Arrival: Arrival{Burst: 100}},
+		"batch: 100, burst: 300":                 {Batch: 100, Arrival: Arrival{Burst: 300}},
+		"burst: 7":                               {Batch: 1, Arrival: Arrival{Burst: 7}},
+	} {
+		s := parse(t, head+text+"}, for: 10s}]", ParseOptions{})
+		got := s.Phases[1].Publish[0]
+		if got.Batch != want.Batch || got.Wait != want.Wait || got.InFlight != want.InFlight || got.Arrival.Burst != want.Arrival.Burst {
+			t.Errorf("%s: %+v", text, got)
+		}
+		if again := parse(t, string(s.Text()), ParseOptions{}); !reflect.DeepEqual(s, again) || s.Hash() != again.Hash() {
+			t.Errorf("%s is read as\n%s", s.Text(), again.Text())
+		}
 	}
 }

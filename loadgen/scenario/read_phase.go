@@ -128,6 +128,9 @@ func (r *reader) publish(n *node, path string, p *Publish) {
 		field{"size", r.sizes(&p.Size)},
 		field{"ttl", r.duration(&p.TTL)},
 		field{"among", r.count(&p.Among)},
+		field{"batch", r.count(&p.Batch)},
+		field{"wait", r.duration(&p.Wait)},
+		field{"in_flight", r.count(&p.InFlight)},
 	)...)
 }
 

@@ -21,7 +21,13 @@ const (
 	MaxGroups   = 16
 	MinSize     = 64       // bytes of the stamp
 	MaxSize     = 16 << 20 // bytes of a payload
-	maxList     = 1024     // URLs, sources, thresholds ...
+	// MaxBatch keeps the answer to a request, about 60 bytes a message, within the
+	// 64 KiB that a worker reads.
+	MaxBatch    = 500
+	MaxWait     = 30 * time.Second // roost's
+	MaxInFlight = 64               // a worker's connections to an API
+	maxRequest  = 12 << 20         // bytes of payloads in a request: a roost takes 16 MiB with what is around them
+	maxList     = 1024             // URLs, sources, thresholds ...
 	maxSteps    = 1024
 	maxReplay   = 50_000
 )

@@ -128,7 +128,22 @@ func (w *writer) publish(p *Publish) {
 	if p.TTL != 0 {
 		ttl = fmt.Sprintf(", ttl: %v", p.TTL)
 	}
-	w.line(3, "- {to: %s, class: %s, size: %s%s, among: %d, %s}", p.To, p.Class, size, ttl, p.Among, formatArrival(&p.Arrival))
+	w.line(3, "- {to: %s, class: %s, size: %s%s, among: %d%s, %s}", p.To, p.Class, size, ttl, p.Among, formatRequests(p), formatArrival(&p.Arrival))
+}
+
+// formatRequests writes how messages are put into requests, where that is not as
+// in files from before there was a choice: their hashes stay.
+func formatRequests(p *Publish) (text string) {
+	if p.Batch > 1 {
+		text += fmt.Sprintf(", batch: %d", p.Batch)
+	}
+	if p.Wait != 0 {
+		text += fmt.Sprintf(", wait: %v", p.Wait)
+	}
+	if p.InFlight != 0 {
+		text += fmt.Sprintf(", in_flight: %d", p.InFlight)
+	}
+	return text
 }
 
 // formatArrival writes rate, arrival and burst.
