@@ -51,6 +51,10 @@ type Counts struct {
 	Unsent  uint64 `json:"unsent"`  // due and not sent by the end of the phase: the generator's fault
 	Refused uint64 `json:"refused"` // answered with no; by reason in Errors
 	Unknown uint64 `json:"unknown"` // never answered
+	// Of accepted messages whose answer waited, per (message x addressee): who had
+	// acknowledged when it was given, and who had not.
+	Acknowledged   uint64 `json:"acknowledged"`
+	Unacknowledged uint64 `json:"unacknowledged"`
 
 	// Deliveries, counted where the message arrives.
 	Expected  uint64 `json:"expected"`
