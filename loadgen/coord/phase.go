@@ -182,6 +182,9 @@ func (r *run) account(p *phase) bool {
 	}
 	p.state = "answers"
 	wait := r.s.Measure.Deadline
+	for _, pub := range p.spec.Publish {
+		wait = max(wait, r.s.Measure.Deadline+pub.Wait)
+	}
 	r.tell(&link.Message{Finish: &link.Finish{At: p.end, Wait: wait}})
 	r.require("finished the phase", p.end+int64(wait+answerGrace), func(m *member) bool { return m.finished })
 	p.state = "deliveries"

@@ -3,6 +3,7 @@
 package swarm
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -79,20 +80,57 @@ func TestAllocSend(t *testing.T) {
 		w.do(func() {
 			st := w.phase.streams[0]
 			got := testing.AllocsPerRun(1000, func() {
-				w.compose(st, st.number(st.send.n), 1)
+				size := 0
 				if to == scenario.ToSelf {
+					w.compose(st, st.send.n, st.number(st.send.n), 1)
 					text, op := w.d.AppendFrame(w.text[:0], 0, &w.message)
 					w.text = text
 					w.out = ws.AppendMasked(w.out[:0], op, w.mask(), text)
 				} else {
+					_, size = w.appendRequest(st, 1)
 					w.out = w.appendPost(w.out[:0], &w.apis[0])
 				}
-				w.sent(0, 1, w.now())
-				st.pass()
+				w.sent(0, 1, w.now(), st.batch, size)
+				for range st.batch {
+					st.pass()
+				}
 			})
 			if got != want {
 				t.Errorf("to %s: %v allocations per message, want %v", to, got, want)
 			}
 		})
 	}
+}
+
+// TestAllocBatch: neither a request of many messages nor the answer to it costs
+// an allocation.
+func TestAllocBatch(t *testing.T) {
+	node := startRoost(t)
+	const batch = 10
+	s := roostScenario([]*server.Server{node}, 1, keptPhase(scenario.Publish{To: scenario.ToAll, Batch: batch, Wait: time.Second}, 1000, time.Hour))
+	r := newRig(t, s, 1)
+	w := r.workers[0]
+	if err := w.Begin(0, r.clock.Now()+int64(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	const one = `{"all":true,"status":"queued","receivers":10,"counts":{"written":8,"acknowledged":7,"queued":2}}`
+	a := answer{status: 200, body: []byte(`{"results":[` + strings.Repeat(one+",", batch-1) + one + `]}`)}
+	w.do(func() {
+		st := w.phase.streams[0]
+		got := testing.AllocsPerRun(1000, func() {
+			_, size := w.appendRequest(st, 1)
+			w.out = w.appendPost(w.out[:0], &w.apis[0])
+			w.sent(0, 1, w.now(), st.batch, size)
+			w.postAnswered(&post{number: st.send.n, count: batch, due: 1}, &a)
+			for range st.batch {
+				st.pass()
+			}
+		})
+		if got != 0 {
+			t.Errorf("%v allocations per request", got)
+		}
+		if n := w.rec.counts(0); n.Acknowledged*3 != n.Unacknowledged*7 || n.Sent*7 != n.Acknowledged || n.Refused != 0 {
+			t.Errorf("%+v", n)
+		}
+	})
 }

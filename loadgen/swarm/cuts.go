@@ -85,7 +85,7 @@ func (w *Worker) churnDue(now int64) {
 		}
 		n := p.churn.n
 		p.churn.pass()
-		if !w.sends(n) {
+		if n%uint32(w.cfg.Workers) != uint32(w.cfg.Worker) {
 			continue
 		}
 		if i, ok := w.anyReady(); ok {

@@ -101,7 +101,7 @@ func (w *Worker) unsent(p *phase, s *stream) {
 		}
 		return
 	}
-	if w.sends(n) {
+	if w.sends(s, n) {
 		w.rec.counts(0).Unsent++
 		p.refuse(s.index, n, s.part > 0) // some may have it
 	}

@@ -29,6 +29,7 @@ type post struct {
 	busy    bool // a request is under way
 	phase   uint16
 	publish uint16
+	count   uint16 // of messages, from number on
 	number  uint32
 	due     int64
 }
@@ -58,8 +59,11 @@ func (w *Worker) warmPosts() {
 	}
 }
 
-// sendHTTP publishes a message at its API, or at each of them.
+// sendHTTP publishes the request that send is at, at its API, or at each of them.
 func (w *Worker) sendHTTP(s *stream, due int64) bool {
+	if s.most > 0 && s.flying >= s.most && s.part == 0 {
+		return false
+	}
 	n := s.send.n
 	first, last := 0, len(w.apis)-1
 	switch s.spec.To {
@@ -79,7 +83,7 @@ func (w *Worker) sendHTTP(s *stream, due int64) bool {
 	return true
 }
 
-// postTo publishes a message at an API. It reports false if that has no
+// postTo publishes a request at an API. It reports false if that has no
 // connection free.
 func (w *Worker) postTo(i int, s *stream, due int64, partly bool) bool {
 	a := &w.apis[i]
@@ -92,21 +96,24 @@ func (w *Worker) postTo(i int, s *stream, due int64, partly bool) bool {
 		if !pc.Alive() {
 			continue
 		}
-		sent := w.compose(s, s.number(n), due)
+		sent, size := w.appendRequest(s, due)
 		if w.write(pc, w.appendPost(w.out[:0], a), poller.Reliable) > poller.Queued {
 			continue
 		}
-		pc.SetDeadline(w.s.Clients.Timeout)
-		p.busy, p.phase, p.publish, p.number, p.due = true, s.phase, s.index, n, due
+		pc.SetDeadline(w.s.Clients.Timeout + s.spec.Wait)
+		p.busy, p.phase, p.publish, p.number, p.count, p.due = true, s.phase, s.index, n, uint16(s.batch), due
+		s.flying++
 		w.level.pending.Add(1)
 		if s.part == 0 {
-			w.sent(0, due, sent)
+			w.sent(0, due, sent, s.batch, size)
 		}
 		return true
 	}
 	if a.broken > 0 {
 		a.broken--
-		w.notAccepted(s.index, n, partly, a.lastErr)
+		for k := range s.batch {
+			w.notAccepted(s.index, n+k, partly, a.lastErr)
+		}
 		return true
 	}
 	if a.open < maxPosts {
@@ -115,10 +122,33 @@ func (w *Worker) postTo(i int, s *stream, due int64, partly bool) bool {
 	return false
 }
 
-// appendPost appends the request of w.message.
+// appendRequest makes the request that send is at: the body, in w.http, and the
+// size of its payloads. The time of the last one stands for all.
+func (w *Worker) appendRequest(s *stream, due int64) (sent int64, size int) {
+	n := s.send.n
+	if s.batch == 1 {
+		sent = w.compose(s, n, s.number(n), due)
+		w.text = w.d.AppendRequest(w.text[:0], &w.message, &w.http)
+		return sent, len(w.payload)
+	}
+	w.text = w.text[:0]
+	for k := n; k < n+s.batch; k++ {
+		sent = w.compose(s, k, s.number(k), due)
+		w.text = s.asks.AppendBatch(w.text, &w.message, &w.http)
+		size += len(w.payload)
+		if s.sending != nil { // those before it in its topic
+			s.sending[s.of(k)]++
+		}
+	}
+	for k := n; k < n+s.batch && s.sending != nil; k++ { // pass does that
+		s.sending[s.of(k)]--
+	}
+	return sent, size
+}
+
+// appendPost appends the request in w.http.
 func (w *Worker) appendPost(dst []byte, a *api) []byte {
 	r := &w.http
-	w.text = w.d.AppendRequest(w.text[:0], &w.message, r)
 	dst = append(append(append(dst, r.Method...), ' '), r.Path...)
 	dst = append(append(dst, " HTTP/1.1\r\nHost: "...), a.host...)
 	dst = append(append(dst, "\r\nContent-Type: "...), r.ContentType...)
@@ -197,10 +227,7 @@ func (w *Worker) postData(pc poller.Conn, k uint32, b []byte) int {
 	w.level.pending.Add(-1)
 	p.busy = false
 	if w.phase != nil && int(p.phase) == w.phase.index {
-		w.rec.hist(histPublishAck, w.now()-p.due)
-		if err := w.d.Answer(a.status, a.body); err != nil {
-			w.notAccepted(p.publish, p.number, w.partly(p.publish), refusal(err))
-		}
+		w.postAnswered(p, &a)
 	}
 	if a.last {
 		pc.Close(errPlanned)
@@ -208,6 +235,61 @@ func (w *Worker) postData(pc poller.Conn, k uint32, b []byte) int {
 	}
 	w.postFree(k)
 	return a.size
+}
+
+// postAnswered takes what an API says of a request.
+func (w *Worker) postAnswered(p *post, a *answer) {
+	s := w.phase.streams[p.publish]
+	s.flying--
+	w.rec.histN(histPublishAck, w.now()-p.due, uint64(p.count))
+	if s.asks == nil {
+		if err := w.d.Answer(a.status, a.body); err != nil {
+			w.notAccepted(p.publish, p.number, w.partly(p.publish), refusal(err))
+		}
+		return
+	}
+	r := &w.receipts
+	r.w, r.s, r.number, r.left = w, s, p.number, p.count
+	if r.each == nil {
+		r.each = r.take
+	}
+	err := s.asks.Receipts(a.status, a.body, r.each)
+	if err == nil {
+		err = errFewer
+	}
+	for ; r.left > 0; r.left-- {
+		w.notAccepted(p.publish, r.number, w.partly(p.publish), refusal(err))
+		r.number++
+	}
+}
+
+// errFewer is an answer to several messages that tells only of some.
+var errFewer = errors.New("an answer of the API has fewer results than the request had messages")
+
+// receipts takes what an answer says of the messages of a request.
+type receipts struct {
+	each   func(i int, r dialect.Receipt) // take, made once
+	w      *Worker
+	s      *stream
+	number uint32 // of the next message
+	left   uint16 // from it on
+}
+
+// take takes what the answer says of the next message.
+func (r *receipts) take(_ int, one dialect.Receipt) {
+	if r.left == 0 { // more than were asked for
+		return
+	}
+	n := r.number
+	r.number, r.left = n+1, r.left-1
+	c := r.w.rec.counts(0)
+	switch {
+	case one.Err != nil:
+		r.w.notAccepted(r.s.index, n, r.w.partly(r.s.index), refusal(one.Err))
+	case r.s.spec.Wait > 0:
+		c.Acknowledged += uint64(one.Acknowledged)
+		c.Unacknowledged += uint64(one.Unacknowledged)
+	}
 }
 
 // partly reports whether messages of a publish go to several APIs: then one that
@@ -260,9 +342,12 @@ func (w *Worker) giveUpPost(p *post, why error) {
 		return
 	}
 	p.phase = noPhase
-	w.rec.failure(plan.StagePublish, why)
-	if w.phase.refuse(p.publish, p.number, true) {
-		w.rec.counts(0).Unknown++
+	w.phase.streams[p.publish].flying--
+	for n := p.number; n < p.number+uint32(p.count); n++ {
+		w.rec.failure(plan.StagePublish, why)
+		if w.phase.refuse(p.publish, n, true) {
+			w.rec.counts(0).Unknown++
+		}
 	}
 }
 

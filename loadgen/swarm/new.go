@@ -137,6 +137,9 @@ func (w *Worker) checkPublishing() error {
 			if err == nil && w.d.Publishing(to) == dialect.Nowhere {
 				err = fmt.Errorf("dialect %s cannot publish to %s", w.s.Target.Dialect, to)
 			}
+			if err == nil && (p.Batch > 1 || p.Wait > 0) {
+				err = w.checkRequests(&p)
+			}
 			if err == nil && w.d.Publishing(to) == dialect.ByHTTP && len(w.targets.apis) == 0 {
 				err = fmt.Errorf("dialect %s publishes to %s over HTTP: target.apis is empty", w.s.Target.Dialect, to)
 			}
@@ -144,6 +147,18 @@ func (w *Worker) checkPublishing() error {
 				return fmt.Errorf("swarm: phase %q: %w", w.s.Phases[i].Name, err)
 			}
 		}
+	}
+	return nil
+}
+
+// checkRequests asks whether messages can be put into requests as planned.
+func (w *Worker) checkRequests(p *scenario.Publish) error {
+	_, can := w.d.(dialect.Batcher)
+	switch {
+	case !can || w.d.Publishing(string(p.To)) != dialect.ByHTTP:
+		return fmt.Errorf("dialect %s has one message in a request, and does not answer for acknowledgements", w.s.Target.Dialect)
+	case p.Batch > 1 && (len(w.targets.apis) > 1 || p.Arrival.Burst%p.Batch != 0):
+		return fmt.Errorf("publish.batch %d: want one API, and a burst that is a multiple of it", p.Batch)
 	}
 	return nil
 }

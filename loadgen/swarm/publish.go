@@ -14,8 +14,10 @@ import (
 // publish.
 const sendBudget = 1024
 
-// sends reports whether a message is ours to send.
-func (w *Worker) sends(n uint32) bool { return n%uint32(w.cfg.Workers) == uint32(w.cfg.Worker) }
+// sends reports whether a message is ours to send: workers take turns by request.
+func (w *Worker) sends(s *stream, n uint32) bool {
+	return n/s.batch%uint32(w.cfg.Workers) == uint32(w.cfg.Worker)
+}
 
 // sendDue sends what is due, as far as it goes. What cannot be sent now stays
 // due, and its latency goes on counting.
@@ -49,10 +51,13 @@ func (w *Worker) sendNext(s *stream, due int64) bool {
 		if i, own := w.local(s.of(n)); own && !w.sendSelf(s, i, due) {
 			return false
 		}
-	case !w.sends(n):
+	case !w.sends(s, n):
 	case s.way == dialect.ByHTTP:
 		if !w.sendHTTP(s, due) {
 			return false
+		}
+		for range s.batch - 1 {
+			s.pass()
 		}
 	default:
 		if !w.sendSocket(s, due) {
@@ -82,7 +87,7 @@ func (w *Worker) sendSelf(s *stream, i uint32, due int64) bool {
 	a.due++
 	c := w.rec.counts(w.clients[i].group)
 	c.Planned++
-	w.sent(w.clients[i].group, due, sent)
+	w.sent(w.clients[i].group, due, sent, 1, len(w.payload))
 	return true
 }
 
@@ -97,14 +102,14 @@ func (w *Worker) sendSocket(s *stream, due int64) bool {
 		}
 		sent, ok := w.frame(s, i, s.number(n), due)
 		if ok {
-			w.sent(0, due, sent)
+			w.sent(0, due, sent, 1, len(w.payload))
 		}
 		return ok
 	}
 	return false
 }
 
-// number returns the number in its stream of the message that send is at.
+// number returns the number in its stream of message n, which send is at.
 func (s *stream) number(n uint32) uint32 {
 	if s.sending != nil {
 		return s.sending[s.of(n)]
@@ -114,7 +119,7 @@ func (s *stream) number(n uint32) uint32 {
 
 // frame writes a message on a client's connection.
 func (w *Worker) frame(s *stream, i, seq uint32, due int64) (sent int64, ok bool) {
-	sent = w.compose(s, seq, due)
+	sent = w.compose(s, s.send.n, seq, due)
 	text, op := w.d.AppendFrame(w.text[:0], i, &w.message)
 	w.text = text
 	pc := w.l.Conn(w.clients[i].conn)
@@ -122,21 +127,21 @@ func (w *Worker) frame(s *stream, i, seq uint32, due int64) (sent int64, ok bool
 	return sent, r == poller.Written || r == poller.Queued
 }
 
-// sent counts a message.
-func (w *Worker) sent(group uint8, due, at int64) {
+// sent counts messages of a request or a frame, with payloads of size bytes
+// together.
+func (w *Worker) sent(group uint8, due, at int64, messages uint32, size int) {
 	n := w.rec.counts(group)
-	n.Sent++
-	n.BytesOut += uint64(len(w.message.Payload))
-	w.rec.hist(histSendLag, at-due)
+	n.Sent += uint64(messages)
+	n.BytesOut += uint64(size)
+	w.rec.histN(histSendLag, at-due, uint64(messages))
 }
 
-// compose makes the message that send is at.
-func (w *Worker) compose(s *stream, seq uint32, due int64) (sent int64) {
-	n := s.send.n
+// compose makes message n, whose number in its stream is seq.
+func (w *Worker) compose(s *stream, n, seq uint32, due int64) (sent int64) {
 	sent = w.now()
 	w.stamp = stamp.Stamp{Run: w.cfg.Run, Phase: s.phase, Publish: s.index, Number: n, Seq: seq, Due: due, Sent: sent}
 	w.payload = stamp.Append(w.payload[:0], &w.stamp, s.sizes.At(uint64(n)))
-	w.message = dialect.Message{To: string(s.spec.To), Class: s.spec.Class, TTL: s.spec.TTL, Payload: w.payload}
+	w.message = dialect.Message{To: string(s.spec.To), Class: s.spec.Class, TTL: s.spec.TTL, Wait: s.spec.Wait, Payload: w.payload}
 	switch s.spec.To {
 	case scenario.ToTopic:
 		w.message.Name = w.topics.names[s.of(n)]

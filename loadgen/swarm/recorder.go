@@ -40,6 +40,15 @@ func (r *recorder) counts(group uint8) *tally.Counts { return &r.t.Groups[group]
 
 func (r *recorder) hist(id tally.HistID, ns int64) { record(&r.t.Hists[id], ns) }
 
+// histN records what n events have in common.
+func (r *recorder) histN(id tally.HistID, ns int64, n uint64) {
+	h := &r.t.Hists[id]
+	if *h == nil {
+		*h = tally.NewHist()
+	}
+	(*h).RecordN(ns, n)
+}
+
 func (r *recorder) groupHist(group uint8, id tally.GroupHistID) **tally.Hist {
 	return &r.t.Groups[group].Hists[id]
 }

@@ -26,7 +26,10 @@ type stream struct {
 	nodes  uint32           // node
 	per    int              // topic: accounts of a client
 	sizes  plan.Sizes
-	stride uint32 // every how manieth message has a round
+	stride uint32          // every how manieth message has a round
+	batch  uint32          // messages of a request; they share a due time
+	most   int             // requests under way; 0: as many as connections
+	asks   dialect.Batcher // of several messages, or for acknowledgements; nil: neither
 
 	due      cursor
 	planned  []uint32 // by stream: behind the newest that is due; nil for device and self, where accounts know
@@ -37,6 +40,7 @@ type stream struct {
 	send    cursor
 	sending []uint32 // topic: by stream, where send is
 	part    int      // of send's message: at how many APIs it was published
+	flying  int      // requests under way
 	turn    uint32   // by socket: whose turn it is to publish
 }
 
@@ -84,6 +88,10 @@ func (w *Worker) newStream(phase, index int, level uint32) *stream {
 		return plan.Seed(w.s.Seed, uint64(phase), uint64(index), purpose)
 	}
 	s := &stream{spec: spec, index: uint16(index), kept: spec.Class == "kept", way: w.d.Publishing(string(spec.To)), phase: uint16(phase), per: 1}
+	s.batch, s.most = uint32(max(spec.Batch, 1)), spec.InFlight
+	if s.way == dialect.ByHTTP && (s.batch > 1 || spec.Wait > 0) {
+		s.asks = w.d.(dialect.Batcher) // checkPublishing has seen to it
+	}
 	arrival := arrivalOf(&spec.Arrival)
 	s.due.it = walk(arrival, p, seed(seedArrivals))
 	s.send.it = walk(arrival, p, seed(seedArrivals))
@@ -294,7 +302,7 @@ func (w *Worker) advance(now int64) {
 func (w *Worker) dueNext(s *stream, at int64) {
 	n := s.due.n
 	s.due.pass()
-	if n%uint32(w.cfg.Workers) == uint32(w.cfg.Worker) {
+	if w.sends(s, n) {
 		w.rec.counts(0).Planned++
 	}
 	id := s.of(n)

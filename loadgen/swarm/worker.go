@@ -72,6 +72,7 @@ type Worker struct {
 	text        []byte // a message that goes into out
 	out         []byte
 	http        dialect.HTTPRequest
+	receipts    receipts
 	message     dialect.Message
 }
 
