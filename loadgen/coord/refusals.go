@@ -42,7 +42,7 @@ func (r *run) lostMessages(all []swarm.Refusal, p *phase, m *member) ([]swarm.Re
 			if len(all) == maxRefusals {
 				return all, false
 			}
-			all = append(all, swarm.Refusal{Publish: uint16(i), Number: uint32(n), Unknown: true})
+			all = append(all, swarm.Refusal{Publish: uint16(i), Number: uint32(n)})
 		}
 	}
 	return all, true

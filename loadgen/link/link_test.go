@@ -28,7 +28,7 @@ func all() []*Message {
 	return []*Message{
 		{Hello: &Hello{Version: Version, Token: "t", Host: "h", PID: 1, Boot: "b", TimeNS: "n", Cores: 2, Files: 1024}},
 		{Ready: &Ready{Clients: 3}}, {Tick: &tick}, {Progress: &swarm.Progress{Phase: 2, Idle: true}},
-		{Finished: &Finished{Refused: []swarm.Refusal{{Publish: 1, Number: 2, Unknown: true}}, More: true}},
+		{Finished: &Finished{Refused: []swarm.Refusal{{Publish: 1, Number: 2}}, More: true}},
 		{Settled: &Settled{Tick: tick}}, {Pong: &Pong{At: 1, Own: 2}},
 		{Plan: &Plan{Scenario: "name: x", Worker: 1, Workers: 2, Run: 5, Shift: -3, Check: true, Here: 2, Index: 1}},
 		{Begin: &Begin{Phase: 1, At: 2}}, {Finish: &Finish{At: 1, Wait: time.Second}}, {Settle: &Settle{}}, {Ping: &Ping{At: 1, Shift: 2}},

@@ -45,8 +45,8 @@
 //	due just before churn or a drain has ended it     nothing, unless it came
 //	kept: due in any of these cases                   Delivered, or Gap once it was away
 //	due before it was ready, and came                 Joining
-//	refused, or unsent                                nothing, or Stray if it came after the refusal
-//	unanswered by the API                             Delivered if it came, else nothing
+//	refused by the API, or unsent                     nothing, or Stray if it came after the refusal
+//	unanswered by the API                             Delivered if it came, else Missing
 //	of a phase that is settled                        nothing: it was Missing there
 //
 // A message without a stamp is Foreign and is nobody's fault: servers greet and
@@ -61,5 +61,5 @@
 // connections to an API may overtake each other: Reordered is no fault then.
 //
 // A message to all, or to a topic, is published at each API; one that only some
-// of them accept counts as unknown.
+// of them accept is expected.
 package swarm

@@ -28,8 +28,8 @@ const maxRefusals = 1 << 20
 // Finish ends the plan at the instant at, which should lie a little ahead: what
 // another worker has sent later is a stray. It waits until everything is sent
 // and answered, or ctx is done: what is unsent then is refused, what is
-// unanswered unknown. The error wraps that of ctx if it was done first, and
-// ErrOverflow.
+// unanswered unknown, and owed all the same. The error wraps that of ctx if it
+// was done first, and ErrOverflow.
 func (w *Worker) Finish(ctx context.Context, at int64) ([]Refusal, error) {
 	finished := make(chan struct{})
 	err := ErrNoPhase
@@ -59,7 +59,9 @@ func (w *Worker) Finish(ctx context.Context, at int64) ([]Refusal, error) {
 		w.advance(w.now())
 		w.concede(p)
 		for k, unknown := range p.refusals {
-			list = append(list, Refusal{Publish: k.publish, Number: k.number, Unknown: unknown})
+			if !unknown {
+				list = append(list, Refusal{Publish: k.publish, Number: k.number})
+			}
 		}
 		if p.overflow {
 			err = errors.Join(err, ErrOverflow)
@@ -108,14 +110,14 @@ func (w *Worker) unsent(p *phase, s *stream) {
 }
 
 // refuse notes a message that was not accepted, and reports whether that is
-// news.
+// news. One of which nobody knows (unknown) may come, and stays expected.
 func (p *phase) refuse(publish uint16, n uint32, unknown bool) bool {
 	k := messageKey{publish, n}
 	if _, known := p.refusals[k]; known {
 		return false
 	}
 	if len(p.refusals) >= maxRefusals {
-		p.overflow = true
+		p.overflow = p.overflow || !unknown
 		return true
 	}
 	if p.refusals == nil {

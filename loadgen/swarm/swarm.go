@@ -38,12 +38,12 @@ type Progress struct {
 	PlanDone  bool `json:"plan_done"` // everything planned was sent
 }
 
-// Refusal names a message that was planned and then not accepted, so that
-// nobody has to expect it.
+// Refusal names a message that was planned and that nobody has to expect: the
+// server has said no to it, or it was never sent. One that was sent and not
+// answered is none: the server owes it.
 type Refusal struct {
 	Publish uint16 `json:"p"`
 	Number  uint32 `json:"n"`
-	Unknown bool   `json:"unknown,omitempty"` // no answer: it may come
 }
 
 // Swarm is one worker.

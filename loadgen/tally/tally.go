@@ -50,7 +50,7 @@ type Counts struct {
 	Sent    uint64 `json:"sent"`
 	Unsent  uint64 `json:"unsent"`  // due and not sent by the end of the phase: the generator's fault
 	Refused uint64 `json:"refused"` // answered with no; by reason in Errors
-	Unknown uint64 `json:"unknown"` // never answered
+	Unknown uint64 `json:"unknown"` // never answered: may come, and is expected
 	// Of accepted messages whose answer waited, per (message x addressee): who had
 	// acknowledged when it was given, and who had not.
 	Acknowledged   uint64 `json:"acknowledged"`
