@@ -138,11 +138,7 @@ func (s *searching) step(ctx context.Context, step search.Step) (search.Outcome,
 		s.exit = coord.ExitUsage
 		return 0, "", err
 	}
-	for i, pid := range sc.Server.PIDs {
-		if now, moved := s.moved[pid]; moved {
-			sc.Server.PIDs[i] = now
-		}
-	}
+	sc.Server.PIDs = s.current(sc.Server.PIDs)
 	crew, err := s.flags.crew(ctx, sc)
 	if err != nil {
 		return 0, "", err
@@ -173,6 +169,18 @@ func (s *searching) step(ctx context.Context, step search.Step) (search.Outcome,
 		return 0, "", context.Canceled
 	}
 	return out, reason, s.say(step, out, reason)
+}
+
+// current returns the processes that servers are now, by those that they were
+// named by.
+func (s *searching) current(named []int) (pids []int) {
+	for _, pid := range named {
+		if now, moved := s.moved[pid]; moved {
+			pid = now
+		}
+		pids = append(pids, pid)
+	}
+	return pids
 }
 
 // follow keeps in mind which processes the servers are after a run that has
