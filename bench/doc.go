@@ -1,4 +1,24 @@
-// Package bench compares servers.
+// Package bench measures roostd, by itself and beside other servers. It drives
+// cmd/loadgen and servers by their binaries and writes reports.
+//
+// # Map
+//
+//	bench             what is measured of roostd:
+//	  peers*, table     RunPeers: roostd beside the servers of bench/peers
+//	  node, publishers  RunNode: memory per device and after load, waiting publishers
+//	  kept*             RunKept: kept messages, crashes, recovery
+//	  scenarioset       RunScenarios: loadgen's scenarios, each once
+//	  generator         how these run loadgen and what they take for a result
+//	  profile           whose CPU time a sample is
+//	bench/experiment  servers in turn under one load, AB BA; starts servers and
+//	                  loadgen for all others (Run, Serve, Generate, Folder)
+//	bench/compare     what two sides' results say; bench/stats does the tests
+//	bench/explain     where a difference comes from; bench/cpuprofile reads profiles
+//	bench/trend       results over time
+//	bench/million     a million devices on one machine
+//	bench/decaysim    decay in virtual time
+//	bench/chart       pictures for reports
+//	bench/peers, bench/ringpeers  modules of their own, with what is compared
 //
 // # Peers
 //
@@ -13,16 +33,7 @@
 //
 // # One node
 //
-// RunNode measures memory and waiting publishers by scenarios of loadgen run. RunKept
-// measures kept messages, by the older modes of cmd/loadgen: CPU per
-// push by part, broadcasts with acknowledgements beside live ones, recovery after
-// a crash, memory. Both use cmd/loadgen and the same rule of what counts.
-//
-// # Decay
-//
-// RunDecayReport and RunDecayModels simulate: what policies of weights do to a
-// cluster (package decay/plant), and what models of decay do in a request limiter.
-// Both are in virtual time and seeded, so a busy machine changes nothing.
-//
-// stat.go, load.go, table.go and profile.go's parser are pure.
+// RunNode measures memory and waiting publishers by scenarios of loadgen run;
+// RunKept measures kept messages: CPU per push by part, broadcasts with
+// acknowledgements beside live ones, recovery after a crash, memory.
 package bench

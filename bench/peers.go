@@ -78,7 +78,7 @@ type peersRun struct {
 	opt     PeersOptions
 	out     io.Writer // progress
 	servers []peerServer
-	table   *Table
+	table   *table
 }
 
 // RunPeers compares roostd with its peers: an experiment for each load, in a
@@ -89,7 +89,7 @@ func RunPeers(ctx context.Context, opt PeersOptions, out io.Writer) error {
 	if err := x.prepare(); err != nil {
 		return err
 	}
-	x.table = &Table{Options: x.opt, Began: time.Now().UTC(), Cells: map[Key]Cell{}}
+	x.table = &table{Options: x.opt, Began: time.Now().UTC(), Cells: map[runKey]cell{}}
 	if err := x.try(ctx); err != nil {
 		return err
 	}
@@ -218,7 +218,7 @@ func (x *peersRun) finish() error {
 }
 
 // read takes the results of one load.
-func (t *Table) read(load, folder string) error {
+func (t *table) read(load, folder string) error {
 	rounds, err := experiment.Rounds(folder)
 	if err != nil {
 		return err
@@ -231,15 +231,15 @@ func (t *Table) read(load, folder string) error {
 				errs = append(errs, err)
 				continue
 			}
-			t.Cells[Key{i, server, load}] = newCell(r, run)
+			t.Cells[runKey{i, server, load}] = newCell(r, run)
 		}
 	}
 	return errors.Join(errs...)
 }
 
 // newCell judges a run.
-func newCell(r *result.Result, run experiment.Counted) Cell {
-	c := Cell{Result: r, Tries: 1 + run.Repeats}
+func newCell(r *result.Result, run experiment.Counted) cell {
+	c := cell{Result: r, Tries: 1 + run.Repeats}
 	for _, v := range r.Validity {
 		if v.State == "fail" {
 			c.Invalid = append(c.Invalid, fmt.Sprintf("%s %s, limit %s", v.Name, compare.Format(v.Value, v.Unit), compare.Format(v.Limit, v.Unit)))

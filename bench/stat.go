@@ -2,40 +2,19 @@ package bench
 
 import (
 	"math"
-	"slices"
+
+	"roost/bench/stats"
 )
 
-// Spread is the median of some values and the smallest and largest of them.
-type Spread struct {
-	Median, Min, Max float64
-	N                int // how many there were; with 0 the rest means nothing
-}
+// Spread and Summarize are those of stats.
+type Spread = stats.Spread
 
-// Summarize returns the spread of the values; those that are not a number (a
-// round that does not count) are left out.
-func Summarize(values []float64) Spread {
-	var v []float64
-	for _, x := range values {
-		if !math.IsNaN(x) {
-			v = append(v, x)
-		}
-	}
-	if len(v) == 0 {
-		return Spread{}
-	}
-	slices.Sort(v)
-	mid := len(v) / 2
-	median := v[mid]
-	if len(v)%2 == 0 {
-		median = (v[mid-1] + v[mid]) / 2
-	}
-	return Spread{Median: median, Min: v[0], Max: v[len(v)-1], N: len(v)}
-}
+func Summarize(values []float64) Spread { return stats.Summarize(values) }
 
-// Ratios divides each round's value by the floor's of the same round: what the
+// ratios divides each round's value by the floor's of the same round: what the
 // machine does to both cancels out. The result has a NaN where either does not
 // count.
-func Ratios(values, floor []float64) []float64 {
+func ratios(values, floor []float64) []float64 {
 	r := make([]float64, len(values))
 	for i := range r {
 		r[i] = math.NaN()

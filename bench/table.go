@@ -11,40 +11,40 @@ import (
 	"roost/loadgen/result"
 )
 
-// Key names one run of a comparison.
-type Key struct {
+// runKey names one run of a comparison.
+type runKey struct {
 	Round  int
 	Server string
 	Load   string
 }
 
-// Cell is what came out of it.
-type Cell struct {
+// cell is what came out of it.
+type cell struct {
 	Result   *result.Result
 	Tries    int
 	Invalid  []string // why it does not count
 	Failures []string // what the server did wrong
 }
 
-// Table is a comparison: everything the text is made from.
-type Table struct {
+// table is a comparison: everything the text is made from.
+type table struct {
 	Options PeersOptions
 	Began   time.Time
 	Servers []string // in the order of the rows
-	Cells   map[Key]Cell
+	Cells   map[runKey]cell
 	Notes   []string
 }
 
 // counts reports whether the run is a result.
-func (c Cell) counts() bool { return len(c.Invalid) == 0 && len(c.Failures) == 0 }
+func (c cell) counts() bool { return len(c.Invalid) == 0 && len(c.Failures) == 0 }
 
 // values returns a column of one server by round, NaN where a run is missing or
 // is not to be taken.
-func (t *Table) values(server, load string, c column, take func(Cell) bool) []float64 {
+func (t *table) values(server, load string, c column, take func(cell) bool) []float64 {
 	v := make([]float64, t.Options.Rounds)
 	for round := range v {
 		v[round] = math.NaN()
-		if cell, ok := t.Cells[Key{round, server, load}]; ok && take(cell) {
+		if cell, ok := t.Cells[runKey{round, server, load}]; ok && take(cell) {
 			v[round] = c.value(cell.Result)
 		}
 	}
@@ -53,9 +53,9 @@ func (t *Table) values(server, load string, c column, take func(Cell) bool) []fl
 
 // number writes a column of one server. Where no round counts, what was read
 // under other work or at the generator's limit stands in parentheses.
-func (t *Table) number(server, load string, c column) string {
-	faultless := func(c Cell) bool { return len(c.Failures) == 0 }
-	take := Cell.counts
+func (t *table) number(server, load string, c column) string {
+	faultless := func(c cell) bool { return len(c.Failures) == 0 }
+	take := cell.counts
 	if c.kind == memory {
 		take = faultless
 	}
@@ -69,7 +69,7 @@ func (t *Table) number(server, load string, c column) string {
 }
 
 // WriteMarkdown writes the tables, with what is needed to read them.
-func (t *Table) WriteMarkdown(w io.Writer) {
+func (t *table) WriteMarkdown(w io.Writer) {
 	t.writeHead(w)
 	for _, l := range t.Options.loads() {
 		if !t.has(l.name) {
@@ -93,7 +93,7 @@ func (t *Table) WriteMarkdown(w io.Writer) {
 	t.writeNotes(w)
 }
 
-func (t *Table) has(load string) bool {
+func (t *table) has(load string) bool {
 	for key := range t.Cells {
 		if key.Load == load {
 			return true
@@ -103,18 +103,18 @@ func (t *Table) has(load string) bool {
 }
 
 // writeRow writes medians with the smallest and largest.
-func (t *Table) writeRow(w io.Writer, server string, l load) {
+func (t *table) writeRow(w io.Writer, server string, l load) {
 	row := fmt.Sprintf("| %s |", server)
 	for _, c := range l.columns {
 		row += " " + t.number(server, l.name, c) + " |"
 		if c.kind == ratio {
-			r := Ratios(t.values(server, l.name, c, Cell.counts), t.values(floorName, l.name, c, Cell.counts))
+			r := ratios(t.values(server, l.name, c, cell.counts), t.values(floorName, l.name, c, cell.counts))
 			row += " " + text(Summarize(r), "%.2f") + " |"
 		}
 	}
 	counted, left := 0, 0
 	for round := range t.Options.Rounds {
-		if cell, ok := t.Cells[Key{round, server, l.name}]; ok {
+		if cell, ok := t.Cells[runKey{round, server, l.name}]; ok {
 			if cell.counts() {
 				counted++
 			} else {
@@ -143,7 +143,7 @@ func text(s Spread, format string) string {
 }
 
 // writeHead writes what was measured where.
-func (t *Table) writeHead(w io.Writer) {
+func (t *table) writeHead(w io.Writer) {
 	o := t.Options
 	fmt.Fprintf(w, "# Peers, %s\n\n    %s\n\n%s; server and generator share them.\n", t.Began.Format(time.DateOnly), strings.Join(o.Command, " "), t.machine())
 	fmt.Fprintf(w, "%d rounds, %d connections, %d for echo; payload 128 bytes, what a server wraps around it comes on top; %v each.\n",
@@ -160,7 +160,7 @@ func (t *Table) writeHead(w io.Writer) {
 }
 
 // machine names what the results say of it, those of any run.
-func (t *Table) machine() string {
+func (t *table) machine() string {
 	facts := map[string]string{}
 	for _, cell := range t.Cells {
 		for _, f := range slices.Concat(cell.Result.Environment.Host, cell.Result.Environment.Sysctl) {
@@ -173,7 +173,7 @@ func (t *Table) machine() string {
 }
 
 // writeNotes lists what did not count and why.
-func (t *Table) writeNotes(w io.Writer) {
+func (t *table) writeNotes(w io.Writer) {
 	var lines []string
 	retried := 0
 	for key, cell := range t.Cells {

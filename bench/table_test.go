@@ -52,19 +52,19 @@ func made(us float64) *result.Result {
 
 func TestTableGolden(t *testing.T) {
 	opt := PeersOptions{Rounds: 3, Command: []string{"bench", "peers"}}.withDefaults()
-	table := &Table{Options: opt, Began: time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC), Servers: []string{floorName, "roost", "deaf"},
-		Notes: []string{"server cfloor-io_uring: ended before it was ready"}, Cells: map[Key]Cell{}}
+	table := &table{Options: opt, Began: time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC), Servers: []string{floorName, "roost", "deaf"},
+		Notes: []string{"server cfloor-io_uring: ended before it was ready"}, Cells: map[runKey]cell{}}
 	for round := range 3 {
 		machine := []float64{1, 1.25, 0.75}[round]
 		for _, l := range opt.loads() {
-			table.Cells[Key{round, floorName, l.name}] = Cell{Result: made(6 * machine), Tries: 1}
-			table.Cells[Key{round, "roost", l.name}] = Cell{Result: made(4.5 * machine), Tries: 1}
+			table.Cells[runKey{round, floorName, l.name}] = cell{Result: made(6 * machine), Tries: 1}
+			table.Cells[runKey{round, "roost", l.name}] = cell{Result: made(4.5 * machine), Tries: 1}
 			if l.name != loadEcho {
-				table.Cells[Key{round, "deaf", l.name}] = Cell{Result: made(9 * machine), Tries: 3, Failures: []string{"lost == 0 does not hold: 1"}}
+				table.Cells[runKey{round, "deaf", l.name}] = cell{Result: made(9 * machine), Tries: 3, Failures: []string{"lost == 0 does not hold: 1"}}
 			}
 		}
 	}
-	table.Cells[Key{1, "roost", loadBroadcast}] = Cell{Result: made(99), Tries: 3, Invalid: []string{"hiccup p99.9 20 ms, limit 10 ms", "other work took 0.80 cores"}}
+	table.Cells[runKey{1, "roost", loadBroadcast}] = cell{Result: made(99), Tries: 3, Invalid: []string{"hiccup p99.9 20 ms, limit 10 ms", "other work took 0.80 cores"}}
 	var got bytes.Buffer
 	table.WriteMarkdown(&got)
 	const file = "testdata/table.md"

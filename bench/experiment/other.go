@@ -6,15 +6,15 @@ import (
 	"roost/loadgen/usage"
 )
 
-// meter is what the machine and those that belong to a run had used at one time.
-type meter struct {
+// Meter is what the machine and those that belong to a run had used at one time.
+type Meter struct {
 	at                    time.Time
 	busy, steal           time.Duration // of the machine, in steps of 10 ms
 	server, softirq, self time.Duration
 }
 
-// readMeter reads it. Of a server that has ended nothing is known any more.
-func readMeter(server int) (m meter) {
+// ReadMeter reads it. Of a server that has ended nothing is known any more.
+func ReadMeter(server int) (m Meter) {
 	m.at = time.Now()
 	m.busy, m.steal = usage.Machine()
 	m.server, _ = usage.Process(server).CPU()
@@ -23,10 +23,10 @@ func readMeter(server int) (m meter) {
 	return m
 }
 
-// other returns the cores that were busy since with neither server, generator,
+// Other returns the cores that were busy since with neither server, generator,
 // bench nor ksoftirqd, or stolen by the host. own is the generator's CPU time.
 // Processes that the server starts count as others.
-func (m meter) other(since meter, own time.Duration) float64 {
+func (m Meter) Other(since Meter, own time.Duration) float64 {
 	wall := m.at.Sub(since.at)
 	if wall <= 0 {
 		return 0

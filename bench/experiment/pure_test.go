@@ -126,20 +126,20 @@ func TestLogIsBounded(t *testing.T) {
 
 func TestOther(t *testing.T) {
 	at := time.Unix(1000, 0)
-	before := meter{at: at, busy: 100 * time.Second, steal: time.Second, server: 7 * time.Second, softirq: time.Second, self: time.Second}
-	after := meter{at: at.Add(10 * time.Second), busy: 115 * time.Second, steal: 2 * time.Second, server: 12 * time.Second, softirq: 2 * time.Second, self: time.Second}
+	before := Meter{at: at, busy: 100 * time.Second, steal: time.Second, server: 7 * time.Second, softirq: time.Second, self: time.Second}
+	after := Meter{at: at.Add(10 * time.Second), busy: 115 * time.Second, steal: 2 * time.Second, server: 12 * time.Second, softirq: 2 * time.Second, self: time.Second}
 	// 16 core-seconds, of which 5 are the server's, 1 ksoftirqd's and 4 the generator's.
-	if got := after.other(before, 4*time.Second); math.Abs(got-.6) > 1e-9 {
+	if got := after.Other(before, 4*time.Second); math.Abs(got-.6) > 1e-9 {
 		t.Errorf("%v cores, want 0.6", got)
 	}
 	after.server = 0 // it has ended: what it used is not known, but not negative
-	if got := after.other(before, 4*time.Second); math.Abs(got-1.1) > 1e-9 {
+	if got := after.Other(before, 4*time.Second); math.Abs(got-1.1) > 1e-9 {
 		t.Errorf("%v cores, want 1.1", got)
 	}
-	if got := after.other(after, 0); got != 0 {
+	if got := after.Other(after, 0); got != 0 {
 		t.Errorf("%v cores in no time", got)
 	}
-	if m := readMeter(os.Getpid()); m.busy <= 0 || m.server <= 0 || m.self <= 0 {
+	if m := ReadMeter(os.Getpid()); m.busy <= 0 || m.server <= 0 || m.self <= 0 {
 		t.Errorf("%+v", m)
 	}
 }

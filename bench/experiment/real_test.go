@@ -15,6 +15,7 @@ func TestRealServers(t *testing.T) {
 		t.Skip("builds and runs roostd and loadgen")
 	}
 	bin := t.TempDir()
+	t.Setenv("XDG_CACHE_HOME", t.TempDir()) // what loadgen keeps between runs
 	for _, name := range []string{"roostd", "loadgen"} {
 		if out, err := exec.Command("go", "build", "-o", filepath.Join(bin, name), "roost/cmd/"+name).CombinedOutput(); err != nil {
 			t.Fatalf("%v\n%s", err, out)

@@ -141,9 +141,9 @@ func (x *experiment) measure(ctx context.Context, p *process, e *entry, base str
 	} else {
 		profiled <- errNoProfile
 	}
-	before := readMeter(p.cmd.Process.Pid)
+	before := ReadMeter(p.cmd.Process.Pid)
 	r, own, err := x.load(ctx, p, e.Round, base+".json", base+".loadgen.txt")
-	e.Other = readMeter(p.cmd.Process.Pid).other(before, own)
+	e.Other = ReadMeter(p.cmd.Process.Pid).Other(before, own)
 	over()
 	switch profileErr := <-profiled; {
 	case profileErr == nil:

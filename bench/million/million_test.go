@@ -34,6 +34,7 @@ func TestMillionEndToEnd(t *testing.T) {
 		t.Skip("builds and runs roostd and loadgen")
 	}
 	dir := t.TempDir()
+	t.Setenv("XDG_CACHE_HOME", t.TempDir()) // what loadgen keeps between runs
 	for _, name := range []string{"roostd", "loadgen"} {
 		if out, err := exec.Command("go", "build", "-o", filepath.Join(dir, name), "roost/cmd/"+name).CombinedOutput(); err != nil {
 			t.Fatalf("%v\n%s", err, out)

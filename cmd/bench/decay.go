@@ -4,11 +4,11 @@ import (
 	"flag"
 	"io"
 
-	"roost/bench"
+	"roost/bench/decaysim"
 )
 
 // parseDecay reads the command line of bench decay.
-func parseDecay(args []string, errout io.Writer) (o bench.DecayModelsOptions, err error) {
+func parseDecay(args []string, errout io.Writer) (o decaysim.ModelsOptions, err error) {
 	fs := flag.NewFlagSet("bench decay", flag.ContinueOnError)
 	fs.SetOutput(errout)
 	fs.StringVar(&o.Out, "out", "", "`folder` for results (default bench/results/decay-DATE)")

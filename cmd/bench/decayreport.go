@@ -4,11 +4,11 @@ import (
 	"flag"
 	"io"
 
-	"roost/bench"
+	"roost/bench/decaysim"
 )
 
 // parseDecayReport reads the command line of bench decay-report.
-func parseDecayReport(args []string, errout io.Writer) (o bench.DecayReportOptions, err error) {
+func parseDecayReport(args []string, errout io.Writer) (o decaysim.WeightsOptions, err error) {
 	fs := flag.NewFlagSet("bench decay-report", flag.ContinueOnError)
 	fs.SetOutput(errout)
 	fs.StringVar(&o.Out, "out", "", "`folder` for results (default bench/results/decay-report-DATE)")

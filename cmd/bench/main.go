@@ -14,6 +14,7 @@ import (
 	"syscall"
 
 	"roost/bench"
+	"roost/bench/decaysim"
 )
 
 func main() {
@@ -95,14 +96,14 @@ func run(ctx context.Context, args []string, out, errout io.Writer) error {
 			return err
 		}
 		o.Command = command
-		return bench.RunDecayModels(ctx, o, out)
+		return decaysim.RunModels(ctx, o, out)
 	case len(args) > 0 && args[0] == "decay-report":
 		o, err := parseDecayReport(args[1:], errout)
 		if err != nil {
 			return err
 		}
 		o.Command = command
-		return bench.RunDecayReport(ctx, o, out)
+		return decaysim.RunWeights(ctx, o, out)
 	}
 	fmt.Fprint(errout, usage)
 	if len(args) > 0 && (args[0] == "-h" || args[0] == "--help" || args[0] == "help") {

@@ -1,4 +1,4 @@
-package bench
+package decaysim
 
 import (
 	"path/filepath"
@@ -28,7 +28,7 @@ func (w *watched) rate(now time.Duration) float64 {
 }
 
 // pictures draws the estimates around a burst, and P95 by second.
-func (x *decayRun) pictures() error {
+func (x *modelsRun) pictures() error {
 	l := x.cases[0].Load
 	l.Seed = 1
 	t := l.draw()
@@ -75,7 +75,7 @@ func sameScale(panels []chart.Panel) {
 }
 
 // draw writes a picture and names it in the report.
-func (x *decayRun) draw(name string, picture chart.Lines) error {
+func (x *modelsRun) draw(name string, picture chart.Lines) error {
 	if err := writePicture(filepath.Join(x.opt.Out, name), picture); err != nil {
 		return err
 	}
@@ -83,9 +83,9 @@ func (x *decayRun) draw(name string, picture chart.Lines) error {
 	return nil
 }
 
-// modelNamed returns the model of a name of decayModels.
-func modelNamed(name string) decayModel {
-	for _, m := range decayModels {
+// modelNamed returns the model of a name of models.
+func modelNamed(name string) model {
+	for _, m := range models {
 		if m.Name == name {
 			return m
 		}

@@ -1,4 +1,4 @@
-package bench
+package decaysim
 
 import (
 	"context"
@@ -20,8 +20,8 @@ func TestDecayReport(t *testing.T) {
 		s := &scenarios[i].Settings
 		s.Nodes, s.Connections, s.Run, s.Warmup = 3, 1e5, 48*time.Minute, 40*time.Minute
 	}
-	opt := DecayReportOptions{Out: filepath.Join(t.TempDir(), "report"), Seed: 1, Seeds: 1, Command: []string{"bench", "decay-report"}}
-	if err := runDecayReport(context.Background(), opt, scenarios, io.Discard); err != nil {
+	opt := WeightsOptions{Out: filepath.Join(t.TempDir(), "report"), Seed: 1, Seeds: 1, Command: []string{"bench", "decay-report"}}
+	if err := runWeights(context.Background(), opt, scenarios, io.Discard); err != nil {
 		t.Fatal(err)
 	}
 	read := func(name string) string {
@@ -62,7 +62,7 @@ func TestDecayReport(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	opt.Out += "-2"
-	if err := runDecayReport(ctx, opt, scenarios, io.Discard); err == nil {
+	if err := runWeights(ctx, opt, scenarios, io.Discard); err == nil {
 		t.Error("a run that is cancelled goes on")
 	}
 }

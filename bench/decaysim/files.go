@@ -1,4 +1,4 @@
-package bench
+package decaysim
 
 import (
 	"errors"
@@ -6,7 +6,14 @@ import (
 	"path/filepath"
 
 	"roost/bench/chart"
+	"roost/bench/experiment"
 )
+
+// runFolder makes the folder of a run, with runs/ in it for what is raw.
+func runFolder(folder, kind string) (string, error) {
+	folder, err := experiment.Folder(folder, kind)
+	return folder, errors.Join(err, os.MkdirAll(filepath.Join(folder, "runs"), 0o755))
+}
 
 // writeReport writes a report and the raw results that it was made of to a folder.
 func writeReport(folder string, report []byte, rawName string, raw []byte) error {

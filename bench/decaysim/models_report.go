@@ -1,13 +1,15 @@
-package bench
+package decaysim
 
 import (
 	"fmt"
 	"math"
 	"strings"
+
+	"roost/bench/stats"
 )
 
 // report writes the tables.
-func (x *decayRun) report() {
+func (x *modelsRun) report() {
 	l := x.cases[0].Load
 	x.printf("%d requests at %g/s (Poisson) with bursts, in virtual time, the same arrivals and service times for every model; %d seeds, median [min-max].\n"+
 		"Server: %d places, log-normal service times of mean %.1f ms and sd %g (of the logarithm), who finds no place waits in order. It can do %.0f/s.\n"+
@@ -20,7 +22,7 @@ func (x *decayRun) report() {
 		"a second after one, per minute of that time. Shed in calm: of the requests outside of bursts, how many were not let in. Memory: the model's\n"+
 		"state on the heap, for one loop; 256 bytes of a window's are the ring.\n\n",
 		l.Requests, l.Rate, x.opt.Seeds, l.Places, l.Service.Seconds()*1e3, l.ServiceSD, l.capacity(), l.target(), l.Every, l.Every.Seconds()/2, l.WarmUp)
-	for _, m := range decayModels {
+	for _, m := range models {
 		x.printf("- **%s**: %s\n", m.Name, m.Note)
 	}
 	x.mainTable()
@@ -29,11 +31,11 @@ func (x *decayRun) report() {
 }
 
 // mainTable writes everything of the main load.
-func (x *decayRun) mainTable() {
+func (x *modelsRun) mainTable() {
 	c := x.cases[0]
 	x.printf("\n## Bursts of %s\n\n"+
 		"| model | memory B | P95 ms | jitter +-ms | sd ms | seen after ms | seen | on already | false/min | shed %% | in calm %% |\n|---|---|---|---|---|---|---|---|---|---|---|\n", c.Name)
-	for _, m := range decayModels {
+	for _, m := range models {
 		out := c.Outcomes[m.Name]
 		seen, on, bursts := burstsOf(out)
 		x.printf("| %s | %.0f | %s | %s | %s | %s | %d of %d | %d | %s | %s | %s |\n", m.Name, memoryOf(m, c.Load),
@@ -48,15 +50,15 @@ func (x *decayRun) mainTable() {
 }
 
 // otherTable writes jitter and detection of every load.
-func (x *decayRun) otherTable() {
+func (x *modelsRun) otherTable() {
 	x.printf("\n## Other bursts, other settings\n\n+-jitter in ms; median time after which bursts were seen in ms (how many %% of them; the rest lasted unseen or found the estimate high).\n\n| load |")
-	for _, m := range decayModels {
+	for _, m := range models {
 		x.printf(" %s |", m.Name)
 	}
-	x.printf("\n|---|%s\n", strings.Repeat("---|", len(decayModels)))
+	x.printf("\n|---|%s\n", strings.Repeat("---|", len(models)))
 	for _, c := range x.cases {
 		x.printf("| %s |", c.Name)
-		for _, m := range decayModels {
+		for _, m := range models {
 			out := c.Outcomes[m.Name]
 			var jitter []float64
 			for _, o := range out {
@@ -66,9 +68,9 @@ func (x *decayRun) otherTable() {
 				x.printf(" - |")
 				continue
 			}
-			x.printf(" %.1f", Summarize(jitter).Median)
+			x.printf(" %.1f", stats.Summarize(jitter).Median)
 			if seen, _, bursts := burstsOf(out); bursts > 0 && len(seen) > 0 {
-				x.printf("; %.0f (%.0f)", Summarize(seen).Median, 100*float64(len(seen))/float64(bursts))
+				x.printf("; %.0f (%.0f)", stats.Summarize(seen).Median, 100*float64(len(seen))/float64(bursts))
 			}
 			x.printf(" |")
 		}
@@ -77,7 +79,7 @@ func (x *decayRun) otherTable() {
 }
 
 // findings writes what differs from the given comparison, in numbers of this run.
-func (x *decayRun) findings() {
+func (x *modelsRun) findings() {
 	c := x.cases[0]
 	jitter := func(model string) string {
 		return spread(c.Outcomes[model], "%.1f", func(o outcome) float64 { return o.Jitter })
@@ -135,7 +137,7 @@ func spread(out []outcome, format string, value func(outcome) float64) string {
 
 // spreadOf writes the median of v with its smallest and largest.
 func spreadOf(v []float64, format string) string {
-	s := Summarize(v)
+	s := stats.Summarize(v)
 	switch {
 	case s.N == 0:
 		return "-"

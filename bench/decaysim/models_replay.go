@@ -1,4 +1,4 @@
-package bench
+package decaysim
 
 import (
 	"container/heap"

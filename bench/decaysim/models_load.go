@@ -1,4 +1,4 @@
-package bench
+package decaysim
 
 import (
 	"math"
@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// decayLoad is the load of the replay: Poisson arrivals at a base rate, and at
+// load is the load of the replay: Poisson arrivals at a base rate, and at
 // Factor times that in bursts of one length at equal distances.
-type decayLoad struct {
+type load struct {
 	Rate        float64       `json:"rate"`         // base, requests/s
 	Requests    int           `json:"requests"`     // that are measured
 	Factor      float64       `json:"burst_factor"` // of the base rate; 1 is none
@@ -25,14 +25,14 @@ type decayLoad struct {
 
 // trace is one load drawn out: the same for every model.
 type trace struct {
-	load    decayLoad
+	load    load
 	arrival []time.Duration // ascending
 	service []time.Duration // of each
 	first   int             // the first request that is measured
 }
 
 // inBurst returns the burst that t lies in, or -1.
-func (l decayLoad) inBurst(t time.Duration) int {
+func (l load) inBurst(t time.Duration) int {
 	if l.Factor == 1 || t < l.WarmUp {
 		return -1
 	}
@@ -44,7 +44,7 @@ func (l decayLoad) inBurst(t time.Duration) int {
 }
 
 // burstSince reports whether there was a burst in the time before t.
-func (l decayLoad) burstSince(t, before time.Duration) bool {
+func (l load) burstSince(t, before time.Duration) bool {
 	if l.inBurst(t) >= 0 {
 		return true
 	}
@@ -54,7 +54,7 @@ func (l decayLoad) burstSince(t, before time.Duration) bool {
 
 // calm returns how much of the time from the end of the warm-up to t lies neither
 // in a burst nor within a time after one.
-func (l decayLoad) calm(t, after time.Duration) time.Duration {
+func (l load) calm(t, after time.Duration) time.Duration {
 	calm := t - l.WarmUp
 	if l.Factor == 1 {
 		return calm
@@ -66,12 +66,12 @@ func (l decayLoad) calm(t, after time.Duration) time.Duration {
 }
 
 // burst returns when burst i begins.
-func (l decayLoad) burst(i int) time.Duration {
+func (l load) burst(i int) time.Duration {
 	return l.WarmUp + l.Every/2 + time.Duration(i)*l.Every
 }
 
 // rateAt returns the rate of arrivals at t.
-func (l decayLoad) rateAt(t time.Duration) float64 {
+func (l load) rateAt(t time.Duration) float64 {
 	if l.inBurst(t) >= 0 {
 		return l.Rate * l.Factor
 	}
@@ -79,15 +79,15 @@ func (l decayLoad) rateAt(t time.Duration) float64 {
 }
 
 // capacity is how many requests/s the server can finish.
-func (l decayLoad) capacity() float64 { return float64(l.Places) / l.Service.Seconds() }
+func (l load) capacity() float64 { return float64(l.Places) / l.Service.Seconds() }
 
 // target is how many requests/s the limiter lets in.
-func (l decayLoad) target() float64 { return l.TargetShare * l.capacity() }
+func (l load) target() float64 { return l.TargetShare * l.capacity() }
 
 // draw draws the load out. Arrivals in time that changes its rate are arrivals at
 // the highest rate, of which each is kept with the share that its instant has of
 // it (thinning).
-func (l decayLoad) draw() *trace {
+func (l load) draw() *trace {
 	rng := rand.New(rand.NewPCG(l.Seed, 0xdeca7))
 	x := &trace{load: l, first: -1}
 	highest := l.Rate * max(l.Factor, 1)

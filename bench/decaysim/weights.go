@@ -1,7 +1,8 @@
-package bench
+package decaysim
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -14,9 +15,9 @@ import (
 	"roost/loadgen/usage"
 )
 
-// DecayReportOptions says what RunDecayReport does. Zero fields mean their
+// WeightsOptions says what RunWeights does. Zero fields mean their
 // defaults.
-type DecayReportOptions struct {
+type WeightsOptions struct {
 	Out   string // folder of results; default bench/results/decay-report-DATE
 	Seed  uint64 // of the first run; default 1
 	Seeds int    // runs of each policy; default 5
@@ -25,9 +26,9 @@ type DecayReportOptions struct {
 	Command []string // recorded
 }
 
-// weightsReport is one RunDecayReport under way.
+// weightsReport is one RunWeights under way.
 type weightsReport struct {
-	opt   DecayReportOptions
+	opt   WeightsOptions
 	out   io.Writer
 	text  bytes.Buffer
 	cases []weightsCase
@@ -39,25 +40,25 @@ type weightsCase struct {
 	Results map[string][]plant.Result
 }
 
-// RunDecayReport simulates decay's policies on decay/plant's scenarios, and writes
+// RunWeights simulates decay's policies on decay/plant's scenarios, and writes
 // tables, pictures and the raw results to a folder. It takes half a minute, on
 // one core, and no time of the simulation is real: a busy machine changes nothing.
-func RunDecayReport(ctx context.Context, opt DecayReportOptions, out io.Writer) error {
-	setDefault(&opt.Seed, 1)
-	return runDecayReport(ctx, opt, plant.Scenarios(opt.Seed), out)
+func RunWeights(ctx context.Context, opt WeightsOptions, out io.Writer) error {
+	opt.Seed = cmp.Or(opt.Seed, 1)
+	return runWeights(ctx, opt, plant.Scenarios(opt.Seed), out)
 }
 
-// runDecayReport is RunDecayReport of some scenarios.
-func runDecayReport(ctx context.Context, opt DecayReportOptions, scenarios []plant.Scenario, out io.Writer) error {
+// runWeights is RunWeights of some scenarios.
+func runWeights(ctx context.Context, opt WeightsOptions, scenarios []plant.Scenario, out io.Writer) error {
 	if opt.Quick {
-		setDefault(&opt.Seeds, 1)
+		opt.Seeds = cmp.Or(opt.Seeds, 1)
 	}
-	setDefault(&opt.Seeds, 5)
+	opt.Seeds = cmp.Or(opt.Seeds, 5)
 	if opt.Seeds < 1 || opt.Seeds > 1000 {
 		return fmt.Errorf("%d seeds: want 1 to 1000", opt.Seeds)
 	}
 	var err error
-	if opt.Out, err = resultFolder(opt.Out, "decay-report"); err != nil {
+	if opt.Out, err = runFolder(opt.Out, "decay-report"); err != nil {
 		return err
 	}
 	x := &weightsReport{opt: opt, out: out}

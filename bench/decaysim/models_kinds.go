@@ -1,4 +1,4 @@
-package bench
+package decaysim
 
 import (
 	"math"
@@ -16,18 +16,18 @@ type rateModel interface {
 	rate(now time.Duration) float64
 }
 
-// decayModel is a model by name.
-type decayModel struct {
+// model is a model by name.
+type model struct {
 	Name string
 	Note string
-	make func(l decayLoad) rateModel
+	make func(l load) rateModel
 }
 
 // trueRate names the model that is told.
 const trueRate = "true rate"
 
-// decayModels are the rows of the comparison, the two given ones first.
-var decayModels = []decayModel{
+// models are the rows of the comparison, the two given ones first.
+var models = []model{
 	{"decay 0.1/s", "given: lambda times a sum that decays by 0.1/s", newExpModel(decay.GivenLambda)},
 	{"window 20 x 50 ms", "given: the rate of a window of one second, its oldest slot by phase", newWindowModel(window.Span{})},
 	{"decay 2/s", "the decay that has the memory of a one-second window, 2/lambda", newExpModel(2)},
@@ -42,8 +42,8 @@ var decayModels = []decayModel{
 // expModel is a decayed sum.
 type expModel struct{ sum decay.DecayingSum }
 
-func newExpModel(lambda float64) func(decayLoad) rateModel {
-	return func(decayLoad) rateModel {
+func newExpModel(lambda float64) func(load) rateModel {
+	return func(load) rateModel {
 		s, err := decay.NewDecayingSum(lambda)
 		if err != nil {
 			panic(err) // lambda is a constant of this file
@@ -61,8 +61,8 @@ type windowModel struct {
 	c    window.Counter
 }
 
-func newWindowModel(s window.Span) func(decayLoad) rateModel {
-	return func(decayLoad) rateModel { return &windowModel{span: s} }
+func newWindowModel(s window.Span) func(load) rateModel {
+	return func(load) rateModel { return &windowModel{span: s} }
 }
 
 func (m *windowModel) arrive(now time.Duration)       { m.c.Inc(m.span.Epoch(now)) }
@@ -75,8 +75,8 @@ type lastModel struct {
 	n, last int
 }
 
-func newLastModel(slice time.Duration) func(decayLoad) rateModel {
-	return func(decayLoad) rateModel { return &lastModel{slice: slice} }
+func newLastModel(slice time.Duration) func(load) rateModel {
+	return func(load) rateModel { return &lastModel{slice: slice} }
 }
 
 func (m *lastModel) turn(now time.Duration) {
@@ -103,7 +103,7 @@ type placementModel struct {
 	next time.Duration
 }
 
-func newPlacementModel(decayLoad) rateModel { return &placementModel{next: time.Second} }
+func newPlacementModel(load) rateModel { return &placementModel{next: time.Second} }
 
 func (m *placementModel) rate(now time.Duration) float64 {
 	for now >= m.next {
@@ -116,7 +116,7 @@ func (m *placementModel) rate(now time.Duration) float64 {
 // newestModel reads one window at two lengths.
 type newestModel struct{ windowModel }
 
-func newNewestModel(decayLoad) rateModel { return &newestModel{} }
+func newNewestModel(load) rateModel { return &newestModel{} }
 
 // newest is the short length: two slots, of which at least one is complete.
 var newest, _ = window.NewSpan(2, window.DefaultWidth)
@@ -134,17 +134,17 @@ func (m *newestModel) rate(now time.Duration) float64 {
 // fixedModel says the same always.
 type fixedModel float64
 
-func newFixedModel(rate float64) func(decayLoad) rateModel {
-	return func(decayLoad) rateModel { return fixedModel(rate) }
+func newFixedModel(rate float64) func(load) rateModel {
+	return func(load) rateModel { return fixedModel(rate) }
 }
 
 func (m fixedModel) arrive(time.Duration)       {}
 func (m fixedModel) rate(time.Duration) float64 { return float64(m) }
 
 // trueModel knows the load.
-type trueModel struct{ load decayLoad }
+type trueModel struct{ load load }
 
-func newTrueModel(l decayLoad) rateModel { return trueModel{l} }
+func newTrueModel(l load) rateModel { return trueModel{l} }
 
 func (m trueModel) arrive(time.Duration)           {}
 func (m trueModel) rate(now time.Duration) float64 { return m.load.rateAt(now) }

@@ -1,7 +1,8 @@
-package bench
+package decaysim
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -14,9 +15,9 @@ import (
 	"roost/loadgen/usage"
 )
 
-// DecayModelsOptions says what RunDecayModels does. Zero fields mean their
+// ModelsOptions says what RunModels does. Zero fields mean their
 // defaults.
-type DecayModelsOptions struct {
+type ModelsOptions struct {
 	Out      string  // folder of results; default bench/results/decay-DATE
 	Rate     float64 // base load, requests/s; default 1200
 	Places   int     // concurrent requests that the server takes; default 100
@@ -27,19 +28,19 @@ type DecayModelsOptions struct {
 	Command []string // recorded
 }
 
-func (o DecayModelsOptions) withDefaults() DecayModelsOptions {
+func (o ModelsOptions) withDefaults() ModelsOptions {
 	if o.Quick {
-		setDefault(&o.Requests, 10000)
-		setDefault(&o.Seeds, 1)
+		o.Requests = cmp.Or(o.Requests, 10000)
+		o.Seeds = cmp.Or(o.Seeds, 1)
 	}
-	setDefault(&o.Rate, 1200)
-	setDefault(&o.Places, 100)
-	setDefault(&o.Requests, 100000)
-	setDefault(&o.Seeds, 5)
+	o.Rate = cmp.Or(o.Rate, 1200)
+	o.Places = cmp.Or(o.Places, 100)
+	o.Requests = cmp.Or(o.Requests, 100000)
+	o.Seeds = cmp.Or(o.Seeds, 5)
 	return o
 }
 
-func (o DecayModelsOptions) validate() error {
+func (o ModelsOptions) validate() error {
 	switch {
 	case !(o.Rate >= 1 && o.Rate <= 1e6):
 		return fmt.Errorf("a rate of %v requests/s: want 1 to a million", o.Rate)
@@ -56,32 +57,32 @@ func (o DecayModelsOptions) validate() error {
 // mainLoad is the load of the first table: bursts of twice the rate for 100 ms,
 // every 5 s (and a little, so that they begin at any phase of a slot). The server is busy to three quarters at the base rate: 62.5 ms a
 // request at 1,200/s.
-func (o DecayModelsOptions) mainLoad() decayLoad {
+func (o ModelsOptions) mainLoad() load {
 	const busy = 0.75
 	warmUp := time.Minute // 6/lambda of the slowest model but one
 	if o.Quick {
 		warmUp /= 10
 	}
-	return decayLoad{
+	return load{
 		Rate: o.Rate, Requests: o.Requests, Places: o.Places,
 		Factor: 2, Burst: 100 * time.Millisecond, Every: 5017 * time.Millisecond, WarmUp: warmUp,
 		Service: time.Duration(busy * float64(o.Places) / o.Rate * 1e9), ServiceSD: 0.2, TargetShare: 0.95,
 	}
 }
 
-// decayCase is one load, and what every model made of it, a replay a seed.
-type decayCase struct {
+// loadCase is one load, and what every model made of it, a replay a seed.
+type loadCase struct {
 	Name     string               `json:"name"`
-	Load     decayLoad            `json:"load"`
+	Load     load                 `json:"load"`
 	Outcomes map[string][]outcome `json:"outcomes"` // by model
 }
 
 // cases returns the loads: the main one first, then others that differ from it in
 // one thing.
-func (o DecayModelsOptions) cases() []decayCase {
+func (o ModelsOptions) cases() []loadCase {
 	base := o.mainLoad()
-	var cases []decayCase
-	add := func(factor float64, length time.Duration, what string, change func(*decayLoad)) {
+	var cases []loadCase
+	add := func(factor float64, length time.Duration, what string, change func(*load)) {
 		l := base
 		l.Factor, l.Burst = factor, length
 		name := fmt.Sprintf("x%g for %.0f ms", factor, length.Seconds()*1e3)
@@ -92,7 +93,7 @@ func (o DecayModelsOptions) cases() []decayCase {
 			change(&l)
 			name += ", " + what
 		}
-		cases = append(cases, decayCase{Name: name, Load: l})
+		cases = append(cases, loadCase{Name: name, Load: l})
 	}
 	const ms = time.Millisecond
 	add(2, 100*ms, "", nil)
@@ -105,35 +106,35 @@ func (o DecayModelsOptions) cases() []decayCase {
 	add(3, 100*ms, "", nil)
 	add(5, 100*ms, "", nil)
 	add(10, 50*ms, "", nil)
-	add(2, 100*ms, "target 80 % of capacity", func(l *decayLoad) { l.TargetShare = 0.8 })
-	add(2, 100*ms, "service times of sd 0.05", func(l *decayLoad) { l.ServiceSD = 0.05 })
-	add(2, 100*ms, "service times of sd 0.5", func(l *decayLoad) { l.ServiceSD = 0.5 })
-	add(2, 100*ms, "hard limit", func(l *decayLoad) { l.Hard = true })
-	add(2, 500*ms, "hard limit", func(l *decayLoad) { l.Hard = true })
+	add(2, 100*ms, "target 80 % of capacity", func(l *load) { l.TargetShare = 0.8 })
+	add(2, 100*ms, "service times of sd 0.05", func(l *load) { l.ServiceSD = 0.05 })
+	add(2, 100*ms, "service times of sd 0.5", func(l *load) { l.ServiceSD = 0.5 })
+	add(2, 100*ms, "hard limit", func(l *load) { l.Hard = true })
+	add(2, 500*ms, "hard limit", func(l *load) { l.Hard = true })
 	return cases
 }
 
-// decayRun is one RunDecayModels under way.
-type decayRun struct {
-	opt   DecayModelsOptions
+// modelsRun is one RunModels under way.
+type modelsRun struct {
+	opt   ModelsOptions
 	out   io.Writer
 	text  bytes.Buffer
-	cases []decayCase
+	cases []loadCase
 }
 
-// RunDecayModels compares models that estimate the rate of requests for a limiter
+// RunModels compares models that estimate the rate of requests for a limiter
 // in front of a server: memory, spread of P95, and how soon a burst is seen. It
 // replays loads in virtual time, the same for each model; with the same options it
 // gives the same numbers however busy the machine is (processors that fuse
 // multiplication and addition round otherwise). It prints a report to out and writes it,
 // with the raw results and pictures, to a folder.
-func RunDecayModels(ctx context.Context, opt DecayModelsOptions, out io.Writer) error {
-	x := &decayRun{opt: opt.withDefaults(), out: out}
+func RunModels(ctx context.Context, opt ModelsOptions, out io.Writer) error {
+	x := &modelsRun{opt: opt.withDefaults(), out: out}
 	if err := x.opt.validate(); err != nil {
 		return fmt.Errorf("decay models: %w", err)
 	}
 	var err error
-	if x.opt.Out, err = resultFolder(opt.Out, "decay"); err != nil {
+	if x.opt.Out, err = runFolder(opt.Out, "decay"); err != nil {
 		return err
 	}
 	x.cases = x.opt.cases()
@@ -151,13 +152,13 @@ func RunDecayModels(ctx context.Context, opt DecayModelsOptions, out io.Writer) 
 }
 
 // run replays the load for each seed and model.
-func (c *decayCase) run(ctx context.Context, seeds int) error {
+func (c *loadCase) run(ctx context.Context, seeds int) error {
 	c.Outcomes = make(map[string][]outcome)
 	for seed := range seeds {
 		l := c.Load
 		l.Seed = uint64(seed + 1)
 		x := l.draw()
-		for _, m := range decayModels {
+		for _, m := range models {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
@@ -171,7 +172,7 @@ func (c *decayCase) run(ctx context.Context, seeds int) error {
 }
 
 // finish writes report and raw results.
-func (x *decayRun) finish() error {
+func (x *modelsRun) finish() error {
 	raw, err := json.Marshal(x.cases)
 	if err != nil {
 		return err
@@ -184,7 +185,7 @@ func (x *decayRun) finish() error {
 }
 
 // printf writes to the report and shows it.
-func (x *decayRun) printf(format string, args ...any) {
+func (x *modelsRun) printf(format string, args ...any) {
 	s := fmt.Sprintf(format, args...)
 	x.text.WriteString(s)
 	_, _ = io.WriteString(x.out, s)
@@ -193,7 +194,7 @@ func (x *decayRun) printf(format string, args ...any) {
 // memoryOf returns the bytes that one model of a kind takes on the heap, measured
 // over many. What others allocate meanwhile can only make it more, so the least of
 // some tries is taken.
-func memoryOf(m decayModel, l decayLoad) float64 {
+func memoryOf(m model, l load) float64 {
 	const n = 1000
 	least := 0.0
 	kept := make([]rateModel, n)

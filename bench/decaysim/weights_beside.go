@@ -1,4 +1,4 @@
-package bench
+package decaysim
 
 import "roost/decay/plant"
 

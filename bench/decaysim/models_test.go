@@ -1,4 +1,4 @@
-package bench
+package decaysim
 
 import (
 	"bytes"
@@ -13,21 +13,23 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"roost/bench/stats"
 )
 
-// TestRunDecayModels: a small comparison has a report with a row for each model,
+// TestRunModels: a small comparison has a report with a row for each model,
 // raw results and pictures.
-func TestRunDecayModels(t *testing.T) {
-	o := DecayModelsOptions{Out: t.TempDir(), Requests: 1000, Quick: true, Command: []string{"bench", "decay"}}
+func TestRunModels(t *testing.T) {
+	o := ModelsOptions{Out: t.TempDir(), Requests: 1000, Quick: true, Command: []string{"bench", "decay"}}
 	var shown bytes.Buffer
-	if err := RunDecayModels(t.Context(), o, &shown); err != nil {
+	if err := RunModels(t.Context(), o, &shown); err != nil {
 		t.Fatal(err)
 	}
 	report, err := os.ReadFile(filepath.Join(o.Out, "report.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, m := range decayModels {
+	for _, m := range models {
 		if !strings.Contains(string(report), "\n| "+m.Name+" | ") {
 			t.Errorf("the report has no row for %s", m.Name)
 		}
@@ -46,7 +48,7 @@ func TestRunDecayModels(t *testing.T) {
 			t.Errorf("%s: %v, %d bytes", name, err, len(svg))
 		}
 	}
-	var raw []decayCase
+	var raw []loadCase
 	data, err := os.ReadFile(filepath.Join(o.Out, "runs", "outcomes.json"))
 	if err != nil {
 		t.Fatal(err)
@@ -58,10 +60,10 @@ func TestRunDecayModels(t *testing.T) {
 
 // TestDecayCasesRepeat: the same options give the same results.
 func TestDecayCasesRepeat(t *testing.T) {
-	cases := DecayModelsOptions{Requests: 1000, Quick: true}.withDefaults().cases()
-	for _, c := range []decayCase{cases[0], cases[len(cases)-1]} {
-		again := decayCase{Name: c.Name, Load: c.Load}
-		for _, x := range []*decayCase{&c, &again} {
+	cases := ModelsOptions{Requests: 1000, Quick: true}.withDefaults().cases()
+	for _, c := range []loadCase{cases[0], cases[len(cases)-1]} {
+		again := loadCase{Name: c.Name, Load: c.Load}
+		for _, x := range []*loadCase{&c, &again} {
 			if err := x.run(t.Context(), 1); err != nil {
 				t.Fatal(err)
 			}
@@ -72,23 +74,23 @@ func TestDecayCasesRepeat(t *testing.T) {
 	}
 }
 
-func TestDecayModelsOptions(t *testing.T) {
-	for _, o := range []DecayModelsOptions{{Rate: -1}, {Rate: math.NaN()}, {Rate: math.Inf(1)}, {Places: -1}, {Requests: -1}, {Seeds: -1}, {Requests: 1e9}} {
+func TestModelsOptions(t *testing.T) {
+	for _, o := range []ModelsOptions{{Rate: -1}, {Rate: math.NaN()}, {Rate: math.Inf(1)}, {Places: -1}, {Requests: -1}, {Seeds: -1}, {Requests: 1e9}} {
 		o.Out = t.TempDir()
-		if err := RunDecayModels(t.Context(), o, io.Discard); err == nil {
+		if err := RunModels(t.Context(), o, io.Discard); err == nil {
 			t.Errorf("%+v is accepted", o)
 		}
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	stop()
-	if err := RunDecayModels(ctx, DecayModelsOptions{Out: t.TempDir(), Quick: true}, io.Discard); err == nil {
+	if err := RunModels(ctx, ModelsOptions{Out: t.TempDir(), Quick: true}, io.Discard); err == nil {
 		t.Error("goes on when stopped")
 	}
 }
 
 // small is a load of 20 s.
-func small(factor float64, burst time.Duration) decayLoad {
-	l := DecayModelsOptions{Requests: 20000}.withDefaults().mainLoad()
+func small(factor float64, burst time.Duration) load {
+	l := ModelsOptions{Requests: 20000}.withDefaults().mainLoad()
 	l.Factor, l.Burst, l.Seed = factor, burst, 1
 	return l
 }
@@ -233,7 +235,7 @@ func TestModelsSeeBursts(t *testing.T) {
 		"true rate":            1,
 	} {
 		o := replay(x, modelNamed(name).make(l))
-		if got := Summarize(o.Seen); got.N != o.Bursts || o.Bursts < 3 || math.Abs(got.Median-want) > 60 {
+		if got := stats.Summarize(o.Seen); got.N != o.Bursts || o.Bursts < 3 || math.Abs(got.Median-want) > 60 {
 			t.Errorf("%s: %d of %d bursts seen after %v ms: want %.0f", name, got.N, o.Bursts, got, want)
 		}
 	}
@@ -253,7 +255,7 @@ func TestModelsSeeBursts(t *testing.T) {
 // TestSteadyModels: every model comes to the rate of an even load.
 func TestSteadyModels(t *testing.T) {
 	l := small(1, 0)
-	for _, m := range decayModels {
+	for _, m := range models {
 		if m.Name == "no limiter" {
 			continue
 		}
