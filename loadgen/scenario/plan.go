@@ -78,21 +78,33 @@ func (s *Scenario) phasePlan(p *Phase, connected int, perTopic float64) PhasePla
 		to := min(from+width, out.Length)
 		there := p.connections((from+to)/2, connected)
 		sent, delivered := 0.0, 0.0
+		sendRate, deliveryRate := 0.0, 0.0
 		for k := range p.Publish {
 			pub := &p.Publish[k]
 			n := pub.Arrival.Planned(to, p.For) - pub.Arrival.Planned(from, p.For)
-			sent += n
-			delivered += n * s.audience(pub, there, addressed, perTopic)
+			audience, busiest := s.audience(pub, there, addressed, perTopic), pub.Arrival.busiest(n, width)
+			sent, delivered = sent+n, delivered+n*audience
+			sendRate, deliveryRate = sendRate+busiest, deliveryRate+busiest*audience
 		}
 		dialled := s.dialled(p, connected, from, to)
 		messages, deliveries, dials = messages+sent, deliveries+delivered, dials+dialled
 		// A part of a second has what all of it has.
-		out.SendRate = max(out.SendRate, sent/width.Seconds())
-		out.DeliveryRate = max(out.DeliveryRate, delivered/width.Seconds())
+		out.SendRate = max(out.SendRate, sendRate)
+		out.DeliveryRate = max(out.DeliveryRate, deliveryRate)
 		out.DialRate = max(out.DialRate, dialled/width.Seconds())
 	}
 	out.Messages, out.Deliveries, out.Dials = whole(messages), whole(deliveries), whole(dials)
 	return out
+}
+
+// busiest returns how many events the busiest second has of n that are planned
+// in a step: a burst is in one second, however seldom it comes.
+func (a *Arrival) busiest(n float64, step time.Duration) float64 {
+	rate := n / step.Seconds()
+	if n > 0 && a.Burst > 1 {
+		rate = max(rate, float64(a.Burst))
+	}
+	return rate
 }
 
 // whole rounds, and stops where the sum over all phases would overflow.

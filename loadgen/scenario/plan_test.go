@@ -132,3 +132,19 @@ func TestSubscribersPerTopic(t *testing.T) {
 		}
 	}
 }
+
+// TestBurstsAreInOneSecond, however seldom they come.
+func TestBurstsAreInOneSecond(t *testing.T) {
+	p := parse(t, `
+clients: {count: 100}
+phases:
+  - {name: ramp, ramp: {rate: 1000/s}}
+  - {name: seldom, publish: [{rate: 0.1/s, burst: 50}, {rate: 20/s}], for: 30s}
+  - {name: often, publish: {rate: 10/s, burst: 50}, for: 30s}
+`, ParseOptions{}).Plan()
+	for i, want := range []float64{0, 70, 500} {
+		if got := p.Phases[i]; got.SendRate != want || got.DeliveryRate != 100*want {
+			t.Errorf("phase %s: %v sent and %v delivered a second, want %v", got.Name, got.SendRate, got.DeliveryRate, want)
+		}
+	}
+}
