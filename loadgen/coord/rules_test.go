@@ -192,9 +192,9 @@ func TestHookOutput(t *testing.T) {
 	if err != nil || len(out) > maxOutput+4 || !strings.HasSuffix(out, "xend") || pid != 12 {
 		t.Errorf("%d bytes, process %d, %v", len(out), pid, err)
 	}
-	began := time.Now()
-	if out, pid, err := runHook(t.Context(), "sleep 600 & echo pid=$!", "p"); err != nil || pid == 0 || time.Since(began) > 20*time.Second {
-		t.Errorf("%q, %v after %v", out, err, time.Since(began))
+	// It is killed after a minute, which is an error, if it waits for the sleep.
+	if out, pid, err := runHook(t.Context(), "sleep 600 & echo pid=$!", "p"); err != nil || pid == 0 {
+		t.Errorf("%q, %v", out, err)
 	} else if err := killGroup(pid); err != nil {
 		t.Error(err)
 	}

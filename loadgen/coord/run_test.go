@@ -3,10 +3,12 @@ package coord
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -135,11 +137,7 @@ func TestLostWorkerEndsTheRun(t *testing.T) {
 			o.Hang = 4 * time.Second
 			silent := false
 			o.View = viewFunc(func(f *live.Frame) { silent = silent || strings.HasPrefix(f.Silent, "worker 1 silent for ") })
-			began := time.Now()
 			res := mustRun(t, o)
-			if took := time.Since(began); took > 20*time.Second {
-				t.Errorf("it took %v", took)
-			}
 			if how == "hangs in 1" && !silent {
 				t.Error("nobody was told that a worker is silent")
 			}
@@ -182,10 +180,9 @@ func TestLossMayBeAllowed(t *testing.T) {
 	s.Measure.Deadline = time.Minute
 	o := options(s, 4, "dies in 1", nil)
 	o.AllowLoss = true
-	began := time.Now()
 	res := mustRun(t, o)
-	if took := time.Since(began); took > 40*time.Second {
-		t.Errorf("it took %v: somebody waited for what never comes", took)
+	if res.Ended.Sub(res.Started) > s.Measure.Deadline {
+		t.Error("somebody waited for what never comes")
 	}
 	if res.Verdict != result.Valid || res.Workers[1].Lost == "" || len(res.Phases) != 3 || res.Phases[2].Outcome != done {
 		t.Errorf("verdict %s, worker 1 %q, %d phases, %+v, notes %q", res.Verdict, res.Workers[1].Lost, len(res.Phases), res.Thresholds, res.Notes)
@@ -219,12 +216,8 @@ func TestWorkerThatCannotBegin(t *testing.T) {
 // TestTimeoutIsNoSuccess: the run ends and says how far it came, without
 // waiting for what cannot come.
 func TestTimeoutIsNoSuccess(t *testing.T) {
-	s := phases(t, 10, "{name: ramp, ramp: {rate: 1000/s}, timeout: 60s}", holdPhase)
-	began := time.Now()
+	s := phases(t, 10, "{name: ramp, ramp: {rate: 1000/s}, timeout: 1h}", holdPhase)
 	res := mustRun(t, options(s, 1, "never connects", nil))
-	if took := time.Since(began); took > 20*time.Second {
-		t.Errorf("it took %v", took)
-	}
 	p := res.Phases[0]
 	if len(res.Phases) != 1 || p.Outcome != timeout || res.Verdict != result.Breached {
 		t.Fatalf("%d phases, outcome %s, verdict %s", len(res.Phases), p.Outcome, res.Verdict)
@@ -284,10 +277,10 @@ func TestLossIsNoSuccess(t *testing.T) {
 // TestThresholdEndsTheRun, as soon as it does not hold and not before it is
 // due.
 func TestThresholdEndsTheRun(t *testing.T) {
-	s := phases(t, 10, rampPhase, "{name: hold, publish: {to: all, rate: 100/s}, for: 60s}", "thresholds: [hold.connected < 5 abort after 1s]")
+	s := phases(t, 10, rampPhase, "{name: hold, publish: {to: all, rate: 100/s}, for: 1h}", "thresholds: [hold.connected < 5 abort after 1s]")
 	res := mustRun(t, options(s, 1, "", nil))
 	p := res.Phases[1]
-	if p.Outcome != aborted || p.Length < time.Second || p.Length > 20*time.Second || res.Verdict != result.Breached || !res.Thresholds[0].Aborted {
+	if p.Outcome != aborted || p.Length < time.Second || res.Verdict != result.Breached || !res.Thresholds[0].Aborted {
 		t.Errorf("outcome %s after %v, verdict %s, %+v", p.Outcome, p.Length, res.Verdict, res.Thresholds)
 	}
 	if c := p.Tally.Total(); c.Expected == 0 {
@@ -299,7 +292,7 @@ func TestThresholdEndsTheRun(t *testing.T) {
 func TestInterruptedRunHasAResult(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	o := options(phases(t, 10, rampPhase, "{name: hold, publish: {to: all, rate: 100/s}, for: 60s}", holdAgain), 2, "", nil)
+	o := options(phases(t, 10, rampPhase, "{name: hold, publish: {to: all, rate: 100/s}, for: 1h}", holdAgain), 2, "", nil)
 	o.View = viewFunc(func(f *live.Frame) {
 		if f.Phase == "hold" && f.State == "under way" {
 			cancel()
@@ -393,7 +386,18 @@ func TestHooks(t *testing.T) {
 	withHook := func(command string) Options {
 		return options(phases(t, 10, rampPhase, storm, "server: {restart: '"+command+"'}"), 1, "", nil)
 	}
-	res := mustRun(t, withHook("echo $LOADGEN_PHASE > "+file+"; echo pid=4711; sleep 2 &"))
+	left := filepath.Join(t.TempDir(), "left")
+	t.Cleanup(func() { // what the hook leaves running
+		text, err := os.ReadFile(left)
+		pid, bad := strconv.Atoi(strings.TrimSpace(string(text)))
+		if err = errors.Join(err, bad); err == nil {
+			err = killGroup(pid)
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	res := mustRun(t, withHook("echo $LOADGEN_PHASE > "+file+"; echo pid=4711; sleep 600 & echo $! > "+left))
 	if got, err := os.ReadFile(file); err != nil || string(got) != "storm\n" {
 		t.Errorf("%q, %v", got, err)
 	}
@@ -405,13 +409,13 @@ func TestHooks(t *testing.T) {
 // TestHookThatFailsEndsThePhase at once, whatever it waits for, and the run
 // says why.
 func TestHookThatFailsEndsThePhase(t *testing.T) {
-	for _, end := range []string{"until: restored, timeout: 60s", "for: 60s"} {
+	for _, end := range []string{"until: restored, timeout: 1h", "for: 1h"} {
 		// Nobody is cut, so nothing else would end the phase.
 		s := phases(t, 1, rampPhase, "{name: before, for: 100ms}", "{name: storm, storm: {how: server, hook: restart}, "+end+"}", holdAgain,
 			"server: {restart: 'echo no such server >&2; exit 7'}")
 		res := mustRun(t, options(s, 1, "nobody is cut", nil))
 		p := res.Phases[len(res.Phases)-1]
-		if p.Name != "storm" || p.Outcome != aborted || p.Length > 20*time.Second || res.Verdict != result.Breached {
+		if p.Name != "storm" || p.Outcome != aborted || res.Verdict != result.Breached {
 			t.Errorf("%s: phase %s %s after %v, verdict %s", end, p.Name, p.Outcome, p.Length, res.Verdict)
 		}
 		for _, want := range []string{"phase storm ended early: aborted: hook restart failed: exit status 7", "no such server"} {

@@ -12,8 +12,8 @@ import (
 	"unsafe"
 )
 
-// TestStateIsSmall: what a client, a connection and an account cost.
-func TestStateIsSmall(t *testing.T) {
+// TestAllocStateIsSmall: what a client, a connection and an account cost.
+func TestAllocStateIsSmall(t *testing.T) {
 	for name, c := range map[string]struct{ got, want uintptr }{
 		"conn":    {unsafe.Sizeof(conn{}), 24},
 		"client":  {unsafe.Sizeof(client{}), 24},
@@ -32,8 +32,8 @@ const (
 	maxPerClient = 300      // bytes of user memory for each more client
 )
 
-// TestMemoryOfIdleClients: a process of 19,000 idle roost clients.
-func TestMemoryOfIdleClients(t *testing.T) {
+// TestAllocOfIdleClients: a process of 19,000 idle roost clients.
+func TestAllocOfIdleClients(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes 38,000 descriptors and some seconds")
 	}
