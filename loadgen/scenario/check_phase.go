@@ -200,14 +200,14 @@ func (c *checker) requests(pub *Publish, path string) {
 		c.bad(path+".batch", "%d messages of up to %d bytes are more than a request may have: want at most %d bytes together", pub.Batch, largest, maxRequest)
 	}
 	switch {
-	case pub.Wait == 0 && !c.set(path+".wait"):
+	case pub.Wait == 0:
 	case pub.Class != "kept":
 		c.bad(path+".wait", "only kept messages are acknowledged: set `class: kept`, or leave wait out")
 	case pub.Wait < time.Millisecond || pub.Wait > MaxWait || pub.Wait%time.Millisecond != 0:
 		c.bad(path+".wait", "is %v: want whole milliseconds, 1ms to %v", pub.Wait, MaxWait)
 	}
 	switch {
-	case pub.InFlight == 0 && !c.set(path+".in_flight"):
+	case pub.InFlight == 0:
 	case pub.To == ToSelf || len(c.s.Target.APIs) == 0:
 		c.bad(path+".in_flight", "is for requests to an API, and nothing is published at one here")
 	default:
