@@ -16,7 +16,7 @@ var implied = []struct {
 	about   []string // metrics
 	readers bool     // it leaves out groups that do not read
 }{
-	{"lost == 0", []string{"lost", "missing", "delivered_ratio", "in_time_ratio"}, true},
+	{"lost == 0", []string{"lost", "missing", "delivered_ratio"}, true},
 	{"lost_connections == 0", []string{"lost_connections", "connected"}, false},
 }
 

@@ -45,7 +45,6 @@ var families = concat(
 		{name: "lost", unit: "1", better: lower, ofGroups: true, needs: "no phase was run", value: lost},
 		{name: "errors", unit: "1", better: lower, needs: "no phase was run", value: errorCount},
 		{name: "delivered_ratio", unit: "share", better: higher, ofGroups: true, needs: "nothing was due to anybody", value: deliveredRatio},
-		{name: "in_time_ratio", unit: "share", better: higher, ofGroups: true, needs: "nothing was due to anybody", value: inTimeRatio},
 		{name: "connected", unit: "1", better: higher, needs: "no phase was run", value: connected},
 		rate("dial_rate", "nobody dialled", func(c *tally.Counts) uint64 { return c.Dials }),
 		rate("ready_rate", "nobody became ready", func(c *tally.Counts) uint64 { return c.Ready }),
@@ -158,10 +157,10 @@ func (s *scope) counted() bool {
 	return false
 }
 
-// lost is what did not come, or not as it was sent, to clients that read.
+// lost is what did not come in time and as it was sent to clients that read.
 func lost(s *scope) (float64, string, bool) {
 	c := s.readers()
-	return float64(c.Missing + c.Wrong), "", s.counted()
+	return float64(c.Missing), "", s.counted()
 }
 
 func errorCount(s *scope) (float64, string, bool) {
@@ -177,11 +176,6 @@ func errorCount(s *scope) (float64, string, bool) {
 func deliveredRatio(s *scope) (float64, string, bool) {
 	c := s.readers()
 	return float64(c.Delivered) / float64(c.Expected), "", c.Expected > 0
-}
-
-func inTimeRatio(s *scope) (float64, string, bool) {
-	c := s.readers()
-	return float64(c.Delivered-min(c.Late, c.Delivered)) / float64(c.Expected), "", c.Expected > 0
 }
 
 // connected is the number at the end of the last phase of the scope.

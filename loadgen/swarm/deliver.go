@@ -12,24 +12,29 @@ import (
 // byte. A message to many comes many times in a row, and is read once.
 type lastMessage struct {
 	bytes  []byte // as delivered; empty: none
+	size   int    // of the payload in them
 	stamp  stamp.Stamp
 	stream *stream // nil: of another phase than the current one
+	past   *past   // then: of that one, nil if it is not remembered
 	id     uint32  // of the stream
 }
 
-// deliver accounts for a message that a client has got at time now.
+// deliver accounts for a message that a client has got at time now. One that
+// comes after its deadline is Missing, unless it was kept for a client that was
+// away.
 func (w *Worker) deliver(st *conn, now int64, b []byte) {
 	i := st.client
 	c := &w.clients[i]
 	n := w.rec.counts(c.group)
-	n.BytesIn += uint64(len(b))
 	m := &w.cache
 	// An empty message is equal to an empty cache, and is none that is known.
 	if (len(b) == 0 || !bytes.Equal(b, m.bytes)) && !w.recognise(b, n) {
 		return
 	}
+	n.BytesIn += uint64(m.size)
 	s := m.stream
 	if s == nil {
+		w.deliverLate(i, m, n)
 		return
 	}
 	a := w.account(s, i, m.id)
@@ -55,14 +60,22 @@ func (w *Worker) deliver(st *conn, now int64, b []byte) {
 	case behind:
 		n.Reordered++
 	}
-	n.Expected++
-	n.Delivered++
-	if now-m.stamp.Due > int64(w.deadline()) {
-		n.Late++
-	}
 	if now < m.stamp.Sent {
 		n.ClockErrs++
 	}
+	if now-m.stamp.Due > int64(w.deadline()) {
+		n.Late++
+		switch {
+		case s.kept && a.parted: // it waited for its client
+		case l == &w.scrap:
+			return
+		default:
+			w.lose(c.group, missing, 1)
+			return
+		}
+	}
+	n.Expected++
+	n.Delivered++
 	if l == &w.scrap { // slow on purpose: its times say nothing of the server
 		return
 	}
@@ -86,8 +99,8 @@ func (w *Worker) ahead() int64 {
 	return 1 << 16
 }
 
-// recognise reads a message into the cache. It reports false for one that is not
-// this phase's, or not ours, or damaged.
+// recognise reads a message into the cache. It reports false for one that is no
+// phase's, or not ours, or damaged.
 func (w *Worker) recognise(b []byte, n *tally.Counts) bool {
 	m := &w.cache
 	m.forget()
@@ -104,22 +117,31 @@ func (w *Worker) recognise(b []byte, n *tally.Counts) bool {
 		return false
 	case err != nil:
 		n.Wrong++
+		n.BytesIn += uint64(len(payload))
 		return false
 	}
-	m.bytes = append(m.bytes, b...)
-	p := w.phase
-	if p == nil || int(m.stamp.Phase) != p.index {
-		return true // of a phase that is settled: it was missing there
+	var streams []*stream
+	now := w.phase != nil && int(m.stamp.Phase) == w.phase.index
+	if now {
+		streams = w.phase.streams
+	} else if m.past = w.pastOf(int(m.stamp.Phase)); m.past != nil {
+		streams = m.past.streams
 	}
-	if int(m.stamp.Publish) >= len(p.streams) {
+	known := int(m.stamp.Publish) < len(streams)
+	switch {
+	case !known && (now || m.past != nil):
 		m.forget()
 		n.Stray++
 		return false
+	case known:
+		s := streams[m.stamp.Publish]
+		if m.id = s.of(m.stamp.Number); now {
+			m.stream = s
+		}
 	}
-	m.stream = p.streams[m.stamp.Publish]
-	m.id = m.stream.of(m.stamp.Number)
+	m.bytes, m.size = append(m.bytes, b...), len(payload)
 	return true
 }
 
 // forget empties the cache when a phase begins or ends.
-func (m *lastMessage) forget() { m.bytes, m.stream = m.bytes[:0], nil }
+func (m *lastMessage) forget() { m.bytes, m.stream, m.past = m.bytes[:0], nil, nil }

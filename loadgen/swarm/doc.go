@@ -38,20 +38,24 @@
 // of every (message x subscriber) whether it came, once, in order, unchanged, in
 // time, or not at all:
 //
-//	due while connected, and came                     Delivered (and Late, Reordered)
-//	due while connected, never came                   Missing
+//	due while connected, and came in time             Delivered (and Reordered)
+//	due while connected, came after the deadline      Missing, and Late
+//	due while connected, never came, or damaged       Missing
 //	due after the server has ended the connection     Gap, if the client means to come back
 //	due since a storm has cut it, or just before      Gap, if the client means to come back
 //	due just before churn or a drain has ended it     nothing, unless it came
-//	kept: due in any of these cases                   Delivered, or Gap once it was away
+//	kept: due in any of these cases                   Delivered (and Late), or Gap once it was away
 //	due before it was ready, and came                 Joining
 //	refused by the API, or unsent                     nothing, or Stray if it came after the refusal
 //	unanswered by the API                             Delivered if it came, else Missing
-//	of a phase that is settled                        nothing: it was Missing there
+//	of a phase that is settled                        Late where it comes: it was Missing there
+//	came again, also of a phase that is settled       Duplicate
 //
 // A message without a stamp is Foreign and is nobody's fault: servers greet and
 // beat in text as well. One of ours that lost its stamp on the way is Missing,
-// and one whose stamp or body is damaged Wrong, too.
+// and one whose stamp or body is damaged is Wrong beside that: what a subscriber
+// lacks is told by Missing alone. Of settled phases the last four are known
+// (past.go); what comes again of an older one is Late.
 //
 // Expected is what was resolved so: Expected = Delivered + Missing + Gap at any
 // time. Missing and Gap, which wait for what was refused, are counted by Settle.

@@ -235,13 +235,14 @@ func TestSeveralPhasesFollow(t *testing.T) {
 	f.mu.Lock()
 	f.cast = func(conn, message int, payload []byte) [][]byte {
 		if conn == 0 && message == 3 { // comes in the next phase
-			held = append(held, bytes.Clone(payload))
+			held = append(held, bytes.Clone(payload), bytes.Clone(payload))
 			return nil
 		}
-		out := held
-		if conn == 0 && message >= 20 {
-			held = nil
-			return append(out, payload)
+		if conn == 1 && message == 3 { // and again
+			held = append(held, bytes.Clone(payload))
+		}
+		if out := held; conn <= 1 && message == 20 {
+			return append(out[2*conn:2+conn:2+conn], payload)
 		}
 		return [][]byte{payload}
 	}
@@ -250,7 +251,11 @@ func TestSeveralPhasesFollow(t *testing.T) {
 	r := newRig(t, f.plain(10, ramp(10), p, p, p), 2)
 	r.run(0)
 	for i := 1; i <= 3; i++ {
-		if c := r.run(i); c.Delivered != uint64(200*i-1) || c.Missing != 1 || c.Stray+c.Duplicate+c.Joining+c.Wrong != 0 {
+		late, again := uint64(1), uint64(2)
+		if i == 1 {
+			late, again = 0, 0
+		}
+		if c := r.run(i); c.Delivered != uint64(200*i-1) || c.Missing != 1 || c.Late != late || c.Duplicate != again || c.Stray+c.Joining+c.Wrong != 0 {
 			t.Errorf("phase %d: %+v", i, c)
 		}
 	}

@@ -205,7 +205,8 @@ func (w *Worker) settle(r *refused) {
 		s.rounds.emit(math.MaxInt64, &w.rec)
 	}
 	w.ledger.settle(r, w.lose)
-	w.scrap = ledger{}
+	w.remember(p, r)
+	w.ledger, w.scrap = ledger{}, ledger{}
 	p.settled = true
 	for i := range w.clients {
 		w.leave(uint32(i), &w.clients[i])

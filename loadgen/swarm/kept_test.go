@@ -193,7 +193,7 @@ func TestKeptFaultsAreFound(t *testing.T) {
 			panic(http.ErrAbortHandler)
 		}, tally.Counts{Unknown: 2, Delivered: 20}},
 		{"connection lost", func(http.ResponseWriter, forward, *[]byte) { panic(http.ErrAbortHandler) },
-			tally.Counts{Unknown: 2, Delivered: 18}},
+			tally.Counts{Unknown: 2, Missing: 2, Delivered: 18}},
 		{"busy", func(w http.ResponseWriter, _ forward, _ *[]byte) { w.WriteHeader(503) }, tally.Counts{Refused: 2, Delivered: 18}},
 		{"one is full", func(w http.ResponseWriter, f forward, body *[]byte) {
 			*body = append((*body)[:bytes.IndexByte(*body, '\n')], '\n')

@@ -154,7 +154,6 @@ func (l *ledger) settle(r *refused, lost func(group uint8, k lossKind, n uint64)
 			lost(group, lossKind(k), n)
 		}
 	}
-	*l = ledger{}
 }
 
 // refused are messages that nobody has to expect, by stream.

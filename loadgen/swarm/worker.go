@@ -50,7 +50,8 @@ type Worker struct {
 	rec    recorder
 	wanted uint32 // clients of all workers that are meant to be connected: those below
 	ledger ledger
-	scrap  ledger // of those of whom nothing is expected
+	scrap  ledger  // of those of whom nothing is expected
+	past   []*past // phases that are settled, the oldest first
 	cache  lastMessage
 	ending bool // what closes now is not lost
 	rng    *rand.Rand

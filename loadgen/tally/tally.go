@@ -26,9 +26,10 @@ type Group struct {
 //	Ready = Lost + Cut + Ended + connected now
 //
 // Those of messages, per (message x subscriber); what has no place in Expected
-// is never in Delivered:
+// is never in Delivered. Each is in one of the three, whatever else it counts
+// as: a late one and a damaged one are Missing.
 //
-//	Expected = Delivered + Missing + Gap;  Late is in Delivered
+//	Expected = Delivered + Missing + Gap
 type Counts struct {
 	// Connections.
 	Dials        uint64 `json:"dials"`
@@ -59,17 +60,17 @@ type Counts struct {
 	// Deliveries, counted where the message arrives.
 	Expected  uint64 `json:"expected"`
 	Delivered uint64 `json:"delivered"`
-	Missing   uint64 `json:"missing"`      // never came
+	Missing   uint64 `json:"missing"`      // did not come within the deadline, or not as it was sent
 	Gap       uint64 `json:"gap"`          // published while the subscriber was away, and never came
-	Late      uint64 `json:"late"`         // came after the deadline: a miss as well
+	Late      uint64 `json:"late"`         // came after the deadline: Missing too, in its own phase
 	Duplicate uint64 `json:"duplicate"`    // came again
 	Reordered uint64 `json:"reordered"`    // came behind a later one of its stream
-	Wrong     uint64 `json:"wrong"`        // other bytes than were sent
+	Wrong     uint64 `json:"wrong"`        // other bytes than were sent: Missing too
 	Stray     uint64 `json:"stray"`        // nobody expected it: refused, or not this client's
 	Foreign   uint64 `json:"foreign"`      // without a stamp: the server's own, such as a greeting; no fault
 	Joining   uint64 `json:"joining"`      // sent before the subscriber was ready, delivered nevertheless
 	ClockErrs uint64 `json:"clock_errors"` // arrived before it was sent: the clocks are wrong
-	BytesIn   uint64 `json:"bytes_in"`     // payloads
+	BytesIn   uint64 `json:"bytes_in"`     // payloads with a stamp of ours
 	BytesOut  uint64 `json:"bytes_out"`
 }
 
