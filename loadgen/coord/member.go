@@ -41,14 +41,8 @@ type member struct {
 	// Since the last phase's end: the worst of any tick.
 	psi float64
 	// Over the phases that count.
-	lags      [numLags]*tally.Hist
-	gc, sched *tally.Hist
+	sendLag, dialLag, hiccup, rxLag, gc, sched *tally.Hist
 }
-
-// lags are the delays that each worker answers for itself.
-var lags = [numLags]tally.HistID{tally.SendLag, tally.DialLag, tally.Hiccup, tally.RxLag}
-
-const numLags = 4
 
 func (m *member) alive() bool { return m.lost == "" }
 
@@ -93,9 +87,9 @@ func (r *run) noteUnread(m *member, s *link.Self) {
 // noteLags takes what a worker has counted of its own delays, in a phase that
 // counts.
 func (m *member) noteLags(t *link.Tick) {
-	for i, id := range lags {
-		m.lags[i] = m.lags[i].Add(t.Tally.Hists[id])
-	}
+	h := &t.Tally.Hists
+	m.sendLag, m.dialLag = m.sendLag.Add(h[tally.SendLag]), m.dialLag.Add(h[tally.DialLag])
+	m.hiccup, m.rxLag = m.hiccup.Add(h[tally.Hiccup]), m.rxLag.Add(h[tally.RxLag])
 	if t.Self != nil {
 		m.gc, m.sched = m.gc.Add(t.Self.GCPause), m.sched.Add(t.Self.Sched)
 	}

@@ -65,7 +65,7 @@ func add(a, b *tally.Hist) *tally.Hist {
 // observed is the worker as the checks see it.
 func (m *member) observed(uses []selfUse) validity.Worker {
 	w := validity.Worker{Index: m.Index, Host: m.Hello.Host, Lost: m.lost, RecvQ: m.self.RecvQ,
-		SendLag: m.lags[0], DialLag: m.lags[1], Hiccup: m.lags[2], RxLag: m.lags[3],
+		SendLag: m.sendLag, DialLag: m.dialLag, Hiccup: m.hiccup, RxLag: m.rxLag,
 		GCPause: time.Duration(m.gc.Quantile(.99)), Sched: time.Duration(m.sched.Quantile(.99))}
 	sum := func(to *time.Duration, d time.Duration) {
 		if d < 0 || *to < 0 {

@@ -7,6 +7,7 @@ import (
 
 	"roost/loadgen/clock"
 	"roost/loadgen/live"
+	"roost/loadgen/probe"
 	"roost/loadgen/result"
 	"roost/loadgen/scenario"
 	"roost/loadgen/validity"
@@ -67,12 +68,12 @@ type Probe interface {
 	Servers() []result.Server
 	// Read reads them all. What cannot be read is said in the error, and the rest
 	// is there.
-	Read(ctx context.Context) (Reading, error)
+	Read(ctx context.Context) (*probe.Sample, error)
 	// Glance returns what one look costs little: cores that were used since the
 	// last, and bytes of RSS, sums over the servers.
 	Glance() (cores float64, rss int64)
 	// Use returns what each used between two readings.
-	Use(before, after Reading) []result.ServerUse
+	Use(before, after *probe.Sample) []result.ServerUse
 	// Profile takes a CPU profile of each server that it can, for so long, into
 	// files of dir that Servers then names.
 	Profile(ctx context.Context, length time.Duration, dir, prefix string) error
@@ -80,6 +81,3 @@ type Probe interface {
 	Moved(pid int)
 	Close()
 }
-
-// Reading is what a Probe has read: its own affair.
-type Reading any

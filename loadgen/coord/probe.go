@@ -1,10 +1,7 @@
 package coord
 
 import (
-	"context"
-
 	"roost/loadgen/probe"
-	"roost/loadgen/result"
 	"roost/loadgen/scenario"
 )
 
@@ -18,16 +15,5 @@ func OpenProbe(s scenario.Server) (Probe, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &serverProbe{p}, nil
-}
-
-// serverProbe is a probe.Probe.
-type serverProbe struct{ *probe.Probe }
-
-func (p *serverProbe) Read(ctx context.Context) (Reading, error) { return p.Probe.Read(ctx) }
-
-func (p *serverProbe) Use(before, after Reading) []result.ServerUse {
-	b, _ := before.(*probe.Sample)
-	a, _ := after.(*probe.Sample)
-	return p.Probe.Use(b, a)
+	return p, nil
 }

@@ -14,6 +14,7 @@ import (
 	"roost/loadgen/clock"
 	"roost/loadgen/crew"
 	"roost/loadgen/link"
+	"roost/loadgen/probe"
 	"roost/loadgen/redact"
 	"roost/loadgen/result"
 	"roost/loadgen/scenario"
@@ -57,7 +58,7 @@ type run struct {
 	notes       []string
 
 	// Of the servers.
-	reading Reading
+	reading *probe.Sample
 	before  []result.ServerUse
 	// processes are their ids before the first phase; 0: not known.
 	processes []int

@@ -35,7 +35,7 @@ func (r *run) readServers() {
 	r.await(func() bool { return read }, r.clock.Now()+int64(readServersTimeout+time.Second), false)
 }
 
-func (r *run) tookReading(now Reading) {
+func (r *run) tookReading(now *probe.Sample) {
 	before := r.reading
 	r.reading = now
 	servers := r.o.Probe.Servers()

@@ -227,6 +227,45 @@ func TestAPIThatHangs(t *testing.T) {
 	}
 }
 
+// TestNoTurnsWhileAnswersAreWaitedFor: the end of a plan that is over is no
+// reason for a turn.
+func TestNoTurnsWhileAnswersAreWaitedFor(t *testing.T) {
+	f := &fake{}
+	release := make(chan struct{})
+	f.refuse = func(int) int {
+		f.mu.Unlock()
+		<-release
+		f.mu.Lock()
+		return 0
+	}
+	newFake(t, f)
+	r := newRig(t, f.plain(5, ramp(5), publish(scenario.ToAll, 200, 100*time.Millisecond)), 1)
+	r.run(0)
+	r.begin(1)
+	w := r.workers[0]
+	r.await("requests", func() bool { p := w.Progress(); return p.PlanDone && p.Pending == 20 })
+	finished := make(chan error, 1)
+	go func() {
+		_, err := w.Finish(t.Context(), r.clock.Now())
+		finished <- err
+	}()
+	next := int64(0)
+	r.await("Finish", func() (waits bool) {
+		w.do(func() { next, waits = w.nextDue(), w.phase.finished != nil && w.now() >= w.phase.end })
+		return waits
+	})
+	if now := r.clock.Now(); next <= now {
+		t.Errorf("the next turn was due %d ns ago", now-next)
+	}
+	close(release)
+	if err := <-finished; err != nil {
+		t.Error(err)
+	}
+	for _, w := range r.workers {
+		w.Settle(nil)
+	}
+}
+
 // TestSeveralPhasesFollow: accounts begin anew with each phase, and a message of
 // one that is settled counts for nothing.
 func TestSeveralPhasesFollow(t *testing.T) {

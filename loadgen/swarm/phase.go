@@ -176,7 +176,7 @@ func (w *Worker) nextDue() int64 {
 	if !w.cutsDone(p) {
 		sooner(p.cuts.dueAt(p.begin), true)
 	}
-	sooner(p.end, p.finished != nil)
+	sooner(p.end, p.finished != nil && p.end > w.now()) // later, answers are waited for and not turns
 	return next
 }
 
