@@ -38,7 +38,7 @@ var mayImport = map[string]struct {
 	"server/client":   {[]string{"server/ws", "server/wire"}, "a device, from the other side"},
 	"server/metrics":  {nil, "names only; values come from their owners"},
 	"server/api":      {[]string{"server/jsonscan"}, "declares the interface that it needs of a node"},
-	"server":          {[]string{"poller", "server/ws", "server/wire", "server/session", "server/metrics", "server/api", "server/inbox", "server/inbox/journal", "server/delivery"}, "joins the parts"},
+	"server":          {[]string{"poller", "server/ws", "server/wire", "server/session", "server/metrics", "server/api", "server/inbox", "server/delivery"}, "joins the parts"},
 	"loadgen/plan":    {nil, "pure: schedules and verdicts, tested without a clock"},
 	"loadgen/usage":   {[]string{"poller"}, "reads processes and the kernel"},
 
@@ -59,9 +59,9 @@ var mayImport = map[string]struct {
 	"loadgen/link":      {[]string{"loadgen/tally", "loadgen/swarm"}, "what a coordinator and its workers say to each other; no decisions"},
 	"loadgen/merge":     {[]string{"loadgen/tally", "loadgen/result"}, "pure: one account of many workers"},
 	"loadgen/search":    {nil, "pure: the largest value that holds"},
-	"loadgen/worker":    {[]string{"loadgen/link", "loadgen/clock", "loadgen/tally", "loadgen/scenario", "loadgen/swarm", "loadgen/preflight", "loadgen/usage"}, "obeys; decides nothing"},
+	"loadgen/worker":    {[]string{"loadgen/link", "loadgen/clock", "loadgen/tally", "loadgen/scenario", "loadgen/swarm", "loadgen/usage"}, "obeys; decides nothing"},
 	"loadgen/crew":      {[]string{"loadgen/link", "loadgen/clock", "loadgen/worker"}, "who works, not at what"},
-	"loadgen/coord":     {[]string{"loadgen/link", "loadgen/merge", "loadgen/worker", "loadgen/crew", "loadgen/clock", "loadgen/tally", "loadgen/scenario", "loadgen/threshold", "loadgen/plan", "loadgen/swarm", "loadgen/preflight", "loadgen/usage", "loadgen/probe", "loadgen/redact", "loadgen/result", "loadgen/validity", "loadgen/live"}, "joins workers to a run"},
+	"loadgen/coord":     {[]string{"loadgen/link", "loadgen/merge", "loadgen/worker", "loadgen/crew", "loadgen/clock", "loadgen/tally", "loadgen/scenario", "loadgen/threshold", "loadgen/plan", "loadgen/swarm", "loadgen/usage", "loadgen/probe", "loadgen/redact", "loadgen/result", "loadgen/validity", "loadgen/live"}, "joins workers to a run"},
 	"loadgen/behave":    {[]string{"loadgen/tally", "poller", "server/ws"}, "a server of known behaviour; knows nothing of who measures it"},
 	"loadgen/calibrate": {[]string{"loadgen/behave", "loadgen/tally", "loadgen/scenario", "loadgen/result", "loadgen/validity", "loadgen/coord", "loadgen/live"}, "whether a run sees what a server of known behaviour does"},
 	"loadgen/doctor":    {[]string{"loadgen/calibrate", "loadgen/clock", "loadgen/tally", "loadgen/scenario", "loadgen/result", "loadgen/preflight", "loadgen/usage"}, "the instrument's own figures"},
@@ -72,12 +72,12 @@ var mayImport = map[string]struct {
 	"bench/million":     {[]string{"bench/experiment", "loadgen/result", "loadgen/usage", "poller"}, "drives nodes and the generator by their binaries"},
 	"bench/decaysim":    {[]string{"decay", "decay/window", "decay/plant", "bench/chart", "bench/experiment", "bench/stats", "loadgen/usage"}, "decay in virtual time: no server, no generator"},
 	"bench/trend":       {[]string{"bench/stats", "bench/compare", "loadgen/result", "loadgen/report/svg"}, "result files over time"},
-	"bench/explain":     {[]string{"bench/compare", "bench/cpuprofile", "bench/experiment", "loadgen/result"}, "where a difference comes from"},
+	"bench/explain":     {[]string{"bench/compare", "bench/cpuprofile", "bench/experiment"}, "where a difference comes from"},
 	"loadgen":           {[]string{"loadgen/plan", "loadgen/usage", "poller", "server/ws", "server/wire", "server/client"}, "speaks the protocol from the other side; must not know the server"},
 	"bench/chart":       {nil, "pictures; knows no subject"},
-	"bench":             {[]string{"bench/compare", "bench/cpuprofile", "bench/experiment", "loadgen/result", "loadgen/scenario", "loadgen", "bench/stats", "loadgen/plan", "loadgen/usage"}, "drives loadgen and servers"},
+	"bench":             {[]string{"bench/compare", "bench/cpuprofile", "bench/experiment", "loadgen/result", "loadgen", "bench/stats", "loadgen/plan", "loadgen/usage"}, "drives loadgen and servers"},
 	"cmd/roostd":        {[]string{"server", "server/inbox", "server/inbox/journal", "poller"}, "wires"},
-	"cmd/loadgen":       {[]string{"loadgen", "loadgen/clock", "loadgen/link", "loadgen/crew", "loadgen/worker", "loadgen/swarm", "loadgen/search", "loadgen/scenario", "loadgen/coord", "loadgen/result", "loadgen/report", "loadgen/live", "loadgen/calibrate", "loadgen/behave", "loadgen/doctor", "loadgen/validity", "loadgen/preflight", "loadgen/usage"}, "wires"},
+	"cmd/loadgen":       {[]string{"loadgen", "loadgen/clock", "loadgen/link", "loadgen/crew", "loadgen/worker", "loadgen/swarm", "loadgen/search", "loadgen/scenario", "loadgen/coord", "loadgen/result", "loadgen/report", "loadgen/live", "loadgen/calibrate", "loadgen/behave", "loadgen/doctor", "loadgen/validity", "loadgen/preflight"}, "wires"},
 	"cmd/bench":         {[]string{"bench", "bench/decaysim", "bench/million", "bench/compare", "bench/experiment", "bench/trend", "bench/explain", "loadgen/result"}, "wires"},
 	"cmd/roostctl":      {[]string{"ring", "ring/snapshot", "ring/slots", "ring/verify", "bench/chart"}, "works away from a node: must not know the server"},
 
@@ -94,20 +94,20 @@ var only = map[string]struct {
 	why string
 }{
 	"github.com/cloudwego/netpoll":       {[]string{"poller"}, "one place reaches below its public API"},
-	"golang.org/x/sys/unix":              {[]string{"poller", "loadgen", "loadgen/usage", "loadgen/clock", "loadgen/coord", "loadgen/swarm", "loadgen/preflight", "bench"}, "raw system calls belong to the reactor; loadgen and bench read clocks and limits"},
-	"unsafe":                             {[]string{"poller", "server/ws", "loadgen", "bench"}, "as above"},
+	"golang.org/x/sys/unix":              {[]string{"poller", "loadgen", "loadgen/usage", "loadgen/clock", "loadgen/swarm", "loadgen/preflight", "bench"}, "raw system calls belong to the reactor; loadgen and bench read clocks and limits"},
+	"unsafe":                             {[]string{"poller"}, "as above"},
 	"github.com/gobwas/ws":               {[]string{"server/ws"}, "its types and cipher are behind our rules"},
 	"github.com/VictoriaMetrics/metrics": {[]string{"server/metrics"}, "every metric name is in one place"},
 	"github.com/zeebo/xxh3":              {[]string{"ring"}, "one hash places keys"},
-	"github.com/HdrHistogram":            {[]string{"loadgen", "loadgen/tally", "bench"}, "one kind of histogram"},
+	"github.com/HdrHistogram":            {[]string{"loadgen", "loadgen/tally"}, "one kind of histogram"},
 	"github.com/goccy/go-yaml":           {[]string{"loadgen/scenario"}, "one reader of scenario files"},
 	"golang.org/x/perf":                  {[]string{"bench/stats"}, "statistics of runs that were not paired"},
-	"github.com/guptarohit/asciigraph":   {[]string{"loadgen/live", "loadgen/report"}, "curves in a terminal"},
+	"github.com/guptarohit/asciigraph":   {[]string{"loadgen/live"}, "curves in a terminal"},
 	"golang.org/x/term":                  {[]string{"loadgen/live"}, "whether there is a terminal, and how wide"},
 	"gonum.org/v1/plot":                  {[]string{"bench/chart"}, "pictures have one style"},
 	"github.com/google/pprof":            {[]string{"cmd/roostctl", "bench/cpuprofile"}, "profiles are read where they are asked for"},
 	"go.etcd.io/etcd":                    {[]string{"server/cluster"}, "membership is behind one interface"},
-	"github.com/redis/rueidis":           {[]string{"server/fanout", "server/session", "server/inbox"}, "only the redis implementations"},
+	"github.com/redis/rueidis":           {[]string{"server/fanout"}, "only the redis implementations"},
 }
 
 // pure says which packages do no I/O: they may import none of impure, and
@@ -130,10 +130,38 @@ func checkPure(t *testing.T, file, pkg, name string) {
 	}
 }
 
+// used is what a package imports of ours, and others of what only gives them.
+type used map[[2]string]bool
+
+// checkUnused says which permissions nobody uses: an import that has gone must
+// not come back without a reason.
+func (u used) checkUnused(t *testing.T) {
+	for pkg, rule := range mayImport {
+		for _, ours := range rule.ours {
+			if !u[[2]string{pkg, ours}] && exists(pkg) {
+				t.Errorf("mayImport: %s does not import %s: remove it", pkg, ours)
+			}
+		}
+	}
+	for third, rule := range only {
+		for _, pkg := range rule.by {
+			if !u[[2]string{pkg, third}] && exists(pkg) {
+				t.Errorf("only: %s does not import %s: remove it", pkg, third)
+			}
+		}
+	}
+}
+
+// exists reports whether there is a package; some have a rule before.
+func exists(pkg string) bool {
+	files, _ := filepath.Glob(filepath.Join("..", pkg, "*.go"))
+	return len(files) > 0
+}
+
 // TestImportDirection reads the import clauses of every package, tests
 // excepted.
 func TestImportDirection(t *testing.T) {
-	root := ".."
+	root, u := "..", used{}
 	err := filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -145,13 +173,14 @@ func TestImportDirection(t *testing.T) {
 			return nil
 		}
 		if strings.HasSuffix(file, ".go") && !strings.HasSuffix(file, "_test.go") {
-			checkImports(t, root, file)
+			checkImports(t, root, file, u)
 		}
 		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	u.checkUnused(t)
 }
 
 // isModule reports a folder that is a module of its own.
@@ -160,7 +189,7 @@ func isModule(dir string) bool {
 	return err == nil
 }
 
-func checkImports(t *testing.T, root, file string) {
+func checkImports(t *testing.T, root, file string, u used) {
 	f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
 	if err != nil {
 		t.Error(err)
@@ -175,6 +204,7 @@ func checkImports(t *testing.T, root, file string) {
 	for _, spec := range f.Imports {
 		name, _ := strconv.Unquote(spec.Path.Value)
 		if ours, ok := strings.CutPrefix(name, "roost/"); ok {
+			u[[2]string{pkg, ours}] = true
 			if !slices.Contains(rule.ours, ours) {
 				t.Errorf("%s imports %s: %s %s", file, ours, pkg, rule.why)
 			}
@@ -184,7 +214,11 @@ func checkImports(t *testing.T, root, file string) {
 			checkPure(t, file, pkg, name)
 		}
 		for third, rule := range only {
-			if (name == third || strings.HasPrefix(name, third+"/")) && !slices.Contains(rule.by, pkg) {
+			if name != third && !strings.HasPrefix(name, third+"/") {
+				continue
+			}
+			u[[2]string{pkg, third}] = true
+			if !slices.Contains(rule.by, pkg) {
 				t.Errorf("%s imports %s, which belongs to %v: %s", file, name, rule.by, rule.why)
 			}
 		}
