@@ -2,6 +2,7 @@ package coord
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -107,19 +108,17 @@ func (r *run) planned(p *phase) time.Duration {
 
 // plannedDials are those that the phase was to make up to its end.
 func (r *run) plannedDials(p *phase) uint64 {
-	n := 0.0
+	n := p.dialPlan.churn.until(r.planned(p), math.Inf(1))
 	if ramp := p.spec.Ramp; ramp != nil {
 		missing := float64(max(ramp.To-p.before, 0))
-		due := missing
-		if ramp.Arrival.Rate > 0 || len(ramp.Arrival.Steps) > 0 || len(ramp.Arrival.Times) > 0 {
-			due = ramp.Arrival.Planned(r.planned(p), p.spec.For)
-		} else if p.spec.Until.Kind == scenario.UntilConnected { // at once, and so many are enough
-			due = missing * p.spec.Until.Share
+		switch {
+		case ramp.Arrival.Rate > 0 || len(ramp.Arrival.Steps) > 0 || len(ramp.Arrival.Times) > 0:
+			n += p.dialPlan.ramp.until(r.planned(p), missing)
+		case p.spec.Until.Kind == scenario.UntilConnected: // at once, and so many are enough
+			n += missing * p.spec.Until.Share
+		default:
+			n += missing
 		}
-		n += min(missing, due)
-	}
-	if churn := p.spec.Churn; churn != nil {
-		n += churn.Arrival.Planned(r.planned(p), p.spec.For)
 	}
 	return uint64(n + .5)
 }

@@ -34,6 +34,8 @@ type phase struct {
 	failed string // how the hook failed; empty: it has not
 	dials  peak   // of any interval
 
+	dialPlan dialPlan
+
 	servers []result.ServerUse
 	uses    []selfUse
 }
@@ -67,7 +69,7 @@ func (r *run) drive() {
 }
 
 func (r *run) newPhase(i int) *phase {
-	p := &phase{index: i, spec: &r.s.Phases[i], before: r.levels().Connected, state: "begin", hooked: true, outcome: done}
+	p := &phase{index: i, spec: &r.s.Phases[i], before: r.levels().Connected, state: "begin", hooked: true, outcome: done, dialPlan: newDialPlan(r.s, i)}
 	p.rounds = merge.NewRounds(len(r.members), &p.tally.Hists)
 	p.tally.Groups = make([]tally.Group, len(r.s.Groups))
 	r.phases = append(r.phases, p)

@@ -51,16 +51,9 @@ func (w *Worker) Begin(i int, at int64) error {
 	for k := range spec.Publish {
 		p.streams = append(p.streams, w.newStream(i, k, max(before, goal)))
 	}
-	if c := spec.Churn; c != nil {
-		p.churn = &cursor{it: walk(arrivalOf(&c.Arrival), spec, plan.Seed(w.s.Seed, uint64(i), seedChurn))}
-	}
-	var ramp *plan.Arrivals
-	if r := spec.Ramp; r != nil {
-		a := arrivalOf(&r.Arrival)
-		if r.Arrival.Kind == scenario.AtOnce {
-			a.Burst = max(int(goal)-int(before), 1)
-		}
-		ramp = walk(a, spec, plan.Seed(w.s.Seed, uint64(i), seedRamp))
+	ramp, churn := Dials(w.s, i)
+	if churn != nil {
+		p.churn = &cursor{it: churn}
 	}
 	err := fmt.Errorf("swarm: phase %d: the worker is closed", i)
 	w.do(func() {
