@@ -22,8 +22,8 @@ func (j *judge) clock() {
 		return
 	}
 	c := check{name: nameClockBound, unit: "share", limit: someBound, slack: 1,
-		means: "How far workers' clocks may be apart, of the measured median.",
-		mend:  "Percentiles below the bound say nothing, and others are off by as much: use one machine, or a network with shorter ways."}
+		means: "How far apart the clocks of workers may be, as a share of the measured median.",
+		mend:  "Percentiles below this bound mean nothing, and all others may be off by as much: use one machine, or machines closer to each other."}
 	if c.value = float64(j.o.ClockBound) / p50; j.o.ClockBound < 0 {
 		c.value, c.unknown = 0, "the clocks were not compared"
 	}
@@ -51,8 +51,8 @@ func (j *judge) ceiling() {
 		}
 		limit := j.limits.CeilingFactor
 		out := check{name: c.name, unit: "1", value: c.reached / c.plan, limit: limit, least: true, off: limit <= 0, advice: c.advice,
-			means: "How many times more " + c.what + " a second than the plan's peak these workers did against a server that does nothing.",
-			mend:  "The generator is too near to its own limit to tell of the server's: use more workers or machines, or a lower peak."}
+			means: "How many times the plan's peak of " + c.what + " these workers reach against a server that does nothing.",
+			mend:  "The generator is too close to its own limit to show that of the server: use more workers or machines, or a lower peak."}
 		if !(c.reached > 0) {
 			out.unknown = "it was not measured, as by --no-ceiling or with workers of several machines"
 		}

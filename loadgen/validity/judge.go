@@ -13,7 +13,8 @@
 // part of the game: pressure, the collector's pauses and goroutines that wait
 // are hints then, and run delay makes a run invalid only beyond sharedSlack
 // times its limit. How late the generator does things because of all that is
-// measured as well (send lag, hiccup, rx lag), with the same limits everywhere.
+// measured as well, and send lag and hiccup have the same limits everywhere. That
+// it reads late (rx lag) is advice there: delivery_kernel is without it.
 //
 // Measured with a process that wakes 3000 times a second, on two processors:
 //

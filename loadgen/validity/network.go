@@ -8,21 +8,21 @@ const nameRecvQ = "receive queues"
 // are of the whole machine, server included, and none makes a run invalid: what
 // they cost is in the latencies, and whose fault it was they do not say.
 var counters = []struct{ name, means, mend string }{
-	{"ListenOverflows", "Connections that were complete and found the listener's queue full.",
-		"The server accepts too slowly or its backlog is short: a client waits a second or more for the next try. Raise net.core.somaxconn and the server's backlog, or ramp slower."},
-	{"ListenDrops", "Connections that a listener dropped, for a full queue or other reasons.", "As above."},
-	{"TCPBacklogDrop", "Segments dropped since a socket's owner was busy and its backlog full.", "Raise receive buffers; the reader is too slow."},
-	{"TCPRcvQDrop", "Segments dropped since a receive queue was full.", "Raise receive buffers or net.ipv4.tcp_mem; the reader is too slow."},
+	{"ListenOverflows", "Connections that were complete but found the listener's queue full.",
+		"The server accepts too slowly or its backlog is short: a client waits a second or more before it tries again. Raise net.core.somaxconn and the server's backlog, or ramp slower."},
+	{"ListenDrops", "Connections that a listener dropped, because its queue was full or for another reason.", "As above."},
+	{"TCPBacklogDrop", "Segments dropped because a socket's owner was busy and its backlog full.", "Raise receive buffers; the reader is too slow."},
+	{"TCPRcvQDrop", "Segments dropped because a receive queue was full.", "Raise receive buffers or net.ipv4.tcp_mem; the reader is too slow."},
 	{"RetransSegs", "Segments sent again.", "On loopback it means drops or a stalled receiver; on a network, loss: each costs 200 ms or more."},
-	{"TCPTimeWaitOverflow", "Closed connections that found no room in TIME_WAIT.", "Raise net.ipv4.tcp_max_tw_buckets, or let the server close first."},
+	{"TCPTimeWaitOverflow", "Closed connections for which there was no room in TIME_WAIT.", "Raise net.ipv4.tcp_max_tw_buckets, or let the server close first."},
 }
 
 // network judges what was left unread, and what the kernel counted.
 func (j *judge) network() {
 	left := j.worst(func(w *Worker) float64 { return float64(w.RecvQ) })
 	j.add(check{name: nameRecvQ, unit: "bytes", value: left.value, advice: true, unknown: left.unknown,
-		means: fmt.Sprintf("What was left unread in sockets of %s when a phase had been settled.", left.whose),
-		mend:  "That is as it should be with slow or silent readers; without them the generator was too slow to read."})
+		means: fmt.Sprintf("What was still unread in the sockets of %s at the end of a phase.", left.whose),
+		mend:  "This is expected with slow or silent readers; without them, the generator reads too slowly."})
 	for _, c := range counters {
 		rose, unknown := int64(0), ""
 		for i := range j.o.Machines {

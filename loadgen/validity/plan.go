@@ -50,27 +50,27 @@ func (j *judge) plan() {
 		}
 	}
 	j.add(check{name: nameLost, unit: "1", value: float64(lost), advice: o.AllowLoss,
-		means: "Workers that were lost during the run, with all that they had counted since.",
-		mend:  "See why in the list of workers; everything that they were to do is missing from every number."})
+		means: "Workers that were lost during the run, with what they had counted since their last report.",
+		mend:  "The list of workers says why. What they had still to do is in none of the numbers."})
 	j.add(check{name: nameLocal, unit: "1", value: float64(o.Local.Errors),
-		means: "Dials and messages that failed here, since this machine or a worker was out of descriptors, ports or memory.",
+		means: "Dials and messages that failed on this side, because this machine or a worker ran out of descriptors, ports or memory.",
 		mend:  fmt.Sprintf("The server had no part in it. Most are %s: %s.", o.Local.Class, o.Local.Advice)})
 	if o.Planned > 0 {
 		j.add(check{name: nameRate, unit: "share", value: float64(o.Sent) / float64(o.Planned), limit: j.limits.MinRate, least: true, off: j.limits.MinRate <= 0,
-			means: "Messages sent, of those that were due.", mend: "The generator did not keep its plan: use more workers or machines, or a lower rate."})
+			means: "Share of the due messages that were sent.", mend: "The generator did not keep its plan: use more workers or machines, or a lower rate."})
 		j.add(check{name: nameUnsent, unit: "1", value: float64(o.Unsent), off: j.limits.MinRate <= 0,
 			means: "Messages that were due and not sent by the end of their phase.",
 			mend:  "Nobody knows how long they would have taken: use more workers or machines, or a lower rate."})
 	}
 	if o.PlannedDials > 0 {
 		j.add(check{name: nameDials, unit: "share", value: float64(o.Dials) / float64(o.PlannedDials), limit: j.limits.MinRate, least: true, off: j.limits.MinRate <= 0,
-			means: "Dials begun, of those that were due.",
-			mend:  "What was never begun has no latency: raise clients.window or the phase's time, use more workers, or a lower rate."})
+			means: "Share of the due dials that were begun.",
+			mend:  "A dial that was never begun has no latency: raise clients.window, give the phase more time, use more workers, or a lower rate."})
 	}
 	if p := o.Publishing; p.Limit > 0 && p.Rate > 0 {
 		j.add(check{name: nameClosed, unit: "share", value: p.Rate * p.Mean.Seconds() / float64(p.Limit), limit: littleShare, advice: true,
-			means: "Requests under way on average (rate x mean latency, Little's law), of those that may be.",
-			mend:  "The API is as busy as it is let: its answers take as long as requests under way over rate, which is no finding; compare the rate."})
+			means: "Requests under way on average (rate x mean latency, Little's law), as a share of those allowed.",
+			mend:  "All allowed requests are under way, so the latency of answers only follows from the rate and says nothing by itself: compare the rate."})
 	}
 }
 
@@ -79,31 +79,37 @@ func (j *judge) delays() {
 	if j.o.Planned > 0 {
 		lag := j.worst(func(w *Worker) float64 { return tail(w.SendLag, .99) })
 		j.add(check{name: nameSendLag, unit: "ns", value: lag.value, limit: float64(j.limits.SendLag), off: j.limits.SendLag <= 0, unknown: lag.unknown,
-			means: fmt.Sprintf("How late %s sent what was due.", lag.whose),
-			mend:  "Latency counts from when a message was due, so this is in it: give workers processors of their own, use more of them, or a lower rate."})
+			means: fmt.Sprintf("How late %s sent the messages that were due (p99).", lag.whose),
+			mend:  "Latency counts from when a message was due, so it includes this delay: give workers processors of their own, use more of them, or a lower rate."})
 		j.shareOfDelivery(check{name: nameSendShare, limit: sendShare, advice: true,
-			means: fmt.Sprintf("What late sends of %s are of the measured p99.", lag.whose),
-			mend:  "Read delivery_sent beside delivery: a good part of the latency is the generator's."}, lag)
+			means: fmt.Sprintf("The late sends of %s, as a share of the measured p99.", lag.whose),
+			mend:  "A good part of the latency is the generator's own: read delivery_sent beside delivery."}, lag)
 	}
 	if lag := j.worst(func(w *Worker) float64 { return tail(w.DialLag, .99) }); j.o.PlannedDials > 0 {
 		j.add(check{name: nameDialLag, unit: "ns", value: lag.value, limit: float64(j.limits.SendLag), off: j.limits.SendLag <= 0, advice: true,
-			means: fmt.Sprintf("How late %s began its dials.", lag.whose),
-			mend:  "Connect counts from when a dial was due, so waiting for clients.window is in it: raise the window to see the server alone."})
+			means: fmt.Sprintf("How late %s began its dials (p99).", lag.whose),
+			mend:  "connect counts from when a dial was due, so it includes the wait for clients.window: raise the window to see the server alone."})
 	}
 	limit := float64(j.limits.Hiccup)
 	hiccup := j.worst(func(w *Worker) float64 { return known(tail(w.Hiccup, .999)) })
 	j.add(check{name: nameHiccup, unit: "ns", value: hiccup.value, limit: limit, off: limit <= 0, unknown: hiccup.unknown,
-		means: fmt.Sprintf("How late an idle thread of %s woke: whatever stops it stops the measuring.", hiccup.whose),
-		mend:  "Something else had the processor: stop it, or give workers processors of their own."})
+		means: fmt.Sprintf("How late an idle thread of %s woke up (p99.9): what delays it delays the measurement too.", hiccup.whose),
+		mend:  "Something else had the processor: stop it, or give the workers processors of their own."})
 	longest := j.worst(func(w *Worker) float64 { return known(tail(w.Hiccup, 1)) })
 	j.add(check{name: nameHiccupMax, unit: "ns", value: longest.value, limit: maxHiccups * limit, off: limit <= 0, unknown: longest.unknown,
-		means: fmt.Sprintf("The longest that %s stood still.", longest.whose),
-		mend:  "What was due meanwhile is wrong, whatever its share: the process was stopped, the machine suspended or its processor taken away; run again."})
+		means: fmt.Sprintf("The longest time that %s stood still.", longest.whose),
+		mend:  "Everything that was due meanwhile was measured wrongly: the process was stopped, the machine suspended, or its processor taken away. Run again."})
 	rx := j.worst(func(w *Worker) float64 { return tail(w.RxLag, .99) })
 	if j.o.Delivery.Count() > 0 {
-		j.shareOfDelivery(check{name: nameRxLag, limit: j.limits.RxLagShare, off: j.limits.RxLagShare <= 0,
-			means: fmt.Sprintf("What %s took from the kernel's arrival to its own reading, of the measured p99.", rx.whose),
-			mend:  "The generator reads too slowly and measures itself: use more workers, fewer clients for each, or give them processors of their own; delivery_kernel is without it."}, rx)
+		// Where the server works on the same processors, the reader of a fan-out to
+		// thousands works as long as the sender, and always has this lag.
+		mend := "The generator reads too slowly and measures itself: use more workers, fewer clients for each, or give them processors of their own; delivery_kernel is without this delay."
+		if j.o.Shared {
+			mend = "The server runs on the same processors, so sending and reading take turns: read delivery_kernel, which is without this delay, beside delivery; for latency at capacity use another machine."
+		}
+		j.shareOfDelivery(check{name: nameRxLag, limit: j.limits.RxLagShare, off: j.limits.RxLagShare <= 0, advice: j.o.Shared,
+			means: fmt.Sprintf("The time from the arrival in the kernel to the reading by %s, as a share of the measured p99.", rx.whose),
+			mend:  mend}, rx)
 	}
 }
 

@@ -31,7 +31,7 @@ const (
 // onShared adds what a reader of a machine that is shared should know.
 func (j *judge) onShared(mend string) string {
 	if j.o.Shared {
-		return "The server has the same processors, so waiting is expected; what it costs is in send lag, hiccup and rx lag. " + mend
+		return "The server runs on the same processors, so some waiting is expected; send lag, hiccup and rx lag show what it costs. " + mend
 	}
 	return mend
 }
@@ -48,25 +48,25 @@ func (j *judge) processor() {
 	cpu := j.worst(func(w *Worker) float64 { return share(w.CPU) })
 	j.add(check{name: nameCPU, unit: "cores", value: cpu.value, limit: l.CPU, off: l.CPU <= 0, unknown: cpu.unknown,
 		means: fmt.Sprintf("What %s used of the one core that its loop can use.", cpu.whose),
-		mend:  "A loop that is busy all the time reads late: use more workers, or a lower rate."})
+		mend:  "A loop that is always busy reads late: use more workers, or a lower rate."})
 	slack := 0.0
 	if j.o.Shared {
 		slack = sharedSlack * l.RunDelay
 	}
 	wait := j.worst(func(w *Worker) float64 { return share(w.RunDelay) })
 	j.add(check{name: nameRunDelay, unit: "share", value: wait.value, limit: l.RunDelay, slack: slack, off: l.RunDelay <= 0, unknown: wait.unknown,
-		means: fmt.Sprintf("How much of the time threads of %s could have run and had no processor.", wait.whose),
+		means: fmt.Sprintf("Share of the time in which threads of %s were ready to run but had no processor.", wait.whose),
 		mend:  j.onShared("Give workers processors of their own, stop what else runs, or use a lower rate.")})
 	throttled := j.worst(func(w *Worker) float64 { return float64(w.Throttled) })
 	j.add(check{name: nameThrottled, unit: "1", value: throttled.value, off: l.RunDelay <= 0, unknown: throttled.unknown,
-		means: fmt.Sprintf("Periods in which the cgroup of %s had used up its processor time.", throttled.whose),
+		means: fmt.Sprintf("Periods in which the cgroup of %s had no processor time left.", throttled.whose),
 		mend:  "The generator was stopped on purpose: raise cpu.max of its cgroup, or the container's limit."})
 	gc := j.worst(func(w *Worker) float64 { return float64(w.GCPause) })
 	j.add(check{name: nameGC, unit: "ns", value: gc.value, limit: float64(l.GCPause), advice: j.o.Shared, off: l.GCPause <= 0, unknown: gc.unknown,
 		means: fmt.Sprintf("How long the garbage collector stopped %s.", gc.whose), mend: j.onShared("Give it fewer clients, or GOGC=400.")})
 	sched := j.worst(func(w *Worker) float64 { return float64(w.Sched) })
 	j.add(check{name: nameSched, unit: "ns", value: sched.value, limit: float64(l.GCPause), advice: j.o.Shared, off: l.GCPause <= 0, unknown: sched.unknown,
-		means: fmt.Sprintf("How long goroutines of %s could have run and did not.", sched.whose),
+		means: fmt.Sprintf("How long goroutines of %s were ready to run but did not run.", sched.whose),
 		mend:  j.onShared("Give workers processors of their own.")})
 }
 
@@ -78,11 +78,11 @@ func (j *judge) machine() {
 		text = "That is server and generator together, so it is no more than a hint: what counts is the workers' own run delay."
 	}
 	j.add(check{name: namePSI, unit: "%", value: psi.value, limit: j.limits.PSI, off: j.limits.PSI <= 0, advice: j.o.Shared, unknown: psi.unknown,
-		means: fmt.Sprintf("How much of the time something on %s waited for a processor (the worst 10 s).", psi.whose), mend: text})
+		means: fmt.Sprintf("Share of the time in which something on %s waited for a processor (the worst 10 s).", psi.whose), mend: text})
 	steal := j.worstMachine(func(m *Machine) float64 { return m.Steal })
 	j.add(check{name: nameSteal, unit: "share", value: steal.value, limit: someSteal, slack: maxSteal, off: j.limits.RunDelay <= 0, unknown: steal.unknown,
-		means: fmt.Sprintf("Processor time of %s that its hypervisor gave to others.", steal.whose),
-		mend:  "Neither the generator nor a server beside it had the machine that it seems to be: use a quieter or dedicated one, and repeat runs in pairs."})
+		means: fmt.Sprintf("Share of the processor time of %s that its hypervisor gave to others.", steal.whose),
+		mend:  "Neither the generator nor a server beside it had the whole machine: use a quieter or a dedicated one, and repeat runs in pairs."})
 }
 
 // worstMachine is worst, of machines.

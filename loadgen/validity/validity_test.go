@@ -144,6 +144,10 @@ func TestChecks(t *testing.T) {
 		{"open loop", func(o *Observation) { o.Publishing = Publishing{Limit: 64, Rate: 1000, Mean: 10 * ms} }, nameClosed, "pass"},
 	} {
 		for name, o := range map[string]Observation{"shared": healthy(), "alone": alone()} {
+			c := c
+			if o.Shared && c.check == nameRxLag && c.state == "fail" {
+				c.state = "advice" // beside the server, reading late is expected
+			}
 			c.spoil(&o)
 			checks := Judge(o, limits())
 			got, ok := find(checks, c.check)
