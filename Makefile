@@ -55,9 +55,9 @@ test-js: bin/roostd ## the JavaScript client: in Node and in Chromium, against a
 	ROOSTD=$(CURDIR)/bin/roostd server/client/js/test.sh
 
 .PHONY: test-report
-test-report: need-go ## the page of a load test's result in Chromium: light, dark, on a phone; installs what is missing
+test-report: need-go ## the pages of results, comparisons and trends in Chromium: light, dark, on a phone; installs what is missing
 	@command -v "$${CHROMIUM:-chromium}" >/dev/null || { echo "installing chromium (for the tests of the report)"; apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; }
-	ROOST_BROWSER=1 $(GO) test -run InBrowser -count 1 -timeout 5m ./loadgen/report
+	ROOST_BROWSER=1 $(GO) test -run InBrowser -count 1 -timeout 5m ./loadgen/report ./bench/compare ./bench/trend
 
 .PHONY: check
 check: need-go lint ## before each commit: format, vet, staticcheck, short tests; under 2 minutes

@@ -81,8 +81,9 @@ var mayImport = map[string]struct {
 	"cmd/bench":         {[]string{"bench", "bench/decaysim", "bench/million", "bench/compare", "bench/experiment", "bench/trend", "bench/explain", "loadgen/result"}, "wires"},
 	"cmd/roostctl":      {[]string{"ring", "ring/snapshot", "ring/slots", "ring/verify", "bench/chart"}, "works away from a node: must not know the server"},
 
-	"loadgen/report/svg":    {nil, "charts as inline SVG; knows no subject"},
-	"loadgen/result/sample": {[]string{"loadgen/result", "loadgen/tally"}, "made-up results for tests; what is built does not import it"},
+	"loadgen/report/svg":      {nil, "charts as inline SVG; knows no subject"},
+	"loadgen/report/chromium": {nil, "a browser for tests of pages; what is built does not import it"},
+	"loadgen/result/sample":   {[]string{"loadgen/result", "loadgen/tally"}, "made-up results for tests; what is built does not import it"},
 
 	"server/inbox/journal":           {nil, "bytes on disk, no meaning: tested with a file system that fails"},
 	"server/inbox/journal/diskfault": {[]string{"server/inbox/journal"}, "a disk that fails, for tests"},

@@ -1,4 +1,4 @@
-package report
+package chromium
 
 import (
 	"context"
@@ -18,13 +18,13 @@ import (
 	"golang.org/x/net/websocket"
 )
 
-// browser is a headless Chromium with one page, driven over the DevTools
-// protocol from one goroutine.
-type browser struct {
+// Browser is a headless Chromium with one page, driven over the DevTools protocol
+// from one goroutine. What goes wrong with it ends the test.
+type Browser struct {
 	t    *testing.T
 	ws   *websocket.Conn
 	next int
-	// Heard of the page since open.
+	// Heard of the page since Open.
 	console  []string // messages, exceptions, refusals of the policy
 	requests []string // addresses that were asked for
 }
@@ -40,10 +40,9 @@ type devtools struct {
 	} `json:"error,omitempty"`
 }
 
-// startBrowser starts Chromium with a profile of its own, and ends it with the
-// test. Tests in it run when ROOST_BROWSER is set: make test-report sets it and
+// Start starts Chromium with a profile of its own, and ends it with the test. Tests in it run when ROOST_BROWSER is set: make test-report sets it and
 // installs what is missing.
-func startBrowser(t *testing.T) *browser {
+func Start(t *testing.T) *Browser {
 	t.Helper()
 	if os.Getenv("ROOST_BROWSER") == "" {
 		t.Skip("runs in Chromium: make test-report")
@@ -59,7 +58,7 @@ func startBrowser(t *testing.T) *browser {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	b := &browser{t: t}
+	b := &Browser{t: t}
 	t.Cleanup(func() {
 		if b.ws != nil {
 			b.ws.Close()
@@ -78,6 +77,9 @@ func startBrowser(t *testing.T) *browser {
 	return b
 }
 
+// Within has the browser report to t, a part of the test that has started it.
+func (b *Browser) Within(t *testing.T) { b.t = t }
+
 // retry calls f until it succeeds, for so long.
 func retry(long time.Duration, f func() error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), long)
@@ -91,7 +93,7 @@ func retry(long time.Duration, f func() error) error {
 	}
 }
 
-func (b *browser) connect(profile string) error {
+func (b *Browser) connect(profile string) error {
 	data, err := os.ReadFile(filepath.Join(profile, "DevToolsActivePort"))
 	if err != nil {
 		return err
@@ -120,7 +122,7 @@ func (b *browser) connect(profile string) error {
 }
 
 // call asks and waits for the answer; what the page does meanwhile is noted.
-func (b *browser) call(method string, params any) json.RawMessage {
+func (b *Browser) call(method string, params any) json.RawMessage {
 	b.t.Helper()
 	b.next++
 	raw, err := json.Marshal(params)
@@ -146,7 +148,7 @@ func (b *browser) call(method string, params any) json.RawMessage {
 }
 
 // hear takes one message.
-func (b *browser) hear() devtools {
+func (b *Browser) hear() devtools {
 	b.t.Helper()
 	var m devtools
 	if err := websocket.JSON.Receive(b.ws, &m); err != nil {
@@ -163,15 +165,15 @@ func (b *browser) hear() devtools {
 	return m
 }
 
-// screen sets width, height and colour scheme.
-func (b *browser) screen(width, height int, scheme string) {
+// Screen sets width, height and colour scheme.
+func (b *Browser) Screen(width, height int, scheme string) {
 	b.t.Helper()
 	b.call("Emulation.setDeviceMetricsOverride", map[string]any{"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600})
 	b.call("Emulation.setEmulatedMedia", map[string]any{"media": "", "features": []map[string]string{{"name": "prefers-color-scheme", "value": scheme}}})
 }
 
-// open loads a file and waits for it.
-func (b *browser) open(path string) {
+// Open loads a file and waits for it.
+func (b *Browser) Open(path string) {
 	b.t.Helper()
 	b.console, b.requests = nil, nil
 	b.call("Page.navigate", map[string]any{"url": "file://" + path})
@@ -179,8 +181,8 @@ func (b *browser) open(path string) {
 	}
 }
 
-// run evaluates an expression in the page, into v.
-func (b *browser) run(expression string, v any) {
+// Run evaluates an expression in the page, into v.
+func (b *Browser) Run(expression string, v any) {
 	b.t.Helper()
 	var answer struct {
 		Result           struct{ Value json.RawMessage }
@@ -201,8 +203,8 @@ func (b *browser) run(expression string, v any) {
 	}
 }
 
-// shoot takes a picture of a part of the page, so high at most, as PNG.
-func (b *browser) shoot(path string, top, width, height int) {
+// Shoot takes a picture of a part of the page, so high at most, as PNG.
+func (b *Browser) Shoot(path string, top, width, height int) {
 	b.t.Helper()
 	var answer struct{ Data string }
 	raw := b.call("Page.captureScreenshot", map[string]any{"format": "png", "captureBeyondViewport": true,
