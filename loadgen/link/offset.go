@@ -47,6 +47,3 @@ func (o *Offset) Shift(now int64) (shift int64, bound time.Duration, ok bool) {
 	}
 	return shift, time.Duration(best), best >= 0
 }
-
-// Known returns how many readings there were.
-func (o *Offset) Known() int { return o.n }

@@ -117,8 +117,8 @@ func TestRefusedRoundsAreNone(t *testing.T) {
 			r.Add(tally.Round{Seq: seq, Due: 1, Want: 5})
 		}
 	}
-	if r.Waiting() != 3 {
-		t.Errorf("%d wait, want 3: they may have been refused", r.Waiting())
+	if len(r.waiting) != 3 {
+		t.Errorf("%d wait, want 3: they may have been refused", len(r.waiting))
 	}
 	r.Close(func(_ uint16, seq uint32) bool { return seq == 1 })
 	if h := hists[tally.FanLast]; h.Count() != 2 || h.Misses != 2 {
@@ -136,8 +136,8 @@ func TestRoundsAreBounded(t *testing.T) {
 		p.Deliver(2000)
 		r.Add(p)
 	}
-	if r.Waiting() != MaxRounds || len(r.oldest) > 2*MaxRounds {
-		t.Errorf("%d wait, %d in line", r.Waiting(), len(r.oldest))
+	if len(r.waiting) != MaxRounds || len(r.oldest) > 2*MaxRounds {
+		t.Errorf("%d wait, %d in line", len(r.waiting), len(r.oldest))
 	}
 	r.Close(func(uint16, uint32) bool { return false })
 	if hists[tally.FanFirst].Count() != n {

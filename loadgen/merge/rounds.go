@@ -88,9 +88,6 @@ func (r *Rounds) Close(refused func(stream uint16, seq uint32) bool) {
 	r.oldest = nil
 }
 
-// Waiting returns how many wait for their other parts.
-func (r *Rounds) Waiting() int { return len(r.waiting) }
-
 func (r *Rounds) record(k roundKey, w *round) {
 	delete(r.waiting, k)
 	if len(r.oldest) > 2*MaxRounds { // mostly of those that are gone

@@ -22,14 +22,6 @@ func Chosen(client uint32, share float64, seed uint64) bool {
 	return in
 }
 
-// GroupOf returns which of the groups a client is in. shares add up to 1; what
-// they lack or exceed is made up in proportion. Of any first n clients, each of
-// two groups has within 1 of its share, of more groups within 3. Without
-// shares there is group 0.
-func GroupOf(client uint32, shares []float64, seed uint64) int {
-	return NewGroups(shares, seed).Of(client)
-}
-
 // Groups is a division of the clients into groups.
 type Groups struct {
 	seed  uint64
@@ -44,7 +36,10 @@ type groupNode struct {
 	left, right int // nodes; left 0 and right 0: none
 }
 
-// NewGroups prepares what GroupOf does once for all clients.
+// NewGroups divides clients by shares, which add up to 1: what they lack or
+// exceed is made up in proportion. Of any first n clients, each of two groups
+// has within 1 of its share, of more groups within 3. Without shares there is
+// group 0.
 func NewGroups(shares []float64, seed uint64) *Groups {
 	g := &Groups{seed: seed}
 	var open []int

@@ -61,11 +61,11 @@ func TestGroupsAreSpreadEvenly(t *testing.T) {
 // spread over groups and workers as all are.
 func TestChoicesAreIndependent(t *testing.T) {
 	const n, workers = 100_000, 4
-	shares := []float64{.75, .25}
+	groups := NewGroups([]float64{.75, .25}, 2)
 	var stamped, inGroup, both float64
 	var ofWorker [workers]float64
 	for c := range uint32(n) {
-		s, g := Chosen(c, .25, 1), GroupOf(c, shares, 2) == 1
+		s, g := Chosen(c, .25, 1), groups.Of(c) == 1
 		if s {
 			stamped++
 			ofWorker[c%workers]++
@@ -92,12 +92,12 @@ func TestChoicesAreIndependent(t *testing.T) {
 
 func TestGroupsOfExtremes(t *testing.T) {
 	for _, shares := range [][]float64{nil, {0}, {math.NaN(), -1}} {
-		if got := GroupOf(17, shares, 1); got != 0 {
+		if got := NewGroups(shares, 1).Of(17); got != 0 {
 			t.Errorf("%v: group %d", shares, got)
 		}
 	}
 	for c := range uint32(1000) {
-		if g := GroupOf(c, []float64{0, 1, 0}, 1); g != 1 {
+		if g := NewGroups([]float64{0, 1, 0}, 1).Of(c); g != 1 {
 			t.Fatalf("client %d is in group %d, which has no share", c, g)
 		}
 		if Chosen(c, 0, 1) || Chosen(c, math.NaN(), 1) || !Chosen(c, 1, 1) {

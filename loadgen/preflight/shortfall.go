@@ -26,13 +26,3 @@ func (s Shortfall) String() string {
 	}
 	return line
 }
-
-// Fatal returns those that are no mere advice.
-func Fatal(list []Shortfall) (fatal []Shortfall) {
-	for _, s := range list {
-		if !s.Advice {
-			fatal = append(fatal, s)
-		}
-	}
-	return fatal
-}

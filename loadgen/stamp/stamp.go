@@ -29,7 +29,6 @@ const (
 	fields = 36     // bytes
 	sumAt  = len(magic) + fields/3*4
 	sumLen = 6
-	sentAt = 28 // where the time of sending is among the fields
 )
 
 // Stamp is what a message says about itself.
@@ -62,7 +61,7 @@ func Append(dst []byte, s *Stamp, size int) []byte {
 	binary.BigEndian.PutUint32(raw[12:], s.Seq)
 	binary.BigEndian.PutUint32(raw[16:], uint32(size))
 	binary.BigEndian.PutUint64(raw[20:], uint64(s.Due))
-	binary.BigEndian.PutUint64(raw[sentAt:], uint64(s.Sent))
+	binary.BigEndian.PutUint64(raw[28:], uint64(s.Sent))
 
 	begin := len(dst)
 	dst = append(dst, magic...)
@@ -70,20 +69,6 @@ func Append(dst []byte, s *Stamp, size int) []byte {
 	sum := checksum(dst[begin:])
 	dst = append(dst, sum[:]...)
 	return appendFiller(dst, s, size-Len)
-}
-
-// SetSent writes the time of sending into a payload that Append made, right
-// before it is sent. It fails with ErrNone or ErrBroken if this is none.
-func SetSent(payload []byte, ns int64) error {
-	raw, err := open(payload)
-	if err != nil {
-		return err
-	}
-	binary.BigEndian.PutUint64(raw[sentAt:], uint64(ns))
-	base64.RawURLEncoding.Encode(payload[len(magic):sumAt], raw[:])
-	sum := checksum(payload[:sumAt])
-	copy(payload[sumAt:], sum[:])
-	return nil
 }
 
 // Parse reads a whole payload and compares every byte of it. The stamp is right
@@ -100,7 +85,7 @@ func Parse(payload []byte, run uint32) (Stamp, error) {
 		Number:  binary.BigEndian.Uint32(raw[8:]),
 		Seq:     binary.BigEndian.Uint32(raw[12:]),
 		Due:     int64(binary.BigEndian.Uint64(raw[20:])),
-		Sent:    int64(binary.BigEndian.Uint64(raw[sentAt:])),
+		Sent:    int64(binary.BigEndian.Uint64(raw[28:])),
 	}
 	switch {
 	case s.Run != run:

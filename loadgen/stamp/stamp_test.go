@@ -22,8 +22,8 @@ func drawStamp(t *rapid.T) Stamp {
 	}
 }
 
-// TestRoundTrip: a payload says what was put into it, after SetSent too, has
-// its size, and needs no escaping in JSON.
+// TestRoundTrip: a payload says what was put into it, has its size, and needs no
+// escaping in JSON.
 func TestRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := drawStamp(t)
@@ -34,13 +34,6 @@ func TestRoundTrip(t *testing.T) {
 		}
 		got, err := Parse(p, s.Run)
 		if err != nil || got != s {
-			t.Fatalf("%+v, %v, want %+v", got, err, s)
-		}
-		s.Sent = rapid.Int64().Draw(t, "sent at")
-		if err := SetSent(p, s.Sent); err != nil {
-			t.Fatal(err)
-		}
-		if got, err := Parse(p, s.Run); err != nil || got != s {
 			t.Fatalf("%+v, %v, want %+v", got, err, s)
 		}
 		if text, _ := json.Marshal(string(p)); len(text) != len(p)+2 {
@@ -138,12 +131,6 @@ func FuzzParse(f *testing.F) {
 		if p := Find(in); p != nil && !bytes.Contains(in, p) {
 			t.Errorf("found %q in %q", p, in)
 		}
-		changed := bytes.Clone(in)
-		if SetSent(changed, 5) == nil {
-			if got, _ := Parse(changed, 1); got.Sent != 5 {
-				t.Errorf("sent at %d", got.Sent)
-			}
-		}
 	})
 }
 
@@ -168,15 +155,6 @@ func BenchmarkAppend(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		buf = Append(buf[:0], &s, 128)
-	}
-}
-
-func BenchmarkSetSent(b *testing.B) {
-	s := Stamp{Run: 1, Number: 12345, Due: 1e15, Sent: 1e15}
-	p := Append(nil, &s, 128)
-	b.ReportAllocs()
-	for b.Loop() {
-		_ = SetSent(p, 5)
 	}
 }
 
