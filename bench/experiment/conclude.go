@@ -65,9 +65,9 @@ func (x *experiment) sides() (sides []compare.Side, err error) {
 
 // notes are what a reader of the comparison should know.
 func (x *experiment) notes() (notes []string) {
-	orDisturbed := ""
+	disturbed := ""
 	if x.MaxOther > 0 {
-		orDisturbed = " or disturbed by other work"
+		disturbed = ", disturbed by other work"
 	}
 	for _, s := range x.Servers {
 		repeats := 0
@@ -75,7 +75,7 @@ func (x *experiment) notes() (notes []string) {
 			repeats += round.Repeats[s.Name]
 		}
 		if repeats > 0 {
-			notes = append(notes, fmt.Sprintf("%d runs of %s were INVALID%s and run again", repeats, s.Name, orDisturbed))
+			notes = append(notes, fmt.Sprintf("%d runs of %s were INVALID%s or interrupted, and run again", repeats, s.Name, disturbed))
 		}
 	}
 	loud, killed := 0, 0

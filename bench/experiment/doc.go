@@ -10,10 +10,10 @@
 //
 // A run is: cool down, start the server, wait until it is ready, put the load of
 // a scenario on it by cmd/loadgen, stop the server. What loadgen calls INVALID
-// is run again at once, at most Retries times, and counted; every other outcome
-// stays, however it looks. So is one during which other work of the machine took
-// more than MaxOther, if that is set. The first run of each server is to warm up the machine
-// and does not count.
+// is run again at once, at most Retries times, and counted; so is a run that
+// somebody interrupted, and one during which other work of the machine took more
+// than MaxOther, if that is set. Every other outcome stays, however it looks. The
+// first run of each server is to warm up the machine and does not count.
 //
 // # Folder
 //

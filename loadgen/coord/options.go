@@ -77,7 +77,8 @@ type Probe interface {
 	// Profile takes a CPU profile of each server that it can, for so long, into
 	// files of dir that Servers then names.
 	Profile(ctx context.Context, length time.Duration, dir, prefix string) error
-	// Moved says that server i is another process now.
+	// Moved says that a server runs as another process now: the one whose process
+	// has ended, or else the first that is known by process id.
 	Moved(pid int)
 	Close()
 }

@@ -58,8 +58,9 @@ func (s *Screen) Show(f *Frame) {
 	s.poke()
 }
 
-// Log returns a writer that writes above the picture, and never waits. Any
-// goroutine may use it, after Done as well.
+// Log returns a writer of what is to stand above the picture. It does not wait: up
+// to 64 KiB wait for the picture's next turn, and of more only the size is said.
+// Any goroutine may use it; after Done it writes to the terminal itself.
 func (s *Screen) Log() io.Writer { return (*screenLog)(s) }
 
 type screenLog Screen

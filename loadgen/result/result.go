@@ -128,7 +128,8 @@ type Phase struct {
 	Start   time.Duration `json:"start"` // since the run's start
 	Length  time.Duration `json:"length"`
 	Outcome string        `json:"outcome"` // done, timeout, aborted
-	// PlannedRate and so on are a second, over Length; 0 where nothing was planned.
+	// PlannedDials are those that were due up to the end, over all workers; 0 where
+	// none were.
 	PlannedDials uint64       `json:"planned_dials"`
 	Tally        *tally.Tally `json:"tally"`            // its sums; Rounds are merged into histograms
 	Errors       []ErrorLine  `json:"errors,omitempty"` // Tally.Errors, with advice

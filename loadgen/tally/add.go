@@ -2,8 +2,7 @@ package tally
 
 import "reflect"
 
-// Add adds what o has counted. o is not changed, but may be referred to
-// afterwards.
+// Add adds what o has counted. o is not changed, nor referred to afterwards.
 func (t *Tally) Add(o *Tally) {
 	for len(t.Groups) < len(o.Groups) {
 		t.Groups = append(t.Groups, Group{})

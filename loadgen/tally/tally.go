@@ -101,7 +101,7 @@ type GroupHistID int
 
 // Histograms of a group.
 const (
-	Delivery       GroupHistID = iota // from due: the latency; misses count as the deadline or more
+	Delivery       GroupHistID = iota // from due: the latency; misses are above everything that came
 	DeliverySent                      // from the actual send
 	DeliveryKernel                    // stamped sockets: from due to the kernel's arrival
 	NumGroupHists
