@@ -196,7 +196,7 @@ func (r *run) neverUp(p *phase) int {
 	}
 	if slices.ContainsFunc(r.conditions, func(c condition) bool {
 		phase, _, metric := scopeOf(r.s, c.expr.Metric)
-		return (metric == "failed" || metric == "connected") && (phase == "" || phase == p.spec.Name)
+		return !c.implied && (metric == "failed" || metric == "connected") && (phase == "" || phase == p.spec.Name)
 	}) {
 		return 0
 	}

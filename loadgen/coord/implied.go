@@ -8,16 +8,23 @@ import (
 )
 
 // implied are the thresholds of every run: one that loses messages or
-// connections is no success, whatever else is asked for. One that is given about
-// the same takes the place of it where it holds: a threshold of a phase says
-// nothing of the other phases, nor one of a group of the other groups.
+// connections, or whose server says no, is silent or garbles, is no success,
+// whatever else is asked for. One that is given about the same takes the place of
+// it where it holds: a threshold of a phase says nothing of the other phases, nor
+// one of a group of the other groups.
 var implied = []struct {
-	text    string
-	about   []string // metrics
-	readers bool     // it leaves out groups that do not read
+	text     string
+	about    []string // metrics
+	readers  bool     // it leaves out groups that do not read
+	messages bool     // it is of phases that publish
+	serverUp bool     // it leaves out phases in which the server is taken down
 }{
-	{"lost == 0", []string{"lost", "missing", "delivered_ratio"}, true},
-	{"lost_connections == 0", []string{"lost_connections", "connected"}, false},
+	{"lost == 0", []string{"lost", "missing", "delivered_ratio"}, true, true, false},
+	{"lost_connections == 0", []string{"lost_connections", "connected"}, false, false, false},
+	{"refused == 0", []string{"refused"}, false, true, true},
+	{"unknown == 0", []string{"unknown"}, false, true, true},
+	{"wrong == 0", []string{"wrong"}, false, true, false},
+	{"failed == 0", []string{"failed"}, false, false, true},
 }
 
 // impliedBeside returns the thresholds that are implied beside those that are
@@ -37,6 +44,10 @@ func impliedBeside(s *scenario.Scenario, given []condition) (texts []string) {
 			if p.Warmup {
 				continue
 			}
+			if i.serverUp && p.Storm != nil && p.Storm.How == scenario.CloseServer {
+				whole = false
+				continue
+			}
 			var open []string
 			for _, g := range groups {
 				if covered(p.Name, g) {
@@ -46,7 +57,7 @@ func impliedBeside(s *scenario.Scenario, given []condition) (texts []string) {
 				}
 			}
 			switch {
-			case i.readers && len(p.Publish) == 0: // there is nothing to lose
+			case i.messages && len(p.Publish) == 0: // there is nothing to lose
 			case len(open) == len(groups):
 				rest = append(rest, p.Name+"."+i.text)
 			default:

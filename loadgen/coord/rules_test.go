@@ -95,7 +95,6 @@ func TestImpliedThresholds(t *testing.T) {
 		{"hold.lost < 5", "storm.lost == 0,after.fast.lost == 0,lost_connections == 0"},
 		{"hold.delivered_ratio > 99%,storm.lost < 5", "after.fast.lost == 0,lost_connections == 0"},
 		{"warm.lost < 5", "lost == 0,lost_connections == 0"},
-		{"wrong < 5", "lost == 0,lost_connections == 0"},
 		{"slow.lost < 5", "lost == 0,lost_connections == 0"}, // it is not counted anyway
 		{"fast.lost < 5", "hold.near.lost == 0,storm.near.lost == 0,lost_connections == 0"},
 		{"storm.fast.lost < 5", "hold.lost == 0,storm.near.lost == 0,after.fast.lost == 0,lost_connections == 0"},
@@ -103,27 +102,56 @@ func TestImpliedThresholds(t *testing.T) {
 		{"delivered_ratio > 99%,lost_connections < 3", ""},
 	} {
 		s := *two
-		if c.given != "" {
-			s.Thresholds = strings.Split(c.given, ",")
+		s.Thresholds = strings.Split(c.given+",refused < 9,unknown < 9,wrong < 9,failed < 9", ",")
+		if c.given == "" {
+			s.Thresholds = s.Thresholds[1:]
 		}
-		all, err := readConditions(&s)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var got []string
-		for _, x := range all[len(s.Thresholds):] {
-			got = append(got, x.text)
-			if !x.implied {
-				t.Errorf("%q: %s is not implied", c.given, x.text)
-			}
-		}
-		if strings.Join(got, ",") != c.want {
+		if got := impliedOf(t, &s); got != c.want {
 			t.Errorf("%q: %q, want %q", c.given, got, c.want)
 		}
 	}
 	if _, err := readConditions(&scenario.Scenario{Thresholds: []string{"lost =="}}); err == nil {
 		t.Error("half a threshold is one")
 	}
+}
+
+// TestImpliedOfTheServer: a server that says no, is silent or garbles fails a
+// run, but for where the run takes it down.
+func TestImpliedOfTheServer(t *testing.T) {
+	load := make([]scenario.Publish, 1)
+	s := &scenario.Scenario{Groups: []scenario.Group{{Name: "all", Read: scenario.Read{Mode: scenario.ReadDrain}, AnswerPing: true}},
+		Phases: []scenario.Phase{{Name: "ramp"}, {Name: "storm", Publish: load, Storm: &scenario.Storm{How: scenario.CloseRST}}, {Name: "after", Publish: load}}}
+	for _, c := range []struct{ given, want string }{
+		{"lost < 9", "refused == 0,unknown == 0,wrong == 0,failed == 0"},
+		{"lost < 9,wrong < 5", "refused == 0,unknown == 0,failed == 0"},
+		{"lost < 9,storm.refused < 5,after.failed < 3", "after.refused == 0,unknown == 0,wrong == 0,ramp.failed == 0,storm.failed == 0"},
+	} {
+		s.Thresholds = strings.Split(c.given+",lost_connections < 9", ",")
+		if got := impliedOf(t, s); got != c.want {
+			t.Errorf("%q: %q, want %q", c.given, got, c.want)
+		}
+	}
+	s.Phases[1].Storm.How, s.Thresholds = scenario.CloseServer, nil
+	if got, want := impliedOf(t, s), "lost == 0,lost_connections == 0,after.refused == 0,after.unknown == 0,wrong == 0,ramp.failed == 0,after.failed == 0"; got != want {
+		t.Errorf("where the server is taken down: %q, want %q", got, want)
+	}
+}
+
+// impliedOf lists the thresholds that are implied beside a scenario's own.
+func impliedOf(t *testing.T, s *scenario.Scenario) string {
+	t.Helper()
+	all, err := readConditions(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, x := range all[len(s.Thresholds):] {
+		got = append(got, x.text)
+		if !x.implied {
+			t.Errorf("%s is not implied", x.text)
+		}
+	}
+	return strings.Join(got, ",")
 }
 
 // TestUnknownMetricIsNoSuccess: a threshold on what there is not does not hold.

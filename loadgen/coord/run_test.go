@@ -58,7 +58,7 @@ func sums(res *result.Result) (lines []string) {
 // TestWorkersSumToOne: any number of workers count what one does, to the last
 // bucket.
 func TestWorkersSumToOne(t *testing.T) {
-	s := phases(t, 101, rampPhase, holdPhase, stormPhase, drainPhase)
+	s := phases(t, 101, rampPhase, holdPhase, stormPhase, drainPhase, "thresholds: [storm.failed < 100]")
 	one := mustRun(t, options(s, 1, "", nil))
 	if one.Verdict != result.Valid {
 		t.Errorf("verdict %s: %+v %+v %v", one.Verdict, one.Thresholds, one.Validity, one.Notes)
@@ -265,7 +265,7 @@ func TestRampThatFailsIsNoSuccess(t *testing.T) {
 // TestLossIsNoSuccess: a run without any threshold fails if a message is lost.
 func TestLossIsNoSuccess(t *testing.T) {
 	res := mustRun(t, options(phases(t, 10, rampPhase, holdPhase), 1, "loses", nil))
-	if res.Verdict != result.Breached || res.Thresholds[0].Text != "lost == 0" || res.Thresholds[0].Value != 1 {
+	if res.Verdict != result.Breached || res.Thresholds[1].Text != "lost == 0" || res.Thresholds[1].Value != 1 {
 		t.Errorf("verdict %s, %+v", res.Verdict, res.Thresholds)
 	}
 	res = mustRun(t, options(phases(t, 10, rampPhase, holdPhase, "thresholds: [delivered_ratio > 90%]"), 1, "loses", nil))
