@@ -6,6 +6,7 @@ import (
 	"roost/loadgen/link"
 	"roost/loadgen/merge"
 	"roost/loadgen/result"
+	"roost/loadgen/swarm"
 	"roost/loadgen/tally"
 	"roost/loadgen/validity"
 )
@@ -118,14 +119,10 @@ func (r *run) machines(uses [][]selfUse, length time.Duration) (all []validity.M
 	return all
 }
 
-// requestsPerWorker is how many requests to each API a worker has under way at
-// most.
-const requestsPerWorker = 64
-
 func (r *run) publishing(ack *tally.Hist, length time.Duration) (p validity.Publishing) {
 	if ack.Count() == 0 || len(r.s.Target.APIs) == 0 || length <= 0 {
 		return p
 	}
-	return validity.Publishing{Limit: requestsPerWorker * len(r.members) * len(r.s.Target.APIs),
+	return validity.Publishing{Limit: swarm.MaxPosts * len(r.members) * len(r.s.Target.APIs),
 		Rate: float64(ack.Count()) / length.Seconds(), Mean: time.Duration(ack.Mean())}
 }

@@ -282,3 +282,11 @@ func TestPoolKeepsPortsFree(t *testing.T) {
 		}
 	}
 }
+
+func TestSystemPorts(t *testing.T) {
+	for text, want := range map[string]Ports{"32768\t60999\n": system, "1024 65535": {1024, 65535}, "": system, "1": system, "9 5": system, "0 0": system, "1 70000": system} {
+		if got := SystemPorts(text); got != want {
+			t.Errorf("%q: %v", text, got)
+		}
+	}
+}

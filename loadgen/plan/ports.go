@@ -26,6 +26,20 @@ func (p Ports) String() string {
 	return fmt.Sprintf("%d-%d", p[0], p[1])
 }
 
+// SystemPorts reads the text of net.ipv4.ip_local_port_range, two numbers; of
+// what is none it returns Linux's default.
+func SystemPorts(text string) Ports {
+	f := strings.Fields(text)
+	if len(f) == 2 {
+		first, err1 := strconv.ParseUint(f[0], 10, 16)
+		last, err2 := strconv.ParseUint(f[1], 10, 16)
+		if err1 == nil && err2 == nil && 0 < first && first <= last {
+			return Ports{uint16(first), uint16(last)}
+		}
+	}
+	return Ports{32768, 60999}
+}
+
 // ParsePorts reads "lo-hi", "auto" for all of system, or "none" or "" for none.
 // system is net.ipv4.ip_local_port_range: the kernel takes no notice of a bound
 // outside of it, and several workers would search the same ports; so that is an

@@ -88,10 +88,7 @@ func capable(bit uint) bool {
 }
 
 func (m *Machine) readPorts() {
-	m.Ports = plan.Ports{32768, 60999}
-	if r := usage.Sysctl("net.ipv4.ip_local_port_range"); number(r, 1) > 0 {
-		m.Ports = plan.Ports{uint16(number(r, 0)), uint16(number(r, 1))}
-	}
+	m.Ports = plan.SystemPorts(usage.Sysctl("net.ipv4.ip_local_port_range"))
 	m.Reserved = plan.ReservedWithin(usage.Sysctl("net.ipv4.ip_local_reserved_ports"), m.Ports)
 	m.RangeOption = poller.HasPortRange()
 	if s, err := usage.ReadSockstat(); err == nil {

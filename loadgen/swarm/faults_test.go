@@ -208,7 +208,7 @@ func TestAPIThatHangs(t *testing.T) {
 	r.run(0)
 	r.begin(1)
 	w := r.workers[0]
-	r.await("a full pool", func() bool { return w.Progress().Pending == maxPosts })
+	r.await("a full pool", func() bool { return w.Progress().Pending == MaxPosts })
 	await(t, "the end of the plan", func() bool { return r.tick().Total().Planned == 200 }, r.progress)
 	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer cancel()
@@ -219,7 +219,7 @@ func TestAPIThatHangs(t *testing.T) {
 	w.Settle(list)
 	c := r.tick().Total()
 	r.conserve(c)
-	if len(list) != 200-maxPosts || c.Sent != maxPosts || c.Unknown != maxPosts || c.Unsent != 200-maxPosts || c.Missing != 5*maxPosts || c.Expected != c.Missing {
+	if len(list) != 200-MaxPosts || c.Sent != MaxPosts || c.Unknown != MaxPosts || c.Unsent != 200-MaxPosts || c.Missing != 5*MaxPosts || c.Expected != c.Missing {
 		t.Errorf("%d in the list: %+v", len(list), c)
 	}
 	if _, err := w.Finish(context.Background(), 0); !errors.Is(err, ErrNoPhase) {

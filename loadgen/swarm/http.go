@@ -34,8 +34,9 @@ type post struct {
 	due     int64
 }
 
-// maxPosts is how many requests may be under way at one API; more are late.
-const maxPosts = 64
+// MaxPosts is how many requests a worker may have under way at one API; more are
+// late.
+const MaxPosts = 64
 
 // warm is how many connections are made when a phase begins.
 const warm = 4
@@ -116,7 +117,7 @@ func (w *Worker) postTo(i int, s *stream, due int64, partly bool) bool {
 		}
 		return true
 	}
-	if a.open < maxPosts {
+	if a.open < MaxPosts {
 		w.dialPost(i)
 	}
 	return false

@@ -88,7 +88,7 @@ func (w *Worker) start() (err error) {
 	w.config = ws.Config{Role: ws.Client, Limits: ws.Limits{Frame: largestMessage, Message: largestMessage, Inflated: largestMessage}}
 	w.p, err = poller.New(poller.Options{
 		Loops:        1,
-		MaxConns:     2*int(w.count) + w.window + len(w.apis)*maxPosts,            // twice: while old ones end
+		MaxConns:     2*int(w.count) + w.window + len(w.apis)*MaxPosts,            // twice: while old ones end
 		Limits:       []poller.Limits{{Messages: 1 << 16, Bytes: largestMessage}}, // what is due is sent, however late
 		IOUring:      poller.IOUringOff,
 		WriteTimeout: max(w.s.Clients.Timeout, time.Second),

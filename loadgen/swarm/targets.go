@@ -110,8 +110,8 @@ const closing = time.Minute
 // sources makes the pool of source addresses, and returns this worker's part of
 // the ports.
 func sources(cfg *Config, urls []target) (*plan.Pool, [2]uint16, error) {
-	system := systemPorts()
-	c, err := poolConfig(cfg, system, plan.ReservedWithin(reservedPorts(), system), poller.HasPortRange())
+	system := plan.SystemPorts(ipv4("ip_local_port_range"))
+	c, err := poolConfig(cfg, system, plan.ReservedWithin(ipv4("ip_local_reserved_ports"), system), poller.HasPortRange())
 	if err != nil {
 		return nil, [2]uint16{}, err
 	}
@@ -150,20 +150,8 @@ func poolConfig(cfg *Config, system plan.Ports, reserved int, option bool) (plan
 		Ports: ports, System: system, Reserved: reserved, Closing: s.Closing(closing)}, err
 }
 
-// reservedPorts reads net.ipv4.ip_local_reserved_ports; where it cannot be read
-// there are none.
-func reservedPorts() string {
-	text, _ := os.ReadFile("/proc/sys/net/ipv4/ip_local_reserved_ports")
+// ipv4 reads net.ipv4.NAME; where it cannot be read it is empty.
+func ipv4(name string) string {
+	text, _ := os.ReadFile("/proc/sys/net/ipv4/" + name)
 	return strings.TrimSpace(string(text))
-}
-
-// systemPorts reads net.ipv4.ip_local_port_range; where it cannot be read it is
-// Linux's default.
-func systemPorts() plan.Ports {
-	p := plan.Ports{32768, 60999}
-	text, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range")
-	if err == nil {
-		_, _ = fmt.Fscan(strings.NewReader(string(text)), &p[0], &p[1])
-	}
-	return p
 }
