@@ -11,7 +11,6 @@ import (
 // levels are the sums of the workers' progress.
 type levels struct {
 	swarm.Progress
-	workers int
 	idle    bool // all of them are
 	current bool // all of them are in the phase under way
 }
@@ -21,7 +20,6 @@ func sum(phase int, ps []swarm.Progress) levels {
 	l := levels{idle: true, current: len(ps) > 0}
 	for i := range ps {
 		p := &ps[i]
-		l.workers++
 		l.Clients += p.Clients
 		l.Connected += p.Connected
 		l.Dialing += p.Dialing
@@ -68,13 +66,13 @@ func (e expectation) holds(l levels) bool {
 	return false
 }
 
-// least is how many the storm cuts at least: before, it has not really begun.
-// Each worker may be one short of its share.
+// least is how many the storm cuts at least: before, it has not really begun. Of
+// those that it has chosen, some may have been without a connection.
 func (e expectation) least(l levels) int {
 	if e.storm == nil || e.storm.How == scenario.CloseServer {
 		return min(e.before, 1)
 	}
-	return max(int(e.storm.Share*float64(e.before))-l.workers, min(e.before, 1))
+	return max(int(e.storm.Share*float64(l.Goal)+.5)-max(l.Goal-e.before, 0), min(e.before, 1))
 }
 
 // part is a share of n, rounded up.

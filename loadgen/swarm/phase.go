@@ -55,6 +55,9 @@ func (w *Worker) Begin(i int, at int64) error {
 	if churn != nil {
 		p.churn = &cursor{it: churn}
 	}
+	if s := spec.Storm; s != nil && s.How != scenario.CloseServer {
+		p.cuts = w.newStorm(s, min(before, w.total), i)
+	}
 	err := fmt.Errorf("swarm: phase %d: the worker is closed", i)
 	w.do(func() {
 		if err = nil; w.phase != nil {

@@ -1,6 +1,7 @@
 package swarm
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -86,6 +87,35 @@ func TestLostConnectionsAreAccountedFor(t *testing.T) {
 		if l := r.sum.Errors.Lines(); how == "" && (len(l) != 1 || l[0].Stage != "open" || l[0].N != 10) {
 			t.Errorf("%+v", l)
 		}
+	}
+}
+
+// TestStormIsTheSameForAnyWorkers: whom it ends, and how many.
+func TestStormIsTheSameForAnyWorkers(t *testing.T) {
+	var want []uint32
+	for _, workers := range []int{1, 3, 8} {
+		f := newFake(t, &fake{})
+		r := newRig(t, f.plain(40, ramp(40), scenario.Phase{For: 50 * time.Millisecond,
+			Storm: &scenario.Storm{Share: .05, How: scenario.CloseRST, Over: 20 * time.Millisecond}}), workers)
+		r.run(0)
+		r.begin(1)
+		r.await("plan", func() bool { return r.progress().PlanDone })
+		var cut []uint32
+		for _, w := range r.workers {
+			w.do(func() {
+				for i := range w.clients {
+					if w.clients[i].state != ready {
+						cut = append(cut, w.global(uint32(i)))
+					}
+				}
+			})
+		}
+		r.finish(nil)
+		slices.Sort(cut)
+		if c := r.sum.Total(); c.Ended != 2 || len(cut) != 2 || want != nil && !slices.Equal(cut, want) {
+			t.Errorf("%d workers: %v, want %v: %+v", workers, cut, want, c)
+		}
+		want = cut
 	}
 }
 
