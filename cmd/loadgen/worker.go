@@ -12,12 +12,12 @@ import (
 
 	"roost/loadgen/clock"
 	"roost/loadgen/coord"
-	"roost/loadgen/crew"
 	"roost/loadgen/link"
 	"roost/loadgen/preflight"
 	"roost/loadgen/scenario"
 	"roost/loadgen/swarm"
 	"roost/loadgen/worker"
+	"roost/loadgen/workerpool"
 )
 
 // tokenEnv holds the token where it is not on the command line, which others
@@ -86,7 +86,7 @@ started by loadgen run itself.)`)
 	var l link.Link
 	switch {
 	case *inherited:
-		l, err = crew.Inherited()
+		l, err = workerpool.Inherited()
 	case *join == "":
 		return 0, mistake("say where the coordinator is: --join HOST:PORT")
 	default:

@@ -24,7 +24,7 @@ import (
 
 // Tools are the processes that a calibration is made with.
 type Tools struct {
-	Worker []string // command of a worker: crew.Inherited, worker.Serve
+	Worker []string // command of a worker: workerpool.Inherited, worker.Serve
 	Server []string // command that does behave.Serve; --listen A and --behave B are appended
 	Env    []string // of both, beside this process's
 	Log    io.Writer

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"time"
 
-	"roost/loadgen/crew"
 	"roost/loadgen/redact"
+	"roost/loadgen/workerpool"
 )
 
 // end says why a wait was over.
@@ -47,7 +47,7 @@ func (r *run) await(cond func() bool, at int64, stop bool) end {
 			return met
 		}
 		select {
-		case e := <-r.crew.Events:
+		case e := <-r.pool.Events:
 			r.take(e)
 		case f := <-r.posts:
 			f()
@@ -76,7 +76,7 @@ func (r *run) elsewhere(f func(ctx context.Context) func()) {
 }
 
 // take takes what a worker has said.
-func (r *run) take(e crew.Event) {
+func (r *run) take(e workerpool.Event) {
 	m := r.members[e.Member.Index]
 	if !m.alive() {
 		return
@@ -158,8 +158,8 @@ const stalled = 3 * time.Second
 // second does what is done each second: it pings, finds those that hang, and
 // shows the run.
 func (r *run) second() {
-	for range len(r.crew.Events) { // what has come already counts
-		r.take(<-r.crew.Events)
+	for range len(r.pool.Events) { // what has come already counts
+		r.take(<-r.pool.Events)
 	}
 	now := r.clock.Now()
 	if time.Duration(now-r.lastSecond) > stalled {

@@ -16,12 +16,12 @@ import (
 	"go.uber.org/goleak"
 
 	"roost/loadgen/clock"
-	"roost/loadgen/crew"
 	"roost/loadgen/link"
 	"roost/loadgen/scenario"
 	"roost/loadgen/swarm"
 	"roost/loadgen/tally"
 	"roost/loadgen/worker"
+	"roost/loadgen/workerpool"
 )
 
 // childEnv makes the test binary a worker with a fake swarm: how it behaves.
@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 }
 
 func child(how string) int {
-	l, err := crew.Inherited()
+	l, err := workerpool.Inherited()
 	if text, ok := strings.CutPrefix(how, "says "); ok && err == nil {
 		return nonsense(l, text)
 	}

@@ -4,12 +4,12 @@ import (
 	"fmt"
 	"time"
 
-	"roost/loadgen/crew"
 	"roost/loadgen/link"
 	"roost/loadgen/result"
 	"roost/loadgen/swarm"
 	"roost/loadgen/tally"
 	"roost/loadgen/validity"
+	"roost/loadgen/workerpool"
 )
 
 // member is a worker as the run knows it.
@@ -17,7 +17,7 @@ import (
 //	joined -> ready -> (begun -> finished -> settled) per phase
 //	any    -> lost
 type member struct {
-	*crew.Member
+	*workerpool.Member
 	clients int
 	ready   bool
 	lost    string // why; empty while it is there

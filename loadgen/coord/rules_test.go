@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"roost/loadgen/clock"
-	"roost/loadgen/crew"
 	"roost/loadgen/link"
 	"roost/loadgen/result"
 	"roost/loadgen/scenario"
@@ -19,6 +18,7 @@ import (
 	"roost/loadgen/tally"
 	"roost/loadgen/usage"
 	"roost/loadgen/validity"
+	"roost/loadgen/workerpool"
 )
 
 // TestConditions: each kind, just true and just not.
@@ -257,7 +257,7 @@ func TestHashIsOfFacts(t *testing.T) {
 // TestPausesAreOfTheWholeLength: one bad second does not make the p99 of a
 // minute, and warm-ups do not count.
 func TestPausesAreOfTheWholeLength(t *testing.T) {
-	m := &member{Member: &crew.Member{Hello: &link.Hello{}}, selfAt: 1}
+	m := &member{Member: &workerpool.Member{Hello: &link.Hello{}}, selfAt: 1}
 	second := func(ns int64, n uint64) *link.Tick {
 		h := tally.NewHist()
 		h.RecordN(ns, n)
@@ -289,7 +289,7 @@ func TestStealThatIsNotReadIsUnknown(t *testing.T) {
 		{[]time.Duration{-1, time.Hour, time.Hour}, validity.Unread},
 		{[]time.Duration{0, -1, time.Second}, validity.Unread},
 	} {
-		m := &member{Member: &crew.Member{Hello: hello}}
+		m := &member{Member: &workerpool.Member{Hello: hello}}
 		var uses []selfUse
 		for i, steal := range c.readings {
 			m.noteSelf(&link.Self{Steal: steal}, int64(i+1))
@@ -345,7 +345,7 @@ func TestServersThatAreKeptApart(t *testing.T) {
 		{"elsewhere", []string{"ws://192.0.2.1:1/"}, nil, pids[1], false},
 	} {
 		s := &scenario.Scenario{Target: scenario.Target{URLs: c.urls}, Server: scenario.Server{PIDs: c.server}}
-		r := &run{s: s, hello: hello, members: []*member{{Member: &crew.Member{Hello: &link.Hello{Boot: "b", PID: c.worker}}}}}
+		r := &run{s: s, hello: hello, members: []*member{{Member: &workerpool.Member{Hello: &link.Hello{Boot: "b", PID: c.worker}}}}}
 		if got := r.sharesProcessors(); got != c.want {
 			t.Errorf("%s: %t", c.name, got)
 		}
@@ -362,7 +362,7 @@ func TestRefusalsAreBounded(t *testing.T) {
 	p := &phase{spec: &scenario.Phase{Name: "hold", For: 10 * time.Second, Publish: []scenario.Publish{pub}}, at: 1, end: 1 + int64(10*time.Second)}
 	r := &run{clock: clock.New()}
 	for i := range 8 {
-		r.members = append(r.members, &member{Member: &crew.Member{Index: i}, lost: "gone"})
+		r.members = append(r.members, &member{Member: &workerpool.Member{Index: i}, lost: "gone"})
 	}
 	all := r.refused(p)
 	if len(all) != maxRefusals || cap(all) > 2*maxRefusals || len(r.notes) != 1 {

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"roost/loadgen/clock"
-	"roost/loadgen/crew"
 	"roost/loadgen/link"
 	"roost/loadgen/probe"
 	"roost/loadgen/redact"
@@ -21,6 +20,7 @@ import (
 	"roost/loadgen/tally"
 	"roost/loadgen/validity"
 	"roost/loadgen/worker"
+	"roost/loadgen/workerpool"
 )
 
 // run is one under way. Everything in it belongs to the goroutine of Run, but
@@ -40,7 +40,7 @@ type run struct {
 	shared bool
 
 	// Of the workers.
-	crew       *crew.Crew
+	pool       *workerpool.Pool
 	members    []*member
 	bound      time.Duration // no clock was ever further off
 	shortfalls []string
@@ -116,7 +116,7 @@ func do(ctx context.Context, o Options) (*result.Result, error) {
 	if err := r.gather(); err != nil {
 		return nil, err
 	}
-	defer r.crew.Close()
+	defer r.pool.Close()
 	r.lastSecond = r.clock.Now()
 	r.seconds = time.NewTicker(time.Second)
 	defer r.seconds.Stop()
@@ -124,7 +124,7 @@ func do(ctx context.Context, o Options) (*result.Result, error) {
 		return nil, err
 	}
 	r.drive()
-	r.crew.Close()
+	r.pool.Close()
 	return r.result(true), nil
 }
 
@@ -161,12 +161,12 @@ func (r *run) prepare() error {
 func (r *run) gather() error {
 	parts := r.o.Worker
 	parts.Clock = r.clock
-	c, err := crew.Gather(r.ctx, crew.Options{Clock: r.clock, Local: r.o.Workers, Command: r.o.Command, Env: r.o.WorkerEnv, Parts: parts,
+	c, err := workerpool.Gather(r.ctx, workerpool.Options{Clock: r.clock, Local: r.o.Workers, Command: r.o.Command, Env: r.o.WorkerEnv, Parts: parts,
 		Expect: r.o.Expect, Listen: r.o.Listen, Token: r.o.Token, Wait: r.o.Wait, Log: r.o.Log})
 	if err != nil {
 		return err
 	}
-	r.crew = c
+	r.pool = c
 	for _, m := range c.Members {
 		r.members = append(r.members, &member{Member: m})
 	}
@@ -187,7 +187,7 @@ func (r *run) plan() error {
 		r.bound = max(r.bound, bound)
 		n := here[m.Hello.Boot]
 		err := m.Tell(&link.Message{Plan: &link.Plan{Scenario: text, Worker: m.Index, Workers: len(r.members), Run: r.id,
-			Shift: shift, Check: m.Guest, Here: n, Index: index[m.Hello.Boot]}})
+			Shift: shift, Check: m.Remote, Here: n, Index: index[m.Hello.Boot]}})
 		if err != nil {
 			return fmt.Errorf("%s: %w", m.name(), err)
 		}

@@ -12,10 +12,10 @@ import (
 	"roost/loadgen/behave"
 	"roost/loadgen/calibrate"
 	"roost/loadgen/clock"
-	"roost/loadgen/crew"
 	"roost/loadgen/scenario"
 	"roost/loadgen/swarm"
 	"roost/loadgen/worker"
+	"roost/loadgen/workerpool"
 )
 
 // childEnv makes the test binary a worker, or a server of known behaviour.
@@ -42,7 +42,7 @@ func child() error {
 		}
 		return behave.Serve(context.Background(), os.Stdin, os.Stdout, *listen, behave.Behaviour{})
 	}
-	l, err := crew.Inherited()
+	l, err := workerpool.Inherited()
 	if err != nil {
 		return err
 	}

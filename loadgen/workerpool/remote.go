@@ -1,4 +1,4 @@
-package crew
+package workerpool
 
 import (
 	"context"
@@ -12,20 +12,20 @@ import (
 	"roost/loadgen/link"
 )
 
-// waitForGuests is how long guests have to join if nobody says otherwise.
-const waitForGuests = time.Minute
+// joinTimeout is how long remote workers have to join if nobody says otherwise.
+const joinTimeout = time.Minute
 
-// strangers bounds the connections that have not said hello yet.
-const strangers = 32
+// maxPending bounds the connections that have not said hello yet.
+const maxPending = 32
 
 // firstPings is how many pings tell how clocks compare before there is a plan.
 const firstPings = 8
 
-// letIn listens until all guests have joined. Who does not know the token is
+// acceptRemotes listens until all remote workers have joined. Who does not know the token is
 // sent away with a reason, and changes nothing.
-func letIn(ctx context.Context, o Options, log *log) (guests []*Member, err error) {
+func acceptRemotes(ctx context.Context, o Options, log *log) (remotes []*Member, err error) {
 	if o.Token == "" {
-		return nil, errors.New("guests need a token to prove themselves by")
+		return nil, errors.New("workers of other machines need a token to prove themselves by")
 	}
 	listener, err := net.Listen("tcp", o.Listen)
 	if err != nil {
@@ -33,35 +33,35 @@ func letIn(ctx context.Context, o Options, log *log) (guests []*Member, err erro
 	}
 	wait := o.Wait
 	if wait == 0 {
-		wait = waitForGuests
+		wait = joinTimeout
 	}
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	log.line("waiting for %d workers at %s: loadgen worker --join %[2]s --token ...", o.Expect, listener.Addr())
 
 	joined := make(chan *Member)
-	var doors sync.WaitGroup
-	defer doors.Wait()
+	var handshakes sync.WaitGroup
+	defer handshakes.Wait()
 	defer cancel()
 	stop := context.AfterFunc(ctx, func() { _ = listener.Close() })
 	defer stop()
 	defer listener.Close()
-	doors.Go(func() { accept(ctx, listener, o, log, &doors, joined) })
-	for len(guests) < o.Expect {
+	handshakes.Go(func() { accept(ctx, listener, o, log, &handshakes, joined) })
+	for len(remotes) < o.Expect {
 		select {
 		case m := <-joined:
-			guests = append(guests, m)
-			log.line("worker %d of %d has joined: %s, process %d on %s", len(guests), o.Expect, m.Where, m.Hello.PID, m.Hello.Host)
+			remotes = append(remotes, m)
+			log.line("worker %d of %d has joined: %s, process %d on %s", len(remotes), o.Expect, m.Where, m.Hello.PID, m.Hello.Host)
 		case <-ctx.Done():
-			return guests, fmt.Errorf("%d of %d workers have joined at %s within %v (--wait): %w", len(guests), o.Expect, listener.Addr(), wait, context.Cause(ctx))
+			return remotes, fmt.Errorf("%d of %d workers have joined at %s within %v (--wait): %w", len(remotes), o.Expect, listener.Addr(), wait, context.Cause(ctx))
 		}
 	}
-	return guests, nil
+	return remotes, nil
 }
 
 // accept takes connections until the listener is closed.
-func accept(ctx context.Context, listener net.Listener, o Options, log *log, doors *sync.WaitGroup, joined chan<- *Member) {
-	room := make(chan struct{}, strangers)
+func accept(ctx context.Context, listener net.Listener, o Options, log *log, handshakes *sync.WaitGroup, joined chan<- *Member) {
+	room := make(chan struct{}, maxPending)
 	for {
 		c, err := listener.Accept()
 		if err != nil {
@@ -70,12 +70,12 @@ func accept(ctx context.Context, listener net.Listener, o Options, log *log, doo
 		select {
 		case room <- struct{}{}:
 		default:
-			_ = c.Close() // too many at the door
+			_ = c.Close() // too many pending handshakes
 			continue
 		}
-		doors.Go(func() {
+		handshakes.Go(func() {
 			defer func() { <-room }()
-			m, err := welcome(ctx, c, o)
+			m, err := handshake(ctx, c, o)
 			if err != nil {
 				log.line("sent away %s: %v", c.RemoteAddr(), err)
 				return
@@ -89,8 +89,8 @@ func accept(ctx context.Context, listener net.Listener, o Options, log *log, doo
 	}
 }
 
-// welcome checks who is at the door, and how its clock goes.
-func welcome(ctx context.Context, c net.Conn, o Options) (*Member, error) {
+// handshake checks who connects, and how its clock goes.
+func handshake(ctx context.Context, c net.Conn, o Options) (*Member, error) {
 	l := link.NewConn(c)
 	stop := context.AfterFunc(ctx, func() { _ = l.Close() })
 	defer stop()
@@ -119,7 +119,7 @@ func greet(l *link.Conn, o Options) (*Member, error) {
 		return nil, errors.New("wrong token: give the coordinator's --token to the worker")
 	}
 	l.Trust()
-	m := &Member{Hello: msg.Hello, link: l, Guest: true}
+	m := &Member{Hello: msg.Hello, link: l, Remote: true}
 	for range firstPings {
 		sent := o.Clock.Now()
 		if err := l.Send(&link.Message{Ping: &link.Ping{At: sent}}); err != nil {

@@ -1,4 +1,4 @@
-package crew
+package workerpool
 
 import (
 	"errors"
@@ -17,10 +17,10 @@ const queue = 64
 // Member is one worker.
 type Member struct {
 	// Static after joining.
-	Index int // in Crew.Members; the worker's number
+	Index int // in Pool.Members; the worker's number
 	Hello *link.Hello
 	Where string // for people: process 1234, 10.0.0.7:41234
-	Guest bool   // on another machine, or not known to be on this one
+	Remote bool   // on another machine, or not known to be on this one
 	// Offset is how its clock differed when it joined. Afterwards it belongs to
 	// who takes the events.
 	Offset link.Offset
@@ -29,7 +29,7 @@ type Member struct {
 	out    chan *link.Message
 	silent chan struct{} // closed when it says no more
 	// kill ends it at once; nil where closing the link does. gone is closed when
-	// it has ended, and then exit says how; nil for guests.
+	// it has ended, and then exit says how; nil for remote workers.
 	kill func()
 	gone <-chan struct{}
 	exit func() string
@@ -79,10 +79,10 @@ func (m *Member) end(err error) error {
 	}
 }
 
-// Crew is the workers of a run.
-type Crew struct {
+// Pool is the workers of a run.
+type Pool struct {
 	Members []*Member
-	// Events are what they say, in order for each. Whoever has a crew must take
+	// Events are what they say, in order for each. Whoever has a pool must take
 	// them until Close.
 	Events chan Event
 
@@ -92,19 +92,19 @@ type Crew struct {
 	wait   sync.WaitGroup
 }
 
-// newCrew returns a crew of members that have said hello, and begins to hear
+// newPool returns a pool of members that have said hello, and begins to hear
 // them.
-func newCrew(members []*Member, c *clock.Clock) *Crew {
-	crew := &Crew{Members: members, Events: make(chan Event, 256), clock: c, closed: make(chan struct{})}
+func newPool(members []*Member, c *clock.Clock) *Pool {
+	pool := &Pool{Members: members, Events: make(chan Event, 256), clock: c, closed: make(chan struct{})}
 	for i, m := range members {
 		m.Index, m.out, m.silent = i, make(chan *link.Message, queue), make(chan struct{})
-		crew.wait.Go(func() { crew.hear(m) })
-		crew.wait.Go(func() { crew.tell(m) })
+		pool.wait.Go(func() { pool.hear(m) })
+		pool.wait.Go(func() { pool.tell(m) })
 	}
-	return crew
+	return pool
 }
 
-func (c *Crew) hear(m *Member) {
+func (c *Pool) hear(m *Member) {
 	defer close(m.silent)
 	for {
 		msg, err := m.link.Receive()
@@ -118,7 +118,7 @@ func (c *Crew) hear(m *Member) {
 	}
 }
 
-func (c *Crew) post(e Event) bool {
+func (c *Pool) post(e Event) bool {
 	select {
 	case c.Events <- e:
 		return true
@@ -127,7 +127,7 @@ func (c *Crew) post(e Event) bool {
 	}
 }
 
-func (c *Crew) tell(m *Member) {
+func (c *Pool) tell(m *Member) {
 	for {
 		select {
 		case msg := <-m.out:
@@ -150,7 +150,7 @@ const endTimeout = 5 * time.Second
 
 // Close ends all members: in order, and those that do not after endTimeout at
 // once. It returns when no process and no goroutine is left.
-func (c *Crew) Close() {
+func (c *Pool) Close() {
 	c.once.Do(func() {
 		for _, m := range c.Members {
 			if m.Tell(&link.Message{Done: &link.Done{}}) != nil {
@@ -173,7 +173,7 @@ func (c *Crew) Close() {
 
 // drain takes events until all members are silent and their processes have
 // ended, or it is too late.
-func (c *Crew) drain(late <-chan time.Time) {
+func (c *Pool) drain(late <-chan time.Time) {
 	for _, m := range c.Members {
 		for _, end := range []<-chan struct{}{m.silent, m.gone} {
 			for ended := end == nil; !ended; {

@@ -1,4 +1,4 @@
-package crew
+package workerpool
 
 import (
 	"bytes"
@@ -31,7 +31,7 @@ func (l *log) line(format string, args ...any) {
 // and after maxLines there are no more.
 func (l *log) prefixed(prefix string) *lines { return &lines{log: l, prefix: prefix} }
 
-// lines is written to by one goroutine; lastWords may be called when that has
+// lines is written to by one goroutine; lastLine may be called when that has
 // ended.
 type lines struct {
 	log    *log
@@ -77,8 +77,8 @@ func (l *lines) flush() {
 	}
 }
 
-// lastWords returns the last line, for the reason of an end.
-func (l *lines) lastWords() string {
+// lastLine returns the last line, for the reason of an end.
+func (l *lines) lastLine() string {
 	if l.last == "" {
 		return ""
 	}

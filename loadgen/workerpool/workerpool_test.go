@@ -1,4 +1,4 @@
-package crew
+package workerpool
 
 import (
 	"bytes"
@@ -40,7 +40,7 @@ func children(n int, how string) Options {
 }
 
 // next returns the first event that is wanted.
-func next(t *testing.T, c *Crew, want func(Event) bool) Event {
+func next(t *testing.T, c *Pool, want func(Event) bool) Event {
 	t.Helper()
 	late := time.After(20 * time.Second)
 	for {
@@ -60,7 +60,7 @@ func plan(worker, workers int) *link.Message {
 }
 
 // ready plans for every member and waits until it is ready.
-func ready(t *testing.T, c *Crew) {
+func ready(t *testing.T, c *Pool) {
 	t.Helper()
 	for i, m := range c.Members {
 		if err := m.Tell(plan(i, len(c.Members))); err != nil {
@@ -85,7 +85,7 @@ func TestChildrenAndOneInThisProcess(t *testing.T) {
 			defer c.Close()
 			ready(t, c)
 			for _, m := range c.Members {
-				if !worker.SameClock(m.Hello, worker.Hello("")) || m.Guest {
+				if !worker.SameClock(m.Hello, worker.Hello("")) || m.Remote {
 					t.Errorf("worker %d is of this machine: %+v", m.Index, m.Hello)
 				}
 				if err := m.Tell(&link.Message{Ping: &link.Ping{At: 42}}); err != nil {
@@ -150,18 +150,18 @@ func TestChildrenThatDoNotStart(t *testing.T) {
 		{"dies with words", "exit status 3: no room", children(2, "dies:no room")},
 		{"too many without processes", "processes of their own", Options{Clock: clock.New(), Local: 2}},
 		{"nobody", "at least one", Options{}},
-		{"guests without a token", "token", Options{Clock: clock.New(), Expect: 1, Listen: "127.0.0.1:0"}},
+		{"remote workers without a token", "token", Options{Clock: clock.New(), Expect: 1, Listen: "127.0.0.1:0"}},
 		{"nowhere to listen", "listening", Options{Clock: clock.New(), Expect: 1, Token: "t", Listen: "127.0.0.1:bad"}},
-		{"no guests come", "0 of 1 workers", Options{Clock: clock.New(), Expect: 1, Token: "t", Listen: "127.0.0.1:0", Wait: time.Millisecond}},
+		{"no remote workers come", "0 of 1 workers", Options{Clock: clock.New(), Expect: 1, Token: "t", Listen: "127.0.0.1:0", Wait: time.Millisecond}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.o.Log = &out
-			crew, err := Gather(t.Context(), c.o)
+			pool, err := Gather(t.Context(), c.o)
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v, want %q", err, c.want)
 			}
-			if crew != nil {
-				crew.Close()
+			if pool != nil {
+				pool.Close()
 			}
 		})
 	}
@@ -201,10 +201,10 @@ func TestInterruptedWhileGathering(t *testing.T) {
 	}
 }
 
-// guests starts Gather for n guests and returns its address.
-func guests(t *testing.T, n int) (addr string, result chan *Crew, out *buffer) {
+// remotes starts Gather for n remote workers and returns its address.
+func remotes(t *testing.T, n int) (addr string, result chan *Pool, out *buffer) {
 	t.Helper()
-	out, result = &buffer{}, make(chan *Crew, 1)
+	out, result = &buffer{}, make(chan *Pool, 1)
 	go func() {
 		c, err := Gather(t.Context(), Options{Clock: clock.New(), Expect: n, Token: "secret", Listen: "127.0.0.1:0", Wait: 20 * time.Second, Log: out})
 		if err != nil {
@@ -224,7 +224,7 @@ func guests(t *testing.T, n int) (addr string, result chan *Crew, out *buffer) {
 	}
 }
 
-// join connects and serves as a guest, with what is said first.
+// join connects and serves as a remote worker, with what is said first.
 func join(t *testing.T, addr, token string) chan error {
 	t.Helper()
 	done := make(chan error, 1)
@@ -243,9 +243,9 @@ func join(t *testing.T, addr, token string) chan error {
 	return done
 }
 
-// TestGuests: those that know the token join, whoever else is at the door.
-func TestGuests(t *testing.T) {
-	addr, result, out := guests(t, 2)
+// TestRemotes: those that know the token join, whoever else connects.
+func TestRemotes(t *testing.T) {
+	addr, result, out := remotes(t, 2)
 	if err := <-join(t, addr, "wrong"); err == nil || !strings.Contains(err.Error(), "wrong token") {
 		t.Errorf("with a wrong token: %v", err)
 	}
@@ -262,7 +262,7 @@ func TestGuests(t *testing.T) {
 	a, b := join(t, addr, "secret"), join(t, addr, "secret")
 	c := <-result
 	if c == nil {
-		t.Fatal("no crew")
+		t.Fatal("no pool")
 	}
 	ready(t, c)
 	for _, m := range c.Members {
@@ -272,7 +272,7 @@ func TestGuests(t *testing.T) {
 	}
 	c.Close()
 	if err := errors.Join(<-a, <-b); err != nil {
-		t.Errorf("guests ended with %v", err)
+		t.Errorf("remote workers ended with %v", err)
 	}
 	for _, want := range []string{"wrong token", "no hello", "speaks version 99999999", "worker 2 of 2 has joined"} {
 		if !strings.Contains(out.String(), want) {

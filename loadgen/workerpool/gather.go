@@ -1,4 +1,4 @@
-package crew
+package workerpool
 
 import (
 	"context"
@@ -12,7 +12,7 @@ import (
 	"roost/loadgen/worker"
 )
 
-// Options say of whom a crew is made.
+// Options say of whom a pool is made.
 type Options struct {
 	Clock *clock.Clock
 
@@ -24,7 +24,7 @@ type Options struct {
 	Env     []string // of children, beside that of this process
 	Parts   worker.Parts
 
-	// Expect is how many guests have to join, by connecting to Listen with
+	// Expect is how many remote workers have to join, by connecting to Listen with
 	// Token, within Wait (0: a minute).
 	Expect int
 	Listen string
@@ -40,8 +40,8 @@ type Options struct {
 const helloTimeout = 10 * time.Second
 
 // Gather starts the workers and waits until all have said hello. If one of them
-// cannot be had there is no crew, and an error.
-func Gather(ctx context.Context, o Options) (*Crew, error) {
+// cannot be had there is no pool, and an error.
+func Gather(ctx context.Context, o Options) (*Pool, error) {
 	if o.Local+o.Expect < 1 {
 		return nil, errors.New("a run needs at least one worker")
 	}
@@ -53,7 +53,7 @@ func Gather(ctx context.Context, o Options) (*Crew, error) {
 	}
 	log := newLog(o.Log)
 	var members []*Member
-	fail := func(err error) (*Crew, error) {
+	fail := func(err error) (*Pool, error) {
 		for _, m := range members {
 			m.Kill()
 			if m.gone != nil {
@@ -75,13 +75,13 @@ func Gather(ctx context.Context, o Options) (*Crew, error) {
 		return fail(err)
 	}
 	if o.Expect > 0 {
-		guests, err := letIn(ctx, o, log)
-		members = append(members, guests...)
+		remotes, err := acceptRemotes(ctx, o, log)
+		members = append(members, remotes...)
 		if err != nil {
 			return fail(err)
 		}
 	}
-	return newCrew(members, o.Clock), nil
+	return newPool(members, o.Clock), nil
 }
 
 // local starts a worker of this machine.
@@ -136,7 +136,7 @@ func versionError(theirs int) error {
 	return fmt.Errorf("it speaks version %d of the protocol, this loadgen version %d: use the same loadgen everywhere", theirs, link.Version)
 }
 
-// trust lifts the bounds that hold for strangers.
+// trust lifts the bounds that hold for who has not proven himself.
 func trust(l link.Link) {
 	if c, ok := l.(*link.Conn); ok {
 		c.Trust()

@@ -1,4 +1,4 @@
-package crew
+package workerpool
 
 import (
 	"errors"
@@ -70,7 +70,7 @@ func spawn(i int, o Options, log *log) (*Member, error) {
 			if ended == nil {
 				return "exit status 0"
 			}
-			return ended.Error() + stderr.lastWords()
+			return ended.Error() + stderr.lastLine()
 		},
 	}, nil
 }
