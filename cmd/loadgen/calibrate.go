@@ -6,10 +6,10 @@ import (
 	"io"
 	"os"
 
-	"roost/loadgen/behave"
 	"roost/loadgen/calibrate"
 	"roost/loadgen/coord"
 	"roost/loadgen/doctor"
+	"roost/loadgen/faultserver"
 	"roost/loadgen/result"
 	"roost/loadgen/scenario"
 	"roost/loadgen/validity"
@@ -65,7 +65,7 @@ func runBehave(ctx context.Context, args []string, t terminal) (coord.Exit, erro
 	f := newFlags("calibrate-server", "[--listen HOST:PORT] [--behave ...]", `Be a server of known behaviour: echo at /, to all at /all and by POST /broadcast,
 what was done at /truth. It ends with its standard input.`)
 	listen := f.String("listen", "127.0.0.1:0", "`address` to listen on")
-	text := f.String("behave", "", "faults: some of "+behave.Usage())
+	text := f.String("behave", "", "faults: some of "+faultserver.Usage())
 	rest, err := f.parse(args, t.out)
 	if err != nil {
 		return 0, err
@@ -73,11 +73,11 @@ what was done at /truth. It ends with its standard input.`)
 	if len(rest) > 0 {
 		return 0, mistake("unexpected argument %q: calibrate-server takes flags only", rest[0])
 	}
-	b, err := behave.Parse(*text)
+	b, err := faultserver.Parse(*text)
 	if err != nil {
 		return 0, mistake("--behave: %v", err)
 	}
-	return 0, behave.Serve(ctx, t.in, t.out, *listen, b)
+	return 0, faultserver.Serve(ctx, t.in, t.out, *listen, b)
 }
 
 // runDoctor is loadgen doctor.

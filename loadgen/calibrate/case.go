@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"roost/loadgen/behave"
+	"roost/loadgen/faultserver"
 	"roost/loadgen/result"
 	"roost/loadgen/tally"
 )
@@ -27,7 +27,7 @@ type test struct {
 // measured is a run against a server.
 type measured struct {
 	*result.Result
-	truth behave.Truth
+	truth faultserver.Truth
 	floor floor
 	froze time.Duration // how long the worker was stopped in fact
 }

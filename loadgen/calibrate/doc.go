@@ -1,6 +1,6 @@
 // Package calibrate finds out whether the load generator tells the truth: it
 // runs scenarios, with real workers and a real coordinator, against a server of
-// known behaviour (package behave) in a process of its own, and compares what
+// known behaviour (package faultserver) in a process of its own, and compares what
 // the result says with what the server did. What can be counted must be the
 // same to the message; what is a time may be off by a bound that is stated with
 // it.

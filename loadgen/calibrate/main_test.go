@@ -9,8 +9,8 @@ import (
 
 	"go.uber.org/goleak"
 
-	"roost/loadgen/behave"
 	"roost/loadgen/clock"
+	"roost/loadgen/faultserver"
 	"roost/loadgen/scenario"
 	"roost/loadgen/swarm"
 	"roost/loadgen/worker"
@@ -38,11 +38,11 @@ func child() error {
 		if err := f.Parse(os.Args[2:]); err != nil {
 			return err
 		}
-		b, err := behave.Parse(*text)
+		b, err := faultserver.Parse(*text)
 		if err != nil {
 			return err
 		}
-		return behave.Serve(context.Background(), os.Stdin, os.Stdout, *listen, b)
+		return faultserver.Serve(context.Background(), os.Stdin, os.Stdout, *listen, b)
 	}
 	l, err := workerpool.Inherited()
 	if err != nil {

@@ -15,8 +15,8 @@ import (
 	"sync"
 	"time"
 
-	"roost/loadgen/behave"
 	"roost/loadgen/coord"
+	"roost/loadgen/faultserver"
 	"roost/loadgen/live"
 	"roost/loadgen/result"
 	"roost/loadgen/scenario"
@@ -25,7 +25,7 @@ import (
 // Tools are the processes that a calibration is made with.
 type Tools struct {
 	Worker []string // command of a worker: workerpool.Inherited, worker.Serve
-	Server []string // command that does behave.Serve; --listen A and --behave B are appended
+	Server []string // command that does faultserver.Serve; --listen A and --behave B are appended
 	Env    []string // of both, beside this process's
 	Log    io.Writer
 }
@@ -42,7 +42,7 @@ type server struct {
 const startTimeout = 10 * time.Second
 
 // serve starts a server. It ends with stop, or with this process.
-func (t *Tools) serve(ctx context.Context, b behave.Behaviour) (*server, error) {
+func (t *Tools) serve(ctx context.Context, b faultserver.Faults) (*server, error) {
 	args := append(t.Server[1:len(t.Server):len(t.Server)], "--listen", "127.0.0.1:0", "--behave", b.String())
 	s := &server{cmd: exec.CommandContext(ctx, t.Server[0], args...), stderr: &bytes.Buffer{}}
 	s.cmd.Env = append(os.Environ(), t.Env...)
@@ -82,7 +82,7 @@ func (s *server) stop() error {
 }
 
 // truth asks the server what it did.
-func (s *server) truth(ctx context.Context) (t behave.Truth, err error) {
+func (s *server) truth(ctx context.Context) (t faultserver.Truth, err error) {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.addr+"/truth", nil)
@@ -98,17 +98,17 @@ func (s *server) truth(ctx context.Context) (t behave.Truth, err error) {
 	return t, json.NewDecoder(resp.Body).Decode(&t)
 }
 
-// Against runs a scenario against a server with a behaviour, as behave.Parse reads
+// Against runs a scenario against a server with a behaviour, as faultserver.Parse reads
 // it. text makes the scenario of where the server listens, host:port. The result
 // may be of any verdict.
-func (t *Tools) Against(ctx context.Context, behaviour string, workers int, text func(addr string) string) (*result.Result, behave.Truth, error) {
+func (t *Tools) Against(ctx context.Context, behaviour string, workers int, text func(addr string) string) (*result.Result, faultserver.Truth, error) {
 	return t.against(ctx, behaviour, func(addr string) (*result.Result, error) {
 		return t.run(ctx, text(addr), workers, t.Worker, nil)
 	})
 }
 
-func (t *Tools) against(ctx context.Context, behaviour string, run func(addr string) (*result.Result, error)) (res *result.Result, truth behave.Truth, err error) {
-	b, err := behave.Parse(behaviour)
+func (t *Tools) against(ctx context.Context, behaviour string, run func(addr string) (*result.Result, error)) (res *result.Result, truth faultserver.Truth, err error) {
+	b, err := faultserver.Parse(behaviour)
 	if err != nil {
 		return nil, truth, err
 	}

@@ -9,9 +9,9 @@ import (
 
 	"go.uber.org/goleak"
 
-	"roost/loadgen/behave"
 	"roost/loadgen/calibrate"
 	"roost/loadgen/clock"
+	"roost/loadgen/faultserver"
 	"roost/loadgen/scenario"
 	"roost/loadgen/swarm"
 	"roost/loadgen/worker"
@@ -40,7 +40,7 @@ func child() error {
 		if err := f.Parse(os.Args[2:]); err != nil {
 			return err
 		}
-		return behave.Serve(context.Background(), os.Stdin, os.Stdout, *listen, behave.Behaviour{})
+		return faultserver.Serve(context.Background(), os.Stdin, os.Stdout, *listen, faultserver.Faults{})
 	}
 	l, err := workerpool.Inherited()
 	if err != nil {

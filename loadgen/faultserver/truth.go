@@ -1,10 +1,10 @@
-package behave
+package faultserver
 
 import "time"
 
 // Truth is what a server did.
 type Truth struct {
-	Behaviour string `json:"behaviour"`
+	Faults string `json:"behaviour"`
 
 	// Of connections.
 	Asked      uint64 `json:"asked"`      // for an upgrade

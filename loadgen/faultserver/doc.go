@@ -1,4 +1,4 @@
-// Package behave is a WebSocket server whose behaviour is known: it is as fast
+// Package faultserver is a WebSocket server whose behaviour is known: it is as fast
 // as it can be, or has exactly the faults that it was told to have, and says
 // afterwards how often it had them. What measures servers is measured against
 // it.
@@ -19,4 +19,4 @@
 // Everything is on one event loop of package poller, so nothing is locked; what
 // has to happen later is on an agenda, which a thread of its own wakes the loop
 // for. A server without faults takes the shortest way there is.
-package behave
+package faultserver

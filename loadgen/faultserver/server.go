@@ -1,4 +1,4 @@
-package behave
+package faultserver
 
 import (
 	"context"
@@ -27,7 +27,7 @@ const (
 )
 
 // Start starts a server that listens on an address host:port; port 0 picks one.
-func Start(listen string, b Behaviour) (*Server, error) {
+func Start(listen string, b Faults) (*Server, error) {
 	s := &Server{}
 	p, err := poller.New(poller.Options{
 		Listen: listen, Loops: 1, MaxPartial: maxPartial, WriteTimeout: maxUnwritten,
@@ -69,7 +69,7 @@ func (s *Server) Close() error {
 // Serve is the life of a process that is such a server: it says on out where it
 // listens, one line, "listening host:port", and ends when in does or ctx is
 // done.
-func Serve(ctx context.Context, in io.Reader, out io.Writer, listen string, b Behaviour) error {
+func Serve(ctx context.Context, in io.Reader, out io.Writer, listen string, b Faults) error {
 	s, err := Start(listen, b)
 	if err != nil {
 		return err

@@ -1,4 +1,4 @@
-package behave
+package faultserver
 
 import (
 	"errors"
@@ -34,7 +34,7 @@ type conn struct {
 
 // handler does everything. It belongs to the loop.
 type handler struct {
-	b      Behaviour
+	b      Faults
 	plain  bool // nothing happens to deliveries
 	began  time.Time
 	l      *poller.Loop
@@ -52,10 +52,10 @@ type handler struct {
 	accept *tally.Hist
 }
 
-func newHandler(l *poller.Loop, b Behaviour) *handler {
+func newHandler(l *poller.Loop, b Faults) *handler {
 	h := &handler{b: b, plain: b.none(), began: time.Now(), l: l, scratch: &ws.Parser{}, delay: tally.NewHist(), accept: tally.NewHist()}
 	h.cfg = ws.Config{Role: ws.Server, Limits: ws.Limits{Frame: maxPartial, Message: maxPartial}, Buffers: l.Buffers()}
-	h.truth.Behaviour = b.String()
+	h.truth.Faults = b.String()
 	todo := poller.TaskFunc(func(*poller.Loop) { h.doDue() })
 	h.agenda.alarm = newAlarm(h.began, func() { l.Post(todo) })
 	return h
@@ -99,9 +99,9 @@ func (h *handler) Closed(c poller.Conn, _ error) {
 
 // Why connections end.
 var (
-	errPeer   = errors.New("behave: the peer closes, or breaks a rule")
-	errMeant  = errors.New("behave: it is the behaviour")
-	errAnswer = errors.New("behave: answered")
+	errPeer   = errors.New("faultserver: the peer closes, or breaks a rule")
+	errMeant  = errors.New("faultserver: it is the behaviour")
+	errAnswer = errors.New("faultserver: answered")
 )
 
 // frames takes what an open connection sends.

@@ -1,4 +1,4 @@
-package behave
+package faultserver
 
 import (
 	"strings"
@@ -9,7 +9,7 @@ import (
 )
 
 func TestParse(t *testing.T) {
-	for text, want := range map[string]Behaviour{
+	for text, want := range map[string]Faults{
 		"":                      {},
 		"delay=5ms":             {Delay: 5 * time.Millisecond},
 		"slow=100@100ms":        {Slow: 100, SlowBy: 100 * time.Millisecond},
@@ -43,7 +43,7 @@ func TestStringIsParsed(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(0, 1e9)
 		d := rapid.Map(rapid.Int64Range(0, int64(longest)), func(ns int64) time.Duration { return time.Duration(ns) })
-		b := Behaviour{Drop: n.Draw(t, "drop"), Duplicate: n.Draw(t, "duplicate"), Corrupt: n.Draw(t, "corrupt"), Swap: n.Draw(t, "swap"),
+		b := Faults{Drop: n.Draw(t, "drop"), Duplicate: n.Draw(t, "duplicate"), Corrupt: n.Draw(t, "corrupt"), Swap: n.Draw(t, "swap"),
 			Delay: d.Draw(t, "delay"), Refuse: n.Draw(t, "refuse"), Accept: d.Draw(t, "accept"), Unanswered: rapid.Bool().Draw(t, "unanswered"),
 			ResetAfter: d.Draw(t, "reset"), StopReading: n.Draw(t, "stop reading"), StopSending: n.Draw(t, "stop sending")}
 		if got, err := Parse(b.String()); err != nil || got != b {
@@ -72,9 +72,9 @@ func TestFatesAreExact(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		N, total := rapid.IntRange(1, 500).Draw(t, "N"), rapid.IntRange(0, 5000).Draw(t, "total")
 		for _, c := range []struct {
-			b    Behaviour
+			b    Faults
 			want fate
-		}{{Behaviour{Drop: N}, dropped}, {Behaviour{Duplicate: N}, duplicated}, {Behaviour{Corrupt: N}, corrupted}, {Behaviour{Swap: N}, swapped}, {Behaviour{Slow: N}, slowed}} {
+		}{{Faults{Drop: N}, dropped}, {Faults{Duplicate: N}, duplicated}, {Faults{Corrupt: N}, corrupted}, {Faults{Swap: N}, swapped}, {Faults{Slow: N}, slowed}} {
 			got := 0
 			for n := range total {
 				if c.b.fate(uint64(n)) == c.want {

@@ -1,4 +1,4 @@
-package behave
+package faultserver
 
 import (
 	"fmt"
@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// Behaviour is what a server does other than well. The zero value is nothing.
+// Faults is what a server does other than well. The zero value is nothing.
 // Counts of N are "every Nth"; 0 is never.
-type Behaviour struct {
+type Faults struct {
 	// Of deliveries. Where several fall on the same one, the first in this order
 	// is done.
 	Drop      int // is not made
@@ -38,43 +38,43 @@ type Behaviour struct {
 type option struct {
 	name  string
 	value string // for usage
-	parse func(b *Behaviour, value string) error
-	print func(b *Behaviour) string // empty: not set
+	parse func(b *Faults, value string) error
+	print func(b *Faults) string // empty: not set
 }
 
 // options are in the order in which they are printed.
 var options = []option{
-	duration("delay", func(b *Behaviour) *time.Duration { return &b.Delay }),
-	pair("slow", "N@TIME", func(b *Behaviour) (*int, *time.Duration) { return &b.Slow, &b.SlowBy }),
-	count("drop", func(b *Behaviour) *int { return &b.Drop }),
-	count("duplicate", func(b *Behaviour) *int { return &b.Duplicate }),
-	count("corrupt", func(b *Behaviour) *int { return &b.Corrupt }),
-	count("swap", func(b *Behaviour) *int { return &b.Swap }),
-	count("refuse", func(b *Behaviour) *int { return &b.Refuse }),
-	duration("accept", func(b *Behaviour) *time.Duration { return &b.Accept }),
-	{name: "unanswered", parse: func(b *Behaviour, v string) error {
+	duration("delay", func(b *Faults) *time.Duration { return &b.Delay }),
+	pair("slow", "N@TIME", func(b *Faults) (*int, *time.Duration) { return &b.Slow, &b.SlowBy }),
+	count("drop", func(b *Faults) *int { return &b.Drop }),
+	count("duplicate", func(b *Faults) *int { return &b.Duplicate }),
+	count("corrupt", func(b *Faults) *int { return &b.Corrupt }),
+	count("swap", func(b *Faults) *int { return &b.Swap }),
+	count("refuse", func(b *Faults) *int { return &b.Refuse }),
+	duration("accept", func(b *Faults) *time.Duration { return &b.Accept }),
+	{name: "unanswered", parse: func(b *Faults, v string) error {
 		b.Unanswered = true
 		if v != "" {
 			return fmt.Errorf("takes no value")
 		}
 		return nil
-	}, print: func(b *Behaviour) string {
+	}, print: func(b *Faults) string {
 		if b.Unanswered {
 			return "unanswered"
 		}
 		return ""
 	}},
-	pair("close", "CODE@TIME", func(b *Behaviour) (*int, *time.Duration) { return &b.CloseCode, &b.CloseAfter }),
-	duration("reset", func(b *Behaviour) *time.Duration { return &b.ResetAfter }),
-	count("stop-reading", func(b *Behaviour) *int { return &b.StopReading }),
-	count("stop-sending", func(b *Behaviour) *int { return &b.StopSending }),
-	{name: "freeze", value: "TIME@TIME", parse: func(b *Behaviour, v string) (err error) {
+	pair("close", "CODE@TIME", func(b *Faults) (*int, *time.Duration) { return &b.CloseCode, &b.CloseAfter }),
+	duration("reset", func(b *Faults) *time.Duration { return &b.ResetAfter }),
+	count("stop-reading", func(b *Faults) *int { return &b.StopReading }),
+	count("stop-sending", func(b *Faults) *int { return &b.StopSending }),
+	{name: "freeze", value: "TIME@TIME", parse: func(b *Faults, v string) (err error) {
 		length, at, _ := strings.Cut(v, "@")
 		if b.FreezeLength, err = positive(length); err == nil {
 			b.FreezeAt, err = positive(at)
 		}
 		return err
-	}, print: func(b *Behaviour) string {
+	}, print: func(b *Faults) string {
 		if b.FreezeLength == 0 {
 			return ""
 		}
@@ -82,13 +82,13 @@ var options = []option{
 	}},
 }
 
-func duration(name string, of func(*Behaviour) *time.Duration) option {
+func duration(name string, of func(*Faults) *time.Duration) option {
 	return option{name: name, value: "TIME",
-		parse: func(b *Behaviour, v string) (err error) {
+		parse: func(b *Faults, v string) (err error) {
 			*of(b), err = positive(v)
 			return err
 		},
-		print: func(b *Behaviour) string {
+		print: func(b *Faults) string {
 			if *of(b) == 0 {
 				return ""
 			}
@@ -96,13 +96,13 @@ func duration(name string, of func(*Behaviour) *time.Duration) option {
 		}}
 }
 
-func count(name string, of func(*Behaviour) *int) option {
+func count(name string, of func(*Faults) *int) option {
 	return option{name: name, value: "N",
-		parse: func(b *Behaviour, v string) (err error) {
+		parse: func(b *Faults, v string) (err error) {
 			*of(b), err = number(v)
 			return err
 		},
-		print: func(b *Behaviour) string {
+		print: func(b *Faults) string {
 			if *of(b) == 0 {
 				return ""
 			}
@@ -110,9 +110,9 @@ func count(name string, of func(*Behaviour) *int) option {
 		}}
 }
 
-func pair(name, value string, of func(*Behaviour) (*int, *time.Duration)) option {
+func pair(name, value string, of func(*Faults) (*int, *time.Duration)) option {
 	return option{name: name, value: value,
-		parse: func(b *Behaviour, v string) (err error) {
+		parse: func(b *Faults, v string) (err error) {
 			n, at := of(b)
 			first, second, _ := strings.Cut(v, "@")
 			if *n, err = number(first); err == nil {
@@ -120,7 +120,7 @@ func pair(name, value string, of func(*Behaviour) (*int, *time.Duration)) option
 			}
 			return err
 		},
-		print: func(b *Behaviour) string {
+		print: func(b *Faults) string {
 			if n, at := of(b); *n != 0 {
 				return fmt.Sprintf("%s=%d@%v", name, *n, *at)
 			}
@@ -149,7 +149,7 @@ func number(text string) (int, error) {
 
 // Parse reads a behaviour as String writes it: "delay=5ms,drop=100", empty for
 // none. The error says which word is wrong and what there is.
-func Parse(text string) (b Behaviour, err error) {
+func Parse(text string) (b Faults, err error) {
 	if text == "" {
 		return b, nil
 	}
@@ -186,7 +186,7 @@ func Usage() string {
 }
 
 // String is the text that Parse reads.
-func (b Behaviour) String() string {
+func (b Faults) String() string {
 	var words []string
 	for i := range options {
 		if w := options[i].print(&b); w != "" {
@@ -209,7 +209,7 @@ const (
 )
 
 // fate returns what becomes of delivery n, counted from 0.
-func (b *Behaviour) fate(n uint64) fate {
+func (b *Faults) fate(n uint64) fate {
 	switch {
 	case every(b.Drop, n):
 		return dropped
@@ -229,6 +229,6 @@ func (b *Behaviour) fate(n uint64) fate {
 func every(N int, n uint64) bool { return N > 0 && n%uint64(N) == uint64(N)-1 }
 
 // none reports that deliveries go straight out.
-func (b *Behaviour) none() bool {
+func (b *Faults) none() bool {
 	return b.Drop == 0 && b.Duplicate == 0 && b.Corrupt == 0 && b.Swap == 0 && b.Slow == 0 && b.Delay == 0 && b.StopSending == 0
 }

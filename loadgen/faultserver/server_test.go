@@ -1,4 +1,4 @@
-package behave
+package faultserver
 
 import (
 	"bufio"
@@ -294,7 +294,7 @@ func TestServe(t *testing.T) {
 	in, end := io.Pipe()
 	out, say := io.Pipe()
 	done := make(chan error, 1)
-	go func() { done <- Serve(t.Context(), in, say, "127.0.0.1:0", Behaviour{Drop: 2}) }()
+	go func() { done <- Serve(t.Context(), in, say, "127.0.0.1:0", Faults{Drop: 2}) }()
 	line, err := bufio.NewReader(out).ReadString('\n')
 	addr, ok := strings.CutPrefix(strings.TrimSpace(line), "listening ")
 	if err != nil || !ok {
@@ -308,7 +308,7 @@ func TestServe(t *testing.T) {
 	err = json.NewDecoder(resp.Body).Decode(&truth)
 	resp.Body.Close()
 	http.DefaultClient.CloseIdleConnections()
-	if err != nil || truth.Behaviour != "drop=2" {
+	if err != nil || truth.Faults != "drop=2" {
 		t.Errorf("%+v, %v", truth, err)
 	}
 	end.Close()
