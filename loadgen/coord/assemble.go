@@ -172,7 +172,7 @@ func (r *run) thresholds(res *result.Result) []result.Threshold {
 	}
 	for _, p := range r.phases {
 		if p.outcome == timeout {
-			out = append(out, result.Threshold{Text: fmt.Sprintf("phase %s ends: %s", p.spec.Name, r.expectation(p).words()), State: "fail", Reason: p.why})
+			out = append(out, result.Threshold{Text: fmt.Sprintf("phase %s ends: %s", p.spec.Name, r.expectation(p).String()), State: "fail", Reason: p.why})
 		}
 	}
 	for _, p := range r.phases {

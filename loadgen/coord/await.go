@@ -63,9 +63,9 @@ func (r *run) await(cond func() bool, at int64, stop bool) end {
 // never is the condition of a wait for an instant.
 func never() bool { return false }
 
-// elsewhere calls f on another goroutine, and what it returns on this one, in
+// inBackground calls f on another goroutine, and what it returns on this one, in
 // some later wait.
-func (r *run) elsewhere(f func(ctx context.Context) func()) {
+func (r *run) inBackground(f func(ctx context.Context) func()) {
 	r.helpers.Go(func() {
 		then := f(r.helping)
 		select {

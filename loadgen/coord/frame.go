@@ -27,7 +27,7 @@ func (r *run) frame() *live.Frame {
 	l := r.levels()
 	f := &live.Frame{At: r.since(now), Scenario: r.s.Name, Workers: len(r.members),
 		Phase: p.spec.Name, Index: p.index, Phases: len(r.s.Phases), Warmup: p.spec.Warmup, State: p.state,
-		Elapsed: time.Duration(now - p.at), Until: r.expectation(p).words(),
+		Elapsed: time.Duration(now - p.at), Until: r.expectation(p).String(),
 		Clients: l.Clients, Connected: l.Connected, Dialing: l.Dialing, Goal: l.Goal, Cut: l.Cut, Restored: l.Restored, Away: l.Away, Pending: l.Pending,
 		Counts: p.tally.Total(), Delivery: merge.Delivery(&p.tally, r.reads), Hists: &p.tally.Hists, ServerBase: r.serverBase()}
 	if p.end == 0 {

@@ -34,7 +34,7 @@ func (r *run) hook(p *phase) {
 		return
 	}
 	p.hooked = false
-	r.elsewhere(func(ctx context.Context) func() {
+	r.inBackground(func(ctx context.Context) func() {
 		out, pid, err := runHook(ctx, command, p.spec.Name)
 		return func() {
 			p.hooked = true

@@ -145,9 +145,9 @@ func (r *run) underWay(p *phase) (goOn bool) {
 		p.end = p.deadline
 		return true
 	case why == late:
-		p.outcome, p.why = timeout, fmt.Sprintf("after %v %s", p.spec.Timeout, e.far(r.levels()))
+		p.outcome, p.why = timeout, fmt.Sprintf("after %v %s", p.spec.Timeout, e.remaining(r.levels()))
 	case hopeless:
-		p.outcome, p.why = timeout, e.far(r.levels())+", and nothing is left to do"
+		p.outcome, p.why = timeout, e.remaining(r.levels())+", and nothing is left to do"
 	case why == interrupted:
 		p.outcome, p.why = aborted, "interrupted"
 		r.interrupted = true

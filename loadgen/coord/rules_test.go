@@ -58,7 +58,7 @@ func TestConditions(t *testing.T) {
 		if got := e.holds(l); got != c.want {
 			t.Errorf("%s: %t", c.name, got)
 		}
-		if c.kind != scenario.UntilTime && (e.words() == "" || e.far(l) == "") {
+		if c.kind != scenario.UntilTime && (e.String() == "" || e.remaining(l) == "") {
 			t.Errorf("%s: it has no words", c.name)
 		}
 	}

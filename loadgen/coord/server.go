@@ -18,7 +18,7 @@ func (r *run) readServers() {
 		return
 	}
 	read := false
-	r.elsewhere(func(ctx context.Context) func() {
+	r.inBackground(func(ctx context.Context) func() {
 		ctx, cancel := context.WithTimeout(ctx, readServersTimeout)
 		defer cancel()
 		now, err := r.o.Probe.Read(ctx)
@@ -74,7 +74,7 @@ func (r *run) profile(p *phase) {
 		r.note("phase %s is too short for a profile of the server: at least %v", p.spec.Name, 2*minProfile)
 		return
 	}
-	r.elsewhere(func(ctx context.Context) func() {
+	r.inBackground(func(ctx context.Context) func() {
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():

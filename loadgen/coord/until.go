@@ -58,7 +58,7 @@ func (e expectation) holds(l levels) bool {
 	case scenario.UntilConnected:
 		return l.Connected >= part(e.until.Share, l.Goal)
 	case scenario.UntilRestored:
-		return e.over && l.Cut >= e.least(l) && l.Restored >= part(e.until.Share, l.Cut)
+		return e.over && l.Cut >= e.minCut(l) && l.Restored >= part(e.until.Share, l.Cut)
 	case scenario.UntilDrained:
 		gone := part(e.until.Share, e.before-l.Goal)
 		return e.before-l.Connected >= gone
@@ -66,9 +66,9 @@ func (e expectation) holds(l levels) bool {
 	return false
 }
 
-// least is how many the storm cuts at least: before, it has not really begun. Of
+// minCut is how many the storm cuts at least: before, it has not really begun. Of
 // those that it has chosen, some may have been without a connection.
-func (e expectation) least(l levels) int {
+func (e expectation) minCut(l levels) int {
 	if e.storm == nil || e.storm.How == scenario.CloseServer {
 		return min(e.before, 1)
 	}
@@ -78,8 +78,8 @@ func (e expectation) least(l levels) int {
 // part is a share of n, rounded up.
 func part(share float64, n int) int { return int(math.Ceil(share*float64(n) - 1e-9)) }
 
-// words says the condition, and how far it is from true.
-func (e expectation) words() string {
+// String says the condition, empty if it is a time.
+func (e expectation) String() string {
 	switch e.until.Kind {
 	case scenario.UntilTime:
 		return ""
@@ -88,14 +88,14 @@ func (e expectation) words() string {
 	}
 }
 
-// far says how far a condition is from true.
-func (e expectation) far(l levels) string {
+// remaining says how far a condition is from true.
+func (e expectation) remaining(l levels) string {
 	switch e.until.Kind {
 	case scenario.UntilConnected:
 		return fmt.Sprintf("%d of %d are connected", l.Connected, l.Goal)
 	case scenario.UntilRestored:
-		if l.Cut < e.least(l) {
-			return fmt.Sprintf("%d connections were ended, and at least %d should have been", l.Cut, e.least(l))
+		if l.Cut < e.minCut(l) {
+			return fmt.Sprintf("%d connections were ended, and at least %d should have been", l.Cut, e.minCut(l))
 		}
 		return fmt.Sprintf("%d of %d are restored", l.Restored, l.Cut)
 	case scenario.UntilDrained:
