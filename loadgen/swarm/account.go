@@ -115,6 +115,21 @@ func (a *account) holes(end uint32, s subject, k lossKind, l *ledger) {
 	}
 }
 
+// lacks reports whether a message that is due to a connected subscriber has not
+// come.
+func (a *account) lacks(seq uint32, s subject, l *ledger) bool {
+	switch {
+	case a.state != accountOpen || seq < a.from:
+		return false
+	case seq >= a.next:
+		return true
+	case a.next-1-seq >= windowSize:
+		_, lacks := l.holes[hole{s, seq}]
+		return lacks
+	}
+	return a.bits>>(a.next-1-seq)&1 == 0
+}
+
 // complete reports whether nothing below planned is still to come to a
 // subscriber that is connected. What has left the window is not waited for.
 func (a *account) complete(planned uint32) bool {

@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"roost/loadgen/tally"
 )
 
 // subscriber is the slow twin of an account: it keeps every message.
@@ -238,7 +240,7 @@ func TestRoundsAreHandedOverInOrder(t *testing.T) {
 		want := 0
 		for k := range uint32(n) {
 			w := uint32(k % 3)
-			r.open(5, k*stride, int64(k), w, rec)
+			r.open(course{Round: tally.Round{Stream: 5, Seq: k * stride, Due: int64(k), Want: w}}, rec)
 			if w > 0 {
 				want++
 			}
@@ -286,6 +288,32 @@ func TestCompleteIsThatAllCame(t *testing.T) {
 		}
 		if got := a.complete(planned); got != want {
 			t.Fatalf("from %d, planned %d, %d came: complete is %v, want %v", from, planned, len(came), got, want)
+		}
+	})
+}
+
+// TestRoundWithoutThoseThatLeave is as one that never waited for them, but for
+// when its parts were there: not later than the last delivery.
+func TestRoundWithoutThoseThatLeave(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		want := rapid.Uint32Range(1, 40).Draw(t, "want")
+		r := tally.Round{Want: want}
+		last := int64(0)
+		for _, leaves := range rapid.SliceOfN(rapid.Bool(), int(want), int(want)).Draw(t, "leaves") {
+			if leaves {
+				r.Leave(last)
+			} else {
+				last++
+				r.Deliver(last)
+			}
+		}
+		if r.Got != r.Want || r.Got > 0 && (r.Marks[tally.Octiles-1] != last || r.Marks[0] != 1) {
+			t.Fatalf("%+v after %d", r, last)
+		}
+		for k := 1; k < tally.Octiles; k++ {
+			if r.Marks[k] < r.Marks[k-1] || r.Marks[k] < int64(r.Want*uint32(k)+7)/8 {
+				t.Fatalf("mark %d: %+v", k, r)
+			}
 		}
 	})
 }

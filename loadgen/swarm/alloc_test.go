@@ -9,7 +9,6 @@ import (
 
 	"roost/loadgen/scenario"
 	"roost/loadgen/stamp"
-	"roost/loadgen/tally"
 	"roost/server"
 	"roost/server/wire"
 	"roost/server/ws"
@@ -29,7 +28,7 @@ func TestAllocDelivery(t *testing.T) {
 	}
 	w.do(func() {
 		w.phase.begin = w.now() - int64(time.Second) // 100,000 are due, and the loop has no turn to send them
-		w.phase.streams[0].rounds.ring = make([]tally.Round, maxRounds)
+		w.phase.streams[0].rounds.ring = make([]course, maxRounds)
 		w.advance(w.now())
 		for i := range w.clients {
 			if w.clients[i].state != ready {

@@ -103,8 +103,10 @@ func (w *Worker) through(c *client) {
 
 // lost counts the end of a ready connection.
 func (w *Worker) lost(i uint32, c *client, why error, by intent, wait time.Duration) {
+	now := w.now()
+	w.advance(now) // what is due was due to it
 	w.subscribe(i, c, false)
-	c.state, c.conn, c.lost = idle, 0, w.now()
+	c.state, c.conn, c.lost = idle, 0, now
 	w.level.connected.Add(-1)
 	n := w.rec.counts(c.group)
 	storm := w.phase != nil && w.phase.started && w.phase.spec.Storm != nil

@@ -6,6 +6,7 @@ import (
 	"roost/loadgen/dialect"
 	"roost/loadgen/plan"
 	"roost/loadgen/scenario"
+	"roost/loadgen/tally"
 )
 
 // stream is one publish of a phase, with the accounts of its subscribers.
@@ -219,11 +220,11 @@ func (w *Worker) openAccounts(i uint32) {
 // client that leaves for good, or for another one, has lost nothing; but kept
 // messages wait for whoever comes by its name.
 func (w *Worker) partAccounts(i uint32, by intent, returns bool) {
-	if w.phase == nil {
-		return
-	}
-	w.advance(w.now())
+	counted := by != byServer && w.groups.healthy(w.clients[i].group) && !w.lenient(i)
 	w.eachAccount(i, func(s *stream, a *account, planned uint32, at subject) {
+		if counted && s.readers != nil && !(s.kept && returns) {
+			s.rounds.leave(a, at, &w.ledger)
+		}
 		kind := missing
 		if by == byStorm {
 			kind = gap
@@ -314,7 +315,7 @@ func (w *Worker) dueNext(s *stream, at int64) {
 	}
 	s.planned[id]++
 	if n%s.stride == 0 {
-		s.rounds.open(s.index, n, at, s.readers[id], &w.rec)
+		s.rounds.open(course{Round: tally.Round{Stream: s.index, Seq: n, Due: at, Want: s.readers[id]}, stream: id, seq: s.planned[id] - 1}, &w.rec)
 	}
 }
 

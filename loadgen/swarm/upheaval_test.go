@@ -90,6 +90,47 @@ func TestLostConnectionsAreAccountedFor(t *testing.T) {
 	}
 }
 
+// TestFanOutDoesNotWaitForThoseThatLeave: a message that those who left as
+// planned never got has come to the last one all the same.
+func TestFanOutDoesNotWaitForThoseThatLeave(t *testing.T) {
+	for name, change := range map[string]func(p *scenario.Phase){
+		"churn": func(p *scenario.Phase) {
+			p.Churn = &scenario.Churn{Arrival: scenario.Arrival{Kind: scenario.Constant, Rate: 50}, How: scenario.CloseRST}
+		},
+		"drain": func(p *scenario.Phase) {
+			p.Drain = &scenario.Drain{To: 10, How: scenario.CloseRST, Over: 100 * time.Millisecond}
+		},
+		"storm": func(p *scenario.Phase) {
+			p.Storm = &scenario.Storm{Share: .5, How: scenario.CloseRST, Over: 100 * time.Millisecond}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := &fake{}
+			f.cast = func(_, message int, payload []byte) [][]byte {
+				if message%4 == 0 { // on its way while many leave
+					time.Sleep(2 * time.Millisecond)
+				}
+				return [][]byte{payload}
+			}
+			newFake(t, f)
+			r := newRig(t, f.plain(40, ramp(40), upheaval(change)), 2)
+			r.run(0)
+			c := r.run(1)
+			if c.Ended == 0 || c.Missing != 0 {
+				t.Fatalf("%+v", c)
+			}
+			if len(r.sum.Rounds) == 0 {
+				t.Fatal("no rounds")
+			}
+			for _, o := range r.sum.Rounds {
+				if o.Got < o.Want {
+					t.Errorf("%+v", o)
+				}
+			}
+		})
+	}
+}
+
 // TestStormIsTheSameForAnyWorkers: whom it ends, and how many.
 func TestStormIsTheSameForAnyWorkers(t *testing.T) {
 	var want []uint32
