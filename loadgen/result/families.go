@@ -101,6 +101,7 @@ var countFamilies = []family{
 	count("unsent", lower, func(c *tally.Counts) uint64 { return c.Unsent }),
 	count("refused", lower, func(c *tally.Counts) uint64 { return c.Refused }),
 	count("unknown", lower, func(c *tally.Counts) uint64 { return c.Unknown }),
+	count("repeated", "", func(c *tally.Counts) uint64 { return c.Repeated }),
 	count("acknowledged", "", func(c *tally.Counts) uint64 { return c.Acknowledged }),
 	count("unacknowledged", lower, func(c *tally.Counts) uint64 { return c.Unacknowledged }),
 	count("expected", "", func(c *tally.Counts) uint64 { return c.Expected }),

@@ -167,7 +167,7 @@ func (c *checker) publish(p *Phase, pub *Publish, path string) {
 	case key == "target.api" && !c.noAPI:
 		c.noAPI = true // once is enough
 		c.bad(key, "%s", text)
-	case key == "to", key == "class", key == "batch", key == "wait":
+	case key == "to", key == "class", key == "batch", key == "wait", key == "retry":
 		c.bad(path+"."+key, "%s", text)
 	}
 	c.requests(pub, path)
@@ -205,6 +205,13 @@ func (c *checker) requests(pub *Publish, path string) {
 		c.bad(path+".wait", "only kept messages are acknowledged: set `class: kept`, or leave wait out")
 	case pub.Wait < time.Millisecond || pub.Wait > MaxWait || pub.Wait%time.Millisecond != 0:
 		c.bad(path+".wait", "is %v: want whole milliseconds, 1ms to %v", pub.Wait, MaxWait)
+	}
+	switch {
+	case !pub.Retry:
+	case pub.Class != "kept":
+		c.bad(path+".retry", "only kept messages have an id by which a server knows them again: set `class: kept`, or leave retry out")
+	case pub.To == ToTopic:
+		c.bad(path+".retry", "is for messages to devices, a node or all: of one to a topic it is not known what number it had")
 	}
 	switch {
 	case pub.InFlight == 0:

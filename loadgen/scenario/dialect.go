@@ -14,7 +14,7 @@ type ability struct {
 	to      []Audience
 	classes []string
 	why     string // there are no others
-	batches bool   // requests of several messages, and answers that wait for acknowledgements
+	batches bool   // requests of several messages, answers that wait for acknowledgements, ids
 }
 
 var dialects = map[string]ability{
@@ -30,7 +30,7 @@ var dialects = map[string]ability{
 func Dialects() []string { return slices.Sorted(maps.Keys(dialects)) }
 
 // Unsupported says what the target cannot do of a publish: the key that is
-// wrong, to, class, batch, wait or target.api, and what would be possible. Both are empty
+// wrong, to, class, batch, wait, retry or target.api, and what would be possible. Both are empty
 // where there is nothing, or the dialect is not known.
 func (s *Scenario) Unsupported(p *Publish) (key, text string) {
 	name := s.Target.Dialect
@@ -51,6 +51,8 @@ func (s *Scenario) Unsupported(p *Publish) (key, text string) {
 		return "batch", fmt.Sprintf("the dialect %s has one message in a request: leave batch out", name)
 	case p.Wait > 0 && !a.batches:
 		return "wait", fmt.Sprintf("the dialect %s does not answer for acknowledgements: leave wait out", name)
+	case p.Retry && !a.batches:
+		return "retry", fmt.Sprintf("the dialect %s does not know a message again: leave retry out", name)
 	case name == defaultDialect && len(s.Target.APIs) == 0:
 		return "target.api", "is not known, and messages are published there: give it, in the file or by --api, such as http://host:8081"
 	}

@@ -221,13 +221,13 @@ func TestReplayFile(t *testing.T) {
 func TestRequestsOfSeveralMessages(t *testing.T) {
 	const head = "phases: [{name: ramp, ramp: {}}, {name: hold, publish: {class: kept, rate: 5/s, "
 	for text, want := range map[string]Publish{
-		"batch: 100, wait: 1500ms, in_flight: 4": {Batch: 100, Wait: 1500 * time.Millisecond, InFlight: 4, Arrival: Arrival{Burst: 100}},
-		"batch: 100, burst: 300":                 {Batch: 100, Arrival: Arrival{Burst: 300}},
-		"burst: 7":                               {Batch: 1, Arrival: Arrival{Burst: 7}},
+		"to: device, batch: 100, wait: 1500ms, in_flight: 4, retry: true": {Retry: true, Batch: 100, Wait: 1500 * time.Millisecond, InFlight: 4, Arrival: Arrival{Burst: 100}},
+		"batch: 100, burst: 300": {Batch: 100, Arrival: Arrival{Burst: 300}},
+		"burst: 7":               {Batch: 1, Arrival: Arrival{Burst: 7}},
 	} {
 		s := parse(t, head+text+"}, for: 10s}]", ParseOptions{})
 		got := s.Phases[1].Publish[0]
-		if got.Batch != want.Batch || got.Wait != want.Wait || got.InFlight != want.InFlight || got.Arrival.Burst != want.Arrival.Burst {
+		if got.Batch != want.Batch || got.Wait != want.Wait || got.InFlight != want.InFlight || got.Retry != want.Retry || got.Arrival.Burst != want.Arrival.Burst {
 			t.Errorf("%s: %+v", text, got)
 		}
 		if again := parse(t, string(s.Text()), ParseOptions{}); !reflect.DeepEqual(s, again) || s.Hash() != again.Hash() {

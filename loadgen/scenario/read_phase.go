@@ -131,6 +131,7 @@ func (r *reader) publish(n *node, path string, p *Publish) {
 		field{"batch", r.count(&p.Batch)},
 		field{"wait", r.duration(&p.Wait)},
 		field{"in_flight", r.count(&p.InFlight)},
+		field{"retry", r.boolean(&p.Retry)},
 	)...)
 }
 

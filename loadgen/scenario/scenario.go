@@ -214,6 +214,9 @@ type Publish struct {
 	// Wait is how long the API is asked to wait for the acknowledgements of kept
 	// messages before it answers, whole milliseconds; 0: it does not.
 	Wait time.Duration
+	// Retry makes a request of kept messages again, under the same ids, that had no
+	// answer, or 503, until it has one or the phase is over.
+	Retry bool
 	// InFlight is how many requests of this publish a worker may have under way;
 	// 0: as many as its connections to the API. With 1, and one worker, messages
 	// of a stream are published one after the other, so that a server that

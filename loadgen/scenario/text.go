@@ -140,6 +140,9 @@ func formatRequests(p *Publish) (text string) {
 	if p.Wait != 0 {
 		text += fmt.Sprintf(", wait: %v", p.Wait)
 	}
+	if p.Retry {
+		text += ", retry: true"
+	}
 	if p.InFlight != 0 {
 		text += fmt.Sprintf(", in_flight: %d", p.InFlight)
 	}

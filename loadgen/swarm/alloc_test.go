@@ -86,7 +86,7 @@ func TestAllocSend(t *testing.T) {
 					w.text = text
 					w.out = ws.AppendMasked(w.out[:0], op, w.mask(), text)
 				} else {
-					_, size = w.appendRequest(st, 1)
+					_, size = w.appendRequest(st, request{st.send.n, 1})
 					w.out = w.appendPost(w.out[:0], &w.apis[0])
 				}
 				w.sent(0, 1, w.now(), st.batch, size)
@@ -117,7 +117,7 @@ func TestAllocBatch(t *testing.T) {
 	w.do(func() {
 		st := w.phase.streams[0]
 		got := testing.AllocsPerRun(1000, func() {
-			_, size := w.appendRequest(st, 1)
+			_, size := w.appendRequest(st, request{st.send.n, 1})
 			w.out = w.appendPost(w.out[:0], &w.apis[0])
 			w.sent(0, 1, w.now(), st.batch, size)
 			w.postAnswered(&post{number: st.send.n, count: batch, due: 1}, &a)

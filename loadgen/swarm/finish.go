@@ -78,6 +78,7 @@ func (w *Worker) Finish(ctx context.Context, at int64) ([]Refusal, error) {
 
 // concede gives up what is not sent, and what is not answered.
 func (w *Worker) concede(p *phase) {
+	p.conceded = true
 	for _, s := range p.streams {
 		for {
 			if _, ok := s.send.next(p.begin, p.end); !ok {
@@ -89,6 +90,9 @@ func (w *Worker) concede(p *phase) {
 	}
 	for i := range w.posts {
 		w.giveUpPost(&w.posts[i], plan.ErrTimeout)
+	}
+	for _, s := range p.streams {
+		w.concedeAgain(s)
 	}
 }
 
@@ -202,6 +206,7 @@ func (w *Worker) settle(r *refused) {
 		w.settleClient(uint32(i))
 	}
 	for _, s := range p.streams {
+		w.concedeAgain(s)
 		s.rounds.emit(math.MaxInt64, &w.rec)
 	}
 	w.ledger.settle(r, w.lose)

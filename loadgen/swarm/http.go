@@ -62,7 +62,7 @@ func (w *Worker) warmPosts() {
 
 // sendHTTP publishes the request that send is at, at its API, or at each of them.
 func (w *Worker) sendHTTP(s *stream, due int64) bool {
-	if s.most > 0 && s.flying >= s.most && s.part == 0 {
+	if s.most > 0 && s.flying >= s.most && s.part == 0 || w.now() < s.pause {
 		return false
 	}
 	n := s.send.n
@@ -76,7 +76,7 @@ func (w *Worker) sendHTTP(s *stream, due int64) bool {
 		last = first
 	}
 	for first+s.part <= last {
-		if !w.postTo(first+s.part, s, due, last > first) {
+		if !w.postTo(first+s.part, s, request{n, due}, last > first) {
 			return false
 		}
 		s.part++
@@ -84,36 +84,27 @@ func (w *Worker) sendHTTP(s *stream, due int64) bool {
 	return true
 }
 
-// postTo publishes a request at an API. It reports false if that has no
-// connection free.
-func (w *Worker) postTo(i int, s *stream, due int64, partly bool) bool {
+// postTo publishes the request that send is at, at an API. It reports false if
+// that has no connection free.
+func (w *Worker) postTo(i int, s *stream, r request, partly bool) bool {
 	a := &w.apis[i]
-	n := s.send.n
-	for len(a.free) > 0 {
-		k := a.free[len(a.free)-1]
-		a.free = a.free[:len(a.free)-1]
-		p := &w.posts[k]
-		pc := w.l.Conn(p.conn)
-		if !pc.Alive() {
-			continue
-		}
-		sent, size := w.appendRequest(s, due)
-		if w.write(pc, w.appendPost(w.out[:0], a), poller.Reliable) > poller.Queued {
-			continue
-		}
-		pc.SetDeadline(w.s.Clients.Timeout + s.spec.Wait)
-		p.busy, p.phase, p.publish, p.number, p.count, p.due = true, s.phase, s.index, n, uint16(s.batch), due
+	if sent, size, ok := w.postRequest(i, s, r); ok {
 		s.flying++
 		w.level.pending.Add(1)
 		if s.part == 0 {
-			w.sent(0, due, sent, s.batch, size)
+			w.sent(0, r.due, sent, s.batch, size)
 		}
 		return true
 	}
 	if a.broken > 0 {
 		a.broken--
+		if s.spec.Retry {
+			w.rec.failure(plan.StagePublish, a.lastErr)
+			s.pause = w.now() + int64(retryPause)
+			return false
+		}
 		for k := range s.batch {
-			w.notAccepted(s.index, n+k, partly, a.lastErr)
+			w.notAccepted(s.index, r.number+k, partly, a.lastErr)
 		}
 		return true
 	}
@@ -123,10 +114,40 @@ func (w *Worker) postTo(i int, s *stream, due int64, partly bool) bool {
 	return false
 }
 
-// appendRequest makes the request that send is at: the body, in w.http, and the
-// size of its payloads. The time of the last one stands for all.
-func (w *Worker) appendRequest(s *stream, due int64) (sent int64, size int) {
-	n := s.send.n
+// request is what one HTTP request publishes: as many messages as a batch has.
+type request struct {
+	number uint32 // of the first
+	due    int64
+}
+
+// postRequest writes a request on a connection that is free; ok is false without
+// one.
+func (w *Worker) postRequest(i int, s *stream, r request) (sent int64, size int, ok bool) {
+	a := &w.apis[i]
+	for len(a.free) > 0 {
+		k := a.free[len(a.free)-1]
+		a.free = a.free[:len(a.free)-1]
+		p := &w.posts[k]
+		pc := w.l.Conn(p.conn)
+		if !pc.Alive() {
+			continue
+		}
+		sent, size = w.appendRequest(s, r)
+		if w.write(pc, w.appendPost(w.out[:0], a), poller.Reliable) > poller.Queued {
+			continue
+		}
+		pc.SetDeadline(w.s.Clients.Timeout + s.spec.Wait)
+		p.busy, p.phase, p.publish, p.number, p.count, p.due = true, s.phase, s.index, r.number, uint16(s.batch), r.due
+		return sent, size, true
+	}
+	return 0, 0, false
+}
+
+// appendRequest makes a request: the body, in w.http, and the size of its
+// payloads. The time of the last one stands for all. To topics it has to be the
+// one that send is at: their numbers follow from the messages before.
+func (w *Worker) appendRequest(s *stream, r request) (sent int64, size int) {
+	n, due := r.number, r.due
 	if s.batch == 1 {
 		sent = w.compose(s, n, s.number(n), due)
 		w.text = w.d.AppendRequest(w.text[:0], &w.message, &w.http)
@@ -241,6 +262,10 @@ func (w *Worker) postData(pc poller.Conn, k uint32, b []byte) int {
 // postAnswered takes what an API says of a request.
 func (w *Worker) postAnswered(p *post, a *answer) {
 	s := w.phase.streams[p.publish]
+	if s.spec.Retry && a.status == statusBusy {
+		w.sendLater(s, p, &plan.StatusError{Status: a.status})
+		return
+	}
 	s.flying--
 	w.rec.histN(histPublishAck, w.now()-p.due, uint64(p.count))
 	if s.asks == nil {
@@ -343,7 +368,12 @@ func (w *Worker) giveUpPost(p *post, why error) {
 		return
 	}
 	p.phase = noPhase
-	w.phase.streams[p.publish].flying--
+	s := w.phase.streams[p.publish]
+	if s.spec.Retry && !w.phase.conceded {
+		w.sendLater(s, p, why)
+		return
+	}
+	s.flying--
 	for n := p.number; n < p.number+uint32(p.count); n++ {
 		w.rec.failure(plan.StagePublish, why)
 		if w.phase.refuse(p.publish, n, true) {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -194,6 +195,14 @@ func TestKeptFaultsAreFound(t *testing.T) {
 		}, tally.Counts{Unknown: 2, Delivered: 20}},
 		{"connection lost", func(http.ResponseWriter, forward, *[]byte) { panic(http.ErrAbortHandler) },
 			tally.Counts{Unknown: 2, Missing: 2, Delivered: 18}},
+		{"answer lost, asked again", func(w http.ResponseWriter, f forward, _ *[]byte) {
+			f()
+			panic(http.ErrAbortHandler)
+		}, tally.Counts{Repeated: 2, Delivered: 20}},
+		{"connection lost, asked again", func(http.ResponseWriter, forward, *[]byte) { panic(http.ErrAbortHandler) },
+			tally.Counts{Repeated: 2, Delivered: 20}},
+		{"busy, asked again", func(w http.ResponseWriter, _ forward, _ *[]byte) { w.WriteHeader(503) },
+			tally.Counts{Repeated: 2, Delivered: 20}},
 		{"busy", func(w http.ResponseWriter, _ forward, _ *[]byte) { w.WriteHeader(503) }, tally.Counts{Refused: 2, Delivered: 18}},
 		{"one is full", func(w http.ResponseWriter, f forward, body *[]byte) {
 			*body = append((*body)[:bytes.IndexByte(*body, '\n')], '\n')
@@ -230,7 +239,8 @@ func TestKeptFaultsAreFound(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			node := startRoost(t)
-			s := roostScenario([]*server.Server{node}, 1, ramp(1), keptPhase(scenario.Publish{To: scenario.ToDevice, Batch: 2, InFlight: 1}, 50, 200*time.Millisecond))
+			s := roostScenario([]*server.Server{node}, 1, ramp(1), keptPhase(scenario.Publish{To: scenario.ToDevice, Batch: 2, InFlight: 1,
+				Retry: strings.Contains(c.name, "asked again")}, 50, 200*time.Millisecond))
 			s.Target.APIs[0], _ = liar(t, s.Target.APIs[0], 5, c.fault)
 			r := newRig(t, s, 1)
 			r.run(0)
@@ -242,7 +252,7 @@ func TestKeptFaultsAreFound(t *testing.T) {
 			})
 			n := r.sum.Total()
 			got := tally.Counts{Unknown: n.Unknown, Refused: n.Refused, Missing: n.Missing, Wrong: n.Wrong, Duplicate: n.Duplicate, Reordered: n.Reordered,
-				Stray: n.Stray, Gap: n.Gap, Delivered: n.Delivered}
+				Repeated: n.Repeated, Stray: n.Stray, Gap: n.Gap, Delivered: n.Delivered}
 			if got != c.want || n.Sent != 20 {
 				t.Errorf("%+v\nwant %+v\n%+v", n, c.want, r.sum.Errors)
 			}

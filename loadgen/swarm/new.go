@@ -137,7 +137,7 @@ func (w *Worker) checkPublishing() error {
 			if err == nil && w.d.Publishing(to) == dialect.Nowhere {
 				err = fmt.Errorf("dialect %s cannot publish to %s", w.s.Target.Dialect, to)
 			}
-			if err == nil && (p.Batch > 1 || p.Wait > 0) {
+			if err == nil && (p.Batch > 1 || p.Wait > 0 || p.Retry) {
 				err = w.checkRequests(&p)
 			}
 			if err == nil && w.d.Publishing(to) == dialect.ByHTTP && len(w.targets.apis) == 0 {
@@ -156,7 +156,9 @@ func (w *Worker) checkRequests(p *scenario.Publish) error {
 	_, can := w.d.(dialect.Batcher)
 	switch {
 	case !can || w.d.Publishing(string(p.To)) != dialect.ByHTTP:
-		return fmt.Errorf("dialect %s has one message in a request, and does not answer for acknowledgements", w.s.Target.Dialect)
+		return fmt.Errorf("dialect %s has one message in a request, does not answer for acknowledgements, and knows no message again", w.s.Target.Dialect)
+	case p.Retry && (p.Class != "kept" || p.To == scenario.ToTopic):
+		return fmt.Errorf("publish.retry is for kept messages to devices, a node or all")
 	case p.Batch > 1 && (len(w.targets.apis) > 1 || p.Arrival.Burst%p.Batch != 0):
 		return fmt.Errorf("publish.batch %d: want one API, and a burst that is a multiple of it", p.Batch)
 	}

@@ -26,6 +26,7 @@ type phase struct {
 	overflow  bool // more refusals than may be listed
 	started   bool
 	finishing bool
+	conceded  bool // what is not sent and answered now will not be
 	settled   bool
 	finished  chan struct{} // closed when Finish need not wait any more; nil before Finish
 	complete  uint32        // finishing: the clients before this one have got everything
@@ -165,6 +166,9 @@ func (w *Worker) nextDue() int64 {
 			sooner(s.due.next(p.begin, p.end))
 		}
 		sooner(s.send.next(p.begin, p.end))
+		if len(s.again) > 0 {
+			sooner(s.again[0].at, true)
+		}
 	}
 	if p.churn != nil {
 		sooner(p.churn.next(p.begin, p.end))

@@ -24,6 +24,7 @@ func (w *Worker) sends(s *stream, n uint32) bool {
 func (w *Worker) sendDue(now int64) {
 	p := w.phase
 	for _, s := range p.streams {
+		w.sendAgain(s, now)
 		for range sendBudget {
 			at, ok := s.send.next(p.begin, p.end)
 			if !ok || at > now || !w.sendNext(s, at) {

@@ -41,8 +41,11 @@ type stream struct {
 	send    cursor
 	sending []uint32 // topic: by stream, where send is
 	part    int      // of send's message: at how many APIs it was published
-	flying  int      // requests under way
-	turn    uint32   // by socket: whose turn it is to publish
+	flying  int      // requests under way, and those that are to be made again
+	again   []again  // those, in order
+	// pause is until when nothing is sent: nobody answers.
+	pause int64
+	turn  uint32 // by socket: whose turn it is to publish
 }
 
 // cursor is a place in a plan.

@@ -47,11 +47,12 @@ type Counts struct {
 	Beats        uint64 `json:"beats"`           // heartbeats sent
 
 	// Publishing, counted where the message is sent.
-	Planned uint64 `json:"planned"` // due
-	Sent    uint64 `json:"sent"`
-	Unsent  uint64 `json:"unsent"`  // due and not sent by the end of the phase: the generator's fault
-	Refused uint64 `json:"refused"` // answered with no; by reason in Errors
-	Unknown uint64 `json:"unknown"` // never answered: may come, and is expected
+	Planned  uint64 `json:"planned"` // due
+	Sent     uint64 `json:"sent"`
+	Unsent   uint64 `json:"unsent"`   // due and not sent by the end of the phase: the generator's fault
+	Refused  uint64 `json:"refused"`  // answered with no; by reason in Errors
+	Unknown  uint64 `json:"unknown"`  // never answered: may come, and is expected
+	Repeated uint64 `json:"repeated"` // sent again for want of an answer, each time
 	// Of accepted messages whose answer waited, per (message x addressee): who had
 	// acknowledged when it was given, and who had not.
 	Acknowledged   uint64 `json:"acknowledged"`
