@@ -85,11 +85,11 @@ judge it. A run in which the generator was the limit is INVALID, and no result.`
 	if err != nil {
 		return 0, err
 	}
-	crew, err := r.crew(ctx, s)
+	workers, err := r.countWorkers(ctx, s)
 	if err != nil {
 		return 0, err
 	}
-	lacking, err := shortfalls(ctx, s, crew, t.errout)
+	lacking, err := shortfalls(ctx, s, workers, t.errout)
 	if err != nil {
 		return 0, err
 	}
@@ -97,16 +97,16 @@ judge it. A run in which the generator was the limit is INVALID, and no result.`
 		if err := probed(s); err != nil {
 			return 0, err
 		}
-		return r.plan(s, crew, lacking, t.out)
+		return r.plan(s, workers, lacking, t.out)
 	}
 	if len(lacking) > 0 && !r.unchecked {
 		return coord.ExitShort, &coord.ShortError{Lines: lacking}
 	}
-	return r.show(ctx, s, crew, append([]string{"loadgen", "run"}, args...), t)
+	return r.show(ctx, s, workers, append([]string{"loadgen", "run"}, args...), t)
 }
 
 // show runs the scenario, shows it meanwhile, and publishes what was found.
-func (r *runFlags) show(ctx context.Context, s *scenario.Scenario, crew preflight.Crew, argv []string, t terminal) (exit coord.Exit, err error) {
+func (r *runFlags) show(ctx context.Context, s *scenario.Scenario, workers preflight.Workers, argv []string, t terminal) (exit coord.Exit, err error) {
 	if err := writable(r.out, r.html); err != nil {
 		return 0, err
 	}
@@ -115,7 +115,7 @@ func (r *runFlags) show(ctx context.Context, s *scenario.Scenario, crew prefligh
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, v.close()) }()
-	o, err := r.options(s, crew, argv, t)
+	o, err := r.options(s, workers, argv, t)
 	if err != nil {
 		return 0, err
 	}
@@ -127,44 +127,44 @@ func (r *runFlags) show(ctx context.Context, s *scenario.Scenario, crew prefligh
 	return coord.ExitOf(res, nil), r.publish(res, v.report)
 }
 
-// crew says how many workers there are.
-func (r *runFlags) crew(ctx context.Context, s *scenario.Scenario) (preflight.Crew, error) {
+// countWorkers says how many workers there are.
+func (r *runFlags) countWorkers(ctx context.Context, s *scenario.Scenario) (preflight.Workers, error) {
 	if r.expect > 0 && r.listen == "" {
-		return preflight.Crew{}, mistake("--expect %d needs --listen: say where workers join", r.expect)
+		return preflight.Workers{}, mistake("--expect %d needs --listen: say where workers join", r.expect)
 	}
 	if r.listen != "" && r.expect < 1 {
-		return preflight.Crew{}, mistake("--listen needs --expect: say how many workers join")
+		return preflight.Workers{}, mistake("--listen needs --expect: say how many workers join")
 	}
 	here := 0
 	switch {
 	case r.workers == "auto" && r.expect > 0:
 	case r.workers == "auto":
-		m, err := preflight.Read(ctx, s, preflight.Crew{Here: 1, All: 1})
+		m, err := preflight.Read(ctx, s, preflight.Workers{Here: 1, All: 1})
 		if err != nil {
-			return preflight.Crew{}, err
+			return preflight.Workers{}, err
 		}
 		here = max(preflight.AutoWorkers(s, m), 1)
 	default:
 		n, err := strconv.Atoi(r.workers)
 		if err != nil || n < 0 || n+r.expect < 1 || n > 10_000 {
-			return preflight.Crew{}, mistake("--workers %s: want auto, or a number of at least 1", r.workers)
+			return preflight.Workers{}, mistake("--workers %s: want auto, or a number of at least 1", r.workers)
 		}
 		here = n
 	}
-	return preflight.Crew{Here: here, All: here + r.expect}, nil
+	return preflight.Workers{Here: here, All: here + r.expect}, nil
 }
 
 // shortfalls lists what this machine lacks. What is mere advice is told to
 // advice.
-func shortfalls(ctx context.Context, s *scenario.Scenario, crew preflight.Crew, advice io.Writer) (lines []string, err error) {
-	if crew.Here == 0 {
+func shortfalls(ctx context.Context, s *scenario.Scenario, workers preflight.Workers, advice io.Writer) (lines []string, err error) {
+	if workers.Here == 0 {
 		return nil, nil
 	}
-	m, err := preflight.Read(ctx, s, crew)
+	m, err := preflight.Read(ctx, s, workers)
 	if err != nil {
 		return nil, err
 	}
-	for _, short := range preflight.Check(s, crew, m) {
+	for _, short := range preflight.Check(s, workers, m) {
 		if !short.Advice {
 			lines = append(lines, short.String())
 		} else if advice != nil {
@@ -175,11 +175,11 @@ func shortfalls(ctx context.Context, s *scenario.Scenario, crew preflight.Crew, 
 }
 
 // plan is --dry-run.
-func (r *runFlags) plan(s *scenario.Scenario, crew preflight.Crew, lacking []string, out io.Writer) (coord.Exit, error) {
+func (r *runFlags) plan(s *scenario.Scenario, workers preflight.Workers, lacking []string, out io.Writer) (coord.Exit, error) {
 	if err := scenario.DryRun(out, s); err != nil {
 		return 0, err
 	}
-	fmt.Fprintf(out, "\n%d workers, of which %d on this machine\n", crew.All, crew.Here)
+	fmt.Fprintf(out, "\n%d workers, of which %d on this machine\n", workers.All, workers.Here)
 	if len(lacking) > 0 {
 		return coord.ExitShort, &coord.ShortError{Lines: lacking}
 	}
@@ -188,10 +188,10 @@ func (r *runFlags) plan(s *scenario.Scenario, crew preflight.Crew, lacking []str
 }
 
 // options are those of the run.
-func (r *runFlags) options(s *scenario.Scenario, crew preflight.Crew, argv []string, t terminal) (o coord.Options, err error) {
-	o = coord.Options{Scenario: s, Argv: argv, Labels: r.labels, Tool: coord.ThisTool("loadgen"), Workers: crew.Here, Worker: parts(),
+func (r *runFlags) options(s *scenario.Scenario, workers preflight.Workers, argv []string, t terminal) (o coord.Options, err error) {
+	o = coord.Options{Scenario: s, Argv: argv, Labels: r.labels, Tool: coord.ThisTool("loadgen"), Workers: workers.Here, Worker: parts(),
 		Expect: r.expect, Listen: r.listen, Token: r.token, Wait: r.wait, AllowLoss: r.allowLoss, Log: t.errout}
-	if crew.Here > 1 {
+	if workers.Here > 1 {
 		o.Command = workerCommand
 	} else {
 		// The worker's loop keeps a processor of Go's; the coordinator and the view

@@ -139,18 +139,18 @@ func (s *searching) step(ctx context.Context, step search.Step) (search.Outcome,
 		return 0, "", err
 	}
 	sc.Server.PIDs = s.current(sc.Server.PIDs)
-	crew, err := s.flags.crew(ctx, sc)
+	workers, err := s.flags.countWorkers(ctx, sc)
 	if err != nil {
 		return 0, "", err
 	}
-	lacking, err := shortfalls(ctx, sc, crew, nil)
+	lacking, err := shortfalls(ctx, sc, workers, nil)
 	if err != nil {
 		return 0, "", err
 	}
 	if len(lacking) > 0 && !s.flags.unchecked {
 		return search.Beyond, (&coord.ShortError{Lines: lacking}).Error(), s.say(step, search.Beyond, strings.Join(lacking, "; "))
 	}
-	res, err := s.run(ctx, sc, crew)
+	res, err := s.run(ctx, sc, workers)
 	if err != nil {
 		s.exit = coord.ExitOf(nil, err)
 		return 0, "", err
@@ -203,13 +203,13 @@ func (s *searching) follow(sc *scenario.Scenario, res *result.Result) {
 }
 
 // run runs the scenario, and shows it meanwhile.
-func (s *searching) run(ctx context.Context, sc *scenario.Scenario, crew preflight.Crew) (res *result.Result, err error) {
+func (s *searching) run(ctx context.Context, sc *scenario.Scenario, workers preflight.Workers) (res *result.Result, err error) {
 	v, err := s.flags.views.open(s.t)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, v.close()) }()
-	o, err := s.flags.options(sc, crew, s.argv, s.t)
+	o, err := s.flags.options(sc, workers, s.argv, s.t)
 	if err != nil {
 		return nil, err
 	}

@@ -50,7 +50,7 @@ func parts() worker.Parts {
 			return scenario.Parse("plan.yaml", []byte(text), scenario.ParseOptions{})
 		},
 		Check: func(s *scenario.Scenario, here, workers int) ([]string, error) {
-			return shortfalls(context.Background(), s, preflight.Crew{Here: here, All: workers}, nil)
+			return shortfalls(context.Background(), s, preflight.Workers{Here: here, All: workers}, nil)
 		},
 		New: func(cfg swarm.Config) (swarm.Swarm, error) {
 			w, err := swarm.New(cfg)

@@ -152,7 +152,7 @@ func machine(ctx context.Context, clients int) (*scenario.Scenario, *preflight.M
 	if err != nil {
 		return nil, nil, err
 	}
-	m, err := preflight.Read(ctx, s, preflight.Crew{Here: 1, All: 1})
+	m, err := preflight.Read(ctx, s, preflight.Workers{Here: 1, All: 1})
 	return s, m, err
 }
 
@@ -183,7 +183,7 @@ func (d *Doctor) room(ctx context.Context) ([]Figure, error) {
 		fact("memory for connections", "%d MiB free: %d of them with a server elsewhere, %d with both ends here",
 			m.MemoryFree>>20, m.MemoryFree/(preflight.KernelPerEnd+preflight.UserPerClient), m.MemoryFree/(2*preflight.KernelPerEnd+2*preflight.UserPerClient)),
 	}
-	for _, short := range preflight.Check(s, preflight.Crew{Here: 1, All: 1}, m) {
+	for _, short := range preflight.Check(s, preflight.Workers{Here: 1, All: 1}, m) {
 		f := figure(fmt.Sprintf("%s for %d connections", short.What, DefaultClients), short.Have, short.Need, short.Advice, short.Mend...)
 		if short.Advice {
 			f.Good, f.Mend = "", short.Mend

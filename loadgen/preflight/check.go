@@ -28,8 +28,8 @@ const (
 	threadsPerWorker = 20
 )
 
-// Crew is who makes the run.
-type Crew struct {
+// Workers is who makes the run.
+type Workers struct {
 	Here int // workers on this machine
 	All  int // on all machines
 }
@@ -37,7 +37,7 @@ type Crew struct {
 // need is what a scenario asks of this machine.
 type need struct {
 	s         *scenario.Scenario
-	crew      Crew
+	workers   Workers
 	m         *Machine
 	plan      scenario.Plan
 	perWorker int64 // connections, and dials under way beside them
@@ -46,13 +46,13 @@ type need struct {
 }
 
 // Check lists what the machine has not enough of.
-func Check(s *scenario.Scenario, crew Crew, m *Machine) (list []Shortfall) {
-	crew.All = max(crew.All, crew.Here, 1)
-	crew.Here = max(crew.Here, 1)
-	n := need{s: s, crew: crew, m: m, plan: s.Plan()}
+func Check(s *scenario.Scenario, workers Workers, m *Machine) (list []Shortfall) {
+	workers.All = max(workers.All, workers.Here, 1)
+	workers.Here = max(workers.Here, 1)
+	n := need{s: s, workers: workers, m: m, plan: s.Plan()}
 	most := int64(n.plan.MaxConnections)
-	n.perWorker = ceil(most, int64(crew.All)) + ceil(int64(s.Clients.Window), int64(crew.All))
-	n.here = min(ceil(most, int64(crew.All))*int64(crew.Here), most)
+	n.perWorker = ceil(most, int64(workers.All)) + ceil(int64(s.Clients.Window), int64(workers.All))
+	n.here = min(ceil(most, int64(workers.All))*int64(workers.Here), most)
 	n.ends = n.here
 	if m.ServerHere() {
 		n.ends = n.here + most // clients of other machines end here too
@@ -103,7 +103,7 @@ func roundUp(n int64) int64 {
 
 // allFiles: descriptors of the whole machine.
 func (n *need) allFiles() []Shortfall {
-	want := n.m.FilesUsed + n.ends + int64(n.crew.Here)*others(n.s)
+	want := n.m.FilesUsed + n.ends + int64(n.workers.Here)*others(n.s)
 	if n.m.Exempt || n.m.FileMax == 0 || want <= n.m.FileMax {
 		return nil
 	}
@@ -134,7 +134,7 @@ func (n *need) tracking() []Shortfall {
 // bytes is what connections and workers occupy here, the server's own memory
 // left out: it is not known.
 func (n *need) bytes() int64 {
-	return n.ends*KernelPerEnd + n.here*UserPerClient + int64(n.crew.Here)*userPerWorker
+	return n.ends*KernelPerEnd + n.here*UserPerClient + int64(n.workers.Here)*userPerWorker
 }
 
 func (n *need) memory() []Shortfall {
@@ -147,7 +147,7 @@ func (n *need) memory() []Shortfall {
 
 // cgroup: sockets count as memory of the group that made them.
 func (n *need) cgroup() []Shortfall {
-	want := n.here*(KernelPerEnd+UserPerClient) + int64(n.crew.Here)*userPerWorker
+	want := n.here*(KernelPerEnd+UserPerClient) + int64(n.workers.Here)*userPerWorker
 	left := n.m.CgroupLimit - n.m.CgroupUsed
 	if n.m.CgroupLimit == 0 || want <= left {
 		return nil
@@ -215,7 +215,7 @@ func (n *need) buffer(own int) float64 {
 }
 
 func (n *need) pids() []Shortfall {
-	want := int64(n.crew.Here) * threadsPerWorker
+	want := int64(n.workers.Here) * threadsPerWorker
 	if n.m.PIDsLeft < 0 || want <= n.m.PIDsLeft {
 		return nil
 	}
@@ -227,5 +227,5 @@ func (n *need) pids() []Shortfall {
 func (n *need) pool(system plan.Ports) (plan.PoolConfig, error) {
 	ports, err := plan.ParsePorts(n.s.Clients.PortRange, system, n.m.RangeOption)
 	return plan.PoolConfig{Sources: n.s.Clients.Sources, Local: n.m.Local, Destinations: n.m.Destinations, Clients: n.s.Clients.Count,
-		Workers: n.crew.All, Here: n.crew.Here, Ports: ports, System: system, Reserved: n.m.Reserved, TimeWait: n.waiting(), Closing: n.s.Closing(timeWait)}, err
+		Workers: n.workers.All, Here: n.workers.Here, Ports: ports, System: system, Reserved: n.m.Reserved, TimeWait: n.waiting(), Closing: n.s.Closing(timeWait)}, err
 }

@@ -26,10 +26,10 @@ const resolveTimeout = 5 * time.Second
 // maxBinds bounds how many source addresses are tried.
 const maxBinds = 4096
 
-// Read looks at this machine, for a scenario and a crew: it resolves the names in
+// Read looks at this machine, for a scenario and a workers: it resolves the names in
 // target.urls and binds a socket to each source address that would be used. What
 // cannot be read counts as no limit. The error is of a URL.
-func Read(ctx context.Context, s *scenario.Scenario, crew Crew) (*Machine, error) {
+func Read(ctx context.Context, s *scenario.Scenario, workers Workers) (*Machine, error) {
 	m := &Machine{Cores: runtime.GOMAXPROCS(0)}
 	m.readFiles()
 	m.readPorts()
@@ -42,7 +42,7 @@ func Read(ctx context.Context, s *scenario.Scenario, crew Crew) (*Machine, error
 		}
 		m.Destinations = append(m.Destinations, d)
 	}
-	m.tryBinds(s, crew)
+	m.tryBinds(s, workers)
 	return m, nil
 }
 
@@ -159,8 +159,8 @@ func resolve(ctx context.Context, raw string) (netip.AddrPort, error) {
 
 // tryBinds binds each source once that a pool would use. Of too few sources none
 // is tried: that is said first.
-func (m *Machine) tryBinds(s *scenario.Scenario, crew Crew) {
-	n := need{s: s, crew: Crew{Here: max(crew.Here, 1), All: max(crew.All, crew.Here, 1)}, m: m}
+func (m *Machine) tryBinds(s *scenario.Scenario, workers Workers) {
+	n := need{s: s, workers: Workers{Here: max(workers.Here, 1), All: max(workers.All, workers.Here, 1)}, m: m}
 	c, err := n.pool(m.Ports)
 	if err != nil {
 		return

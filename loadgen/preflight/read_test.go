@@ -20,7 +20,7 @@ import (
 func TestReadThisMachine(t *testing.T) {
 	s := holding(10)
 	s.Target.URLs = []string{"ws://localhost:8080/x", "ws://127.0.0.1/y"}
-	m, err := Read(context.Background(), s, Crew{1, 1})
+	m, err := Read(context.Background(), s, Workers{1, 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,14 +30,14 @@ func TestReadThisMachine(t *testing.T) {
 	if len(m.Destinations) != 2 || m.Destinations[0].Port() != 8080 || m.Destinations[1] != netip.MustParseAddrPort("127.0.0.1:80") {
 		t.Errorf("%v", m.Destinations)
 	}
-	t.Logf("%+v\n%v", m, Check(s, Crew{1, 1}, m))
+	t.Logf("%+v\n%v", m, Check(s, Workers{1, 1}, m))
 }
 
 func TestReadSaysWhatIsWrongWithAURL(t *testing.T) {
 	for _, raw := range []string{"ws://", "ws://127.0.0.1:x/", "ws://127.0.0.1:99999/", "ws://no.such.host.invalid/"} {
 		s := holding(1)
 		s.Target.URLs = []string{"ws://127.0.0.1/", raw}
-		if _, err := Read(context.Background(), s, Crew{1, 1}); err == nil || !strings.Contains(err.Error(), "target.urls[1]") {
+		if _, err := Read(context.Background(), s, Workers{1, 1}); err == nil || !strings.Contains(err.Error(), "target.urls[1]") {
 			t.Errorf("%s: %v", raw, err)
 		}
 	}
@@ -47,7 +47,7 @@ func TestReadSaysWhatIsWrongWithAURL(t *testing.T) {
 func TestReadTriesSources(t *testing.T) {
 	s := holding(10)
 	s.Target.URLs, s.Clients.Sources = []string{"ws://203.0.113.1:80/"}, []string{"203.0.113.9"}
-	m, err := Read(context.Background(), s, Crew{1, 1})
+	m, err := Read(context.Background(), s, Workers{1, 1})
 	if err != nil || len(m.Unusable) != 1 || m.Unusable[0].Addr != netip.MustParseAddr("203.0.113.9") || m.ServerHere() {
 		t.Fatalf("%+v, %v", m, err)
 	}
@@ -102,17 +102,17 @@ func fewPorts() error {
 	s := holding(101)
 	s.Target.URLs = []string{"ws://127.0.0.1:5000/"}
 	s.Clients.Sources = []string{"127.0.0.1", "127.0.0.2"}
-	m, err := Read(context.Background(), s, Crew{1, 1})
+	m, err := Read(context.Background(), s, Workers{1, 1})
 	if err != nil {
 		return err
 	}
-	list := Check(s, Crew{1, 1}, m)
+	list := Check(s, Workers{1, 1}, m)
 	if len(list) != 1 || !strings.Contains(list[0].String(), "101 connections, 3 sources") || !strings.Contains(list[0].String(), "at most 100 connections") {
 		return fmt.Errorf("%v with %+v", list, m)
 	}
 	s.Clients.Count = 100
 	s.Phases[0].Ramp.To = 100
-	if list := Check(s, Crew{1, 1}, m); len(list) != 0 {
+	if list := Check(s, Workers{1, 1}, m); len(list) != 0 {
 		return fmt.Errorf("100 do not fit: %v", list)
 	}
 	pool, err := plan.NewPool(plan.PoolConfig{Sources: s.Clients.Sources, Destinations: m.Destinations, Clients: 100, Ports: m.Ports, System: m.Ports, Reserved: m.Reserved})

@@ -36,15 +36,15 @@ func work(p *scenario.Plan) float64 {
 // work: what the plan's busiest second asks of processors. It is advice: what a
 // worker does here nobody knows before it has been measured (the ceiling).
 func (n *need) work() []Shortfall {
-	want := work(&n.plan) * float64(n.crew.Here) / float64(n.crew.All)
-	have := min(n.crew.Here, max(n.m.Cores, 1))
+	want := work(&n.plan) * float64(n.workers.Here) / float64(n.workers.All)
+	have := min(n.workers.Here, max(n.m.Cores, 1))
 	if want <= float64(have) {
 		return nil
 	}
 	f := Shortfall{What: "work of the busiest second", Advice: true,
 		Need: fmt.Sprintf("%.0f deliveries and %.0f dials, which is work for %.0f workers with a processor each,", n.plan.PeakDeliveryRate, n.plan.PeakDialRate, math.Ceil(want)),
-		Have: fmt.Sprintf("%d workers on %d processors", n.crew.Here, n.m.Cores), Mend: []string{"a lower rate, or more machines: loadgen worker"}}
-	if n.crew.Here < n.m.Cores {
+		Have: fmt.Sprintf("%d workers on %d processors", n.workers.Here, n.m.Cores), Mend: []string{"a lower rate, or more machines: loadgen worker"}}
+	if n.workers.Here < n.m.Cores {
 		f.Mend = append(f.Mend, fmt.Sprintf("--workers %d", min(n.m.Cores, int(math.Min(math.Ceil(want), 1<<20)))))
 	}
 	return []Shortfall{f}
