@@ -96,7 +96,7 @@ func (x *experiment) notes() (notes []string) {
 		notes = append(notes, fmt.Sprintf("%d times a server did not end when it was asked to, and was killed", killed))
 	}
 	before := 0
-	for _, n := range x.journal.looks() {
+	for _, n := range x.journal.interimLooks() {
 		if n < len(x.journal.rounds()) {
 			before++
 		}

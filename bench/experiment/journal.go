@@ -19,7 +19,7 @@ const (
 	kindWarmup = "warm-up" // a run that does not count
 	kindRun    = "run"     // an attempt
 	kindRound  = "round"   // a round is complete
-	kindLook   = "look"    // the rounds so far were compared
+	kindLook   = "look"    // an interim look: the rounds so far were compared
 )
 
 // entry is a line of the journal.
@@ -149,8 +149,8 @@ func (j *journal) rounds() (list []entry) {
 	return list
 }
 
-// looks returns after how many rounds there was a comparison.
-func (j *journal) looks() (rounds []int) {
+// interimLooks returns after how many rounds there was a comparison.
+func (j *journal) interimLooks() (rounds []int) {
 	for _, e := range j.entries {
 		if e.Kind == kindLook && (len(rounds) == 0 || rounds[len(rounds)-1] != e.Round) {
 			rounds = append(rounds, e.Round)
