@@ -15,7 +15,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"roost/loadgen"
+	"roost/bench/experiment"
+	"roost/loadgen/result"
 	"roost/loadgen/usage"
 )
 
@@ -29,8 +30,8 @@ type KeptOptions struct {
 	Rounds     int           // default 3
 	Hold       time.Duration // of each load; default 10 s
 	Settle     time.Duration // before memory is read; default 6 s
-	SingleRate float64       // kept pushes a second, one a request; default half of the ceiling
-	BatchRate  float64       // the same in batches
+	SingleRate float64       // kept pushes a second, one a request; default 4,400
+	BatchRate  float64       // the same in batches; default 53,000
 	Only       []string      // parts: push, broadcast, recovery, crash, idle; default all
 	Quick      bool          // one round, a tenth of the devices and short loads, to see that it works
 
@@ -49,6 +50,8 @@ func (o KeptOptions) withDefaults() KeptOptions {
 	setDefault(&o.Rounds, 3)
 	setDefault(&o.Hold, 10*time.Second)
 	setDefault(&o.Settle, 6*time.Second)
+	setDefault(&o.SingleRate, singleRate)
+	setDefault(&o.BatchRate, batchRate)
 	return o
 }
 
@@ -70,8 +73,18 @@ type keptCell struct {
 	Round   int                `json:"round"`
 	Tries   int                `json:"tries"`
 	Invalid []string           `json:"invalid,omitempty"` // why it does not count
+	Faults  []string           `json:"faults,omitempty"`  // what the node did wrong
 	Moved   map[string]float64 `json:"metrics,omitempty"` // by how much the node's metrics have moved
-	Result  *loadgen.Result    `json:"-"`
+	Result  *result.Result     `json:"-"`
+}
+
+// counts reports whether the run is a result.
+func (c *keptCell) counts() bool { return len(c.Invalid)+len(c.Faults) == 0 }
+
+// keptLoad is a scenario with its parameters.
+type keptLoad struct {
+	file   string
+	params []string
 }
 
 // RunKept measures kept messages on one node: CPU and latency of pushes,
@@ -210,29 +223,36 @@ func (x *keptRun) start(ctx context.Context, store, dir string) (*server, error)
 
 // counted are the metrics whose movement is recorded.
 var counted = []string{`roost_kept_messages_total{from="published"}`, `roost_store_commits_total{result="stored"}`,
-	"roost_kept_sends_total", syncsMetric, `roost_api_request_seconds_count{route="publish",status="200"}`}
+	"roost_kept_sends_total", syncsMetric, messagesIn, heartbeatsIn, `roost_api_request_seconds_count{route="publish",status="200"}`}
+
+// messagesIn and heartbeatsIn count what devices say: the rest are
+// acknowledgements.
+const (
+	messagesIn   = "roost_messages_in_total"
+	heartbeatsIn = "roost_heartbeats_total"
+)
 
 // syncsMetric counts how often the store has synced, where the node says so.
 const syncsMetric = "roost_store_syncs_total"
 
 // load puts one load on a fresh node and keeps the cell.
-func (x *keptRun) load(ctx context.Context, round int, name, store string, args []string) (*keptCell, error) {
-	cell, err := x.undisturbed(ctx, round, name, store, args)
+func (x *keptRun) load(ctx context.Context, round int, name, store string, l keptLoad) (*keptCell, error) {
+	cell, err := x.undisturbed(ctx, round, name, store, l)
 	if err == nil {
 		x.cells = append(x.cells, cell)
 	}
 	return cell, err
 }
 
-// undisturbed puts a load on a node, again if it was disturbed. Every try has a
+// undisturbed puts a load on a node, again if it does not count. Every try has a
 // node of its own: what one leaves must not weigh on the next.
-func (x *keptRun) undisturbed(ctx context.Context, round int, name, store string, args []string) (*keptCell, error) {
+func (x *keptRun) undisturbed(ctx context.Context, round int, name, store string, l keptLoad) (*keptCell, error) {
 	for try := 1; ; try++ {
-		cell, err := x.try(ctx, round, try, name, store, args)
+		cell, err := x.try(ctx, round, try, name, store, l)
 		if err != nil {
 			return nil, err
 		}
-		if len(cell.Invalid) == 0 || try == attempts || x.opt.Quick {
+		if cell.counts() || try == attempts || x.opt.Quick {
 			return cell, nil
 		}
 		select { // what disturbed it may be over by then
@@ -243,13 +263,13 @@ func (x *keptRun) undisturbed(ctx context.Context, round int, name, store string
 	}
 }
 
-func (x *keptRun) try(ctx context.Context, round, try int, name, store string, args []string) (cell *keptCell, err error) {
+func (x *keptRun) try(ctx context.Context, round, try int, name, store string, l keptLoad) (cell *keptCell, err error) {
 	v, err := x.start(ctx, store, "")
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = stopped(err, v) }()
-	return x.on(ctx, v, round, try, name, args)
+	return x.on(ctx, v, round, try, name, l)
 }
 
 // stopped joins an error with that of stopping the server.
@@ -261,12 +281,12 @@ func stopped(err error, v *server) error {
 }
 
 // on puts one load on a node.
-func (x *keptRun) on(ctx context.Context, v *server, round, try int, name string, args []string) (*keptCell, error) {
+func (x *keptRun) on(ctx context.Context, v *server, round, try int, name string, l keptLoad) (*keptCell, error) {
 	before, err := v.metrics(ctx)
 	if err != nil {
 		return nil, err
 	}
-	r, err := x.gen.run(ctx, fmt.Sprintf("round%d-%s-%d", round+1, name, try), join(v.urlArgs(), args))
+	r, other, err := x.gen.observed(ctx, fmt.Sprintf("round%d-%s-%d", round+1, name, try), v, l.file, l.params)
 	if err != nil {
 		return nil, err
 	}
@@ -274,28 +294,14 @@ func (x *keptRun) on(ctx context.Context, v *server, round, try int, name string
 	if err != nil {
 		return nil, err
 	}
-	cell := &keptCell{Name: name, Round: round, Tries: try, Result: r, Moved: map[string]float64{}}
+	judged := newCell(r, experiment.Counted{Other: other})
+	cell := &keptCell{Name: name, Round: round, Tries: try, Invalid: judged.Invalid, Faults: judged.Failures, Result: r, Moved: map[string]float64{}}
 	for _, m := range counted {
 		if value, ok := after[m]; ok {
 			cell.Moved[m] = value - before[m]
 		}
 	}
-	cell.Invalid = slices.Concat(r.ClientBound, r.Failures)
-	if other := workOf(r).Other(); other > maxOther {
-		cell.Invalid = append(cell.Invalid, fmt.Sprintf("other work took %.2f cores", other))
-	}
 	return cell, nil
-}
-
-// workOf returns the stretch of a result that has to be undisturbed.
-func workOf(r *loadgen.Result) loadgen.Work {
-	switch {
-	case r.Kept != nil:
-		return r.Kept.Work
-	case r.Broadcast != nil:
-		return r.Broadcast.Work
-	}
-	return r.Connect.Work
 }
 
 // number writes the median of what the rounds of a load read; in parentheses if
@@ -316,7 +322,7 @@ func (x *keptRun) spread(name string, value func(c *keptCell) float64) (s Spread
 			continue
 		}
 		all = append(all, value(c))
-		if len(c.Invalid) == 0 {
+		if c.counts() {
 			good = append(good, value(c))
 		}
 	}
@@ -330,9 +336,9 @@ func (x *keptRun) spread(name string, value func(c *keptCell) float64) (s Spread
 func (x *keptRun) writeNotes() {
 	left := 0
 	for _, c := range x.cells {
-		if len(c.Invalid) > 0 {
+		if !c.counts() {
 			left++
-			x.notes = append(x.notes, fmt.Sprintf("%s, round %d: %s", c.Name, c.Round+1, strings.Join(c.Invalid, "; ")))
+			x.notes = append(x.notes, fmt.Sprintf("%s, round %d: %s", c.Name, c.Round+1, strings.Join(slices.Concat(c.Invalid, c.Faults), "; ")))
 		}
 	}
 	x.printf("\n%d runs, %d of them do not count.\n", len(x.cells), left)

@@ -6,11 +6,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"roost/loadgen"
+	"roost/loadgen/result"
 )
 
 // What our own part of a kept push may cost, in microseconds.
@@ -23,8 +24,8 @@ const (
 type pushRow struct {
 	store      string // file or memory
 	batch      int
-	publishers int
-	rate       float64 // 0: closed loop
+	publishers int     // requests under way, at most
+	rate       float64 // messages a second
 	target     float64
 }
 
@@ -33,23 +34,26 @@ func (r pushRow) name() string {
 	if r.batch > 1 {
 		kind = "batch" + strconv.Itoa(r.batch)
 	}
-	if r.rate == 0 {
-		kind += "-closed"
-	}
 	return "push-" + r.store + "-" + kind
 }
 
-func (r pushRow) words() string {
-	if r.rate == 0 {
-		return fmt.Sprintf("closed loop of %d", r.publishers)
-	}
-	return fmt.Sprintf("%.0f/s", r.rate)
+func (r pushRow) words() string { return fmt.Sprintf("%.0f/s", r.rate) }
+
+// load is the row's scenario.
+func (r pushRow) load(x *keptRun, hold time.Duration) keptLoad {
+	return keptLoad{"kept-push.yaml", []string{param("count", 1000/x.scale), param("hold", hold), param("batch", r.batch), param("in_flight", r.publishers),
+		rate(r.rate / float64(r.batch))}}
 }
 
-func (r pushRow) args(x *keptRun, hold time.Duration) []string {
-	return []string{"--mode", loadgen.ModeKept, "--connections", strconv.Itoa(1000 / x.scale), "--hold", hold.String(), "--size", "128",
-		"--publishers", strconv.Itoa(r.publishers), "--batch", strconv.Itoa(r.batch), "--rate", strconv.FormatFloat(r.rate, 'f', -1, 64)}
-}
+// Rates of the two kinds of requests, in messages a second: half of what as many
+// publishers did who each made the next request when the last was answered
+// (bench/results/kept-2026-11-22). They are fixed, so that results of different
+// days and revisions are of the same load; loadgen search finds what a machine
+// does at most.
+const (
+	singleRate = 4_400
+	batchRate  = 53_000
+)
 
 // Publishers of the two kinds of requests: each has one request under way, so
 // it takes several to keep a disk busy.
@@ -61,13 +65,10 @@ const (
 
 // push measures kept pushes to connected devices.
 func (x *keptRun) push(ctx context.Context) error {
-	rows, err := x.pushRows(ctx)
-	if err != nil {
-		return err
-	}
+	rows := x.pushRows()
 	for round := range x.opt.Rounds {
 		for _, i := range Order(len(rows), round) {
-			if _, err := x.load(ctx, round, rows[i].name(), rows[i].store, rows[i].args(x, x.opt.Hold)); err != nil {
+			if _, err := x.load(ctx, round, rows[i].name(), rows[i].store, rows[i].load(x, x.opt.Hold)); err != nil {
 				return err
 			}
 			fmt.Fprintf(x.out, "round %d  %s\n", round+1, rows[i].name())
@@ -75,6 +76,7 @@ func (x *keptRun) push(ctx context.Context) error {
 	}
 	profiles := make([]*pushProfile, len(rows))
 	for i, row := range rows {
+		var err error
 		for try := 1; try == 1 || try <= attempts && len(profiles[i].Invalid) > 0 && !x.opt.Quick; try++ {
 			if profiles[i], err = x.profilePush(ctx, row); err != nil {
 				return err
@@ -91,44 +93,14 @@ func (x *keptRun) push(ctx context.Context) error {
 	return nil
 }
 
-// pushRows measures what the node and the generator can do together in a closed
-// loop, and plans the loads.
-func (x *keptRun) pushRows(ctx context.Context) ([]pushRow, error) {
-	single := pushRow{store: "file", batch: 1, publishers: singlePublishers, target: targetSingle}
-	batch := pushRow{store: "file", batch: batchSize, publishers: batchPublishers, target: targetBatch}
-	var rates [2]float64
-	for i, row := range []pushRow{single, batch} {
-		if rates[i] = []float64{x.opt.SingleRate, x.opt.BatchRate}[i]; rates[i] > 0 {
-			continue
-		}
-		cell, err := x.undisturbed(ctx, -1, row.name(), row.store, row.args(x, min(ceilingHold, x.opt.Hold)))
-		if err != nil {
-			return nil, err
-		}
-		if len(cell.Invalid) > 0 {
-			x.notes = append(x.notes, fmt.Sprintf("the ceiling of %s, which its rate is half of: %s", row.name(), strings.Join(cell.Invalid, "; ")))
-		}
-		rates[i] = halfOf(cell.Result.Kept.PerSecond)
-	}
-	x.printf("\n## Kept pushes to connected devices\n\n128 bytes to %d devices in turn, JSON, acknowledged; %d publishers, with batches %d. The fixed rates are half of what a closed loop did.\n",
+// pushRows plans the loads.
+func (x *keptRun) pushRows() (rows []pushRow) {
+	x.printf("\n## Kept pushes to connected devices\n\n128 bytes to %d devices in turn, JSON, acknowledged, at fixed rates; at most %d requests under way, with batches %d.\n",
 		1000/x.scale, singlePublishers, batchPublishers)
-	rows := []pushRow{single, batch}
 	for _, store := range []string{"file", "memory"} {
-		s, b := single, batch
-		s.store, b.store = store, store
-		s.rate, b.rate = rates[0], rates[1]
-		rows = append(rows, s, b)
+		rows = append(rows, pushRow{store, 1, singlePublishers, x.opt.SingleRate, targetSingle}, pushRow{store, batchSize, batchPublishers, x.opt.BatchRate, targetBatch})
 	}
-	return rows, nil
-}
-
-// halfOf is half of a rate, rounded to two digits.
-func halfOf(rate float64) float64 {
-	unit := 1.0
-	for rate/2/unit >= 100 {
-		unit *= 10
-	}
-	return max(unit*float64(int(rate/2/unit)), 1)
+	return rows
 }
 
 // pushProfile is the profile of one row, and what else only a run of its own
@@ -157,7 +129,7 @@ func (x *keptRun) profilePush(ctx context.Context, row pushRow) (p *pushProfile,
 	done := make(chan ended, 1)
 	// The load outlasts the profile, which begins with the warm-up before it.
 	go func() {
-		cell, err := x.on(ctx, v, 0, 1, "profiled-"+row.name(), row.args(x, profileTime(x.opt.Hold)+time.Second))
+		cell, err := x.on(ctx, v, 0, 1, "profiled-"+row.name(), row.load(x, profileTime(x.opt.Hold)+time.Second))
 		done <- ended{cell, err}
 	}()
 	p = &pushProfile{Row: row.name(), Syncs: -1}
@@ -170,11 +142,11 @@ func (x *keptRun) profilePush(ctx context.Context, row pushRow) (p *pushProfile,
 	if e.err != nil {
 		return nil, e.err
 	}
-	p.Invalid = e.cell.Invalid
-	if k := e.cell.Result.Kept; k.PerSecond > 0 {
-		p.PerSecond = k.PerSecond
+	p.Invalid = slices.Concat(e.cell.Invalid, e.cell.Faults)
+	if n := acceptedPerSecond(e.cell.Result); n > 0 {
+		p.PerSecond = n
 		if p.Syncs >= 0 {
-			p.Syncs /= k.PerSecond
+			p.Syncs /= n
 		}
 	}
 	if p.Profile, err = readProfile(ctx, file); err != nil {
@@ -239,20 +211,20 @@ func (x *keptRun) reportPush(rows []pushRow, profiles []*pushProfile) {
 	x.printf("\n| store | load | accepted/s | total us | HTTP | **ours** | target | runtime | kernel | of it HTTP | ours | runtime | generator us |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|\n")
 	for i, row := range rows {
 		p := profiles[i].Profile
-		micros := func(of func(k *loadgen.Kept) float64) string {
-			return x.number(row.name(), "%.2f", func(c *keptCell) float64 { return of(c.Result.Kept) })
+		micros := func(of func(r *result.Result) float64) string {
+			return x.number(row.name(), "%.2f", func(c *keptCell) float64 { return of(c.Result) })
 		}
 		user := func(of part) string {
-			return micros(func(k *loadgen.Kept) float64 { return k.UserMicros * p.userShare(of) })
+			return micros(func(r *result.Result) float64 { return serverMicros(userOf)(r) * p.userShare(of) })
 		}
 		kernel := func(of part) string {
-			return micros(func(k *loadgen.Kept) float64 { return k.SystemMicros * p.kernelShare(of) })
+			return micros(func(r *result.Result) float64 { return serverMicros(systemOf)(r) * p.kernelShare(of) })
 		}
 		x.printf("| %s | %s, %d a request | %s | %s | %s | **%s** | %.0f | %s | %s | %s | %s | %s | %s |\n", row.store, row.words(), row.batch,
-			x.number(row.name(), "%.0f", func(c *keptCell) float64 { return c.Result.Kept.PerSecond }),
-			micros(func(k *loadgen.Kept) float64 { return k.ServerMicros }), user(partHTTP), user(partOurs), row.target, user(partRuntime),
-			micros(func(k *loadgen.Kept) float64 { return k.SystemMicros }), kernel(partHTTP), kernel(partOurs), kernel(partRuntime),
-			micros(func(k *loadgen.Kept) float64 { return k.ClientMicros }))
+			x.number(row.name(), "%.0f", func(c *keptCell) float64 { return acceptedPerSecond(c.Result) }),
+			micros(serverMicros(cpuOf)), user(partHTTP), user(partOurs), row.target, user(partRuntime),
+			micros(serverMicros(systemOf)), kernel(partHTTP), kernel(partOurs), kernel(partRuntime),
+			micros(clientMicros))
 	}
 	x.reportLatency(rows, profiles)
 	x.reportHot(rows, profiles)
@@ -260,12 +232,12 @@ func (x *keptRun) reportPush(rows []pushRow, profiles []*pushProfile) {
 
 // reportLatency writes what publishers and devices see, and what the disk does.
 func (x *keptRun) reportLatency(rows []pushRow, profiles []*pushProfile) {
-	x.printf("\nDelivery: from when the message was due until its device had it. Answer: of one request. A commit is one request's.\n")
+	x.printf("\nDelivery: from when the message was due until its device had it; answer: until its publisher had that. A commit is one request's.\n")
 	x.printf("\n| store | load | delivery p50 ms | p99 | answer p50 ms | p99 | commits/s | fdatasync/message | fdatasync/s | acks/message |\n|---|---|---|---|---|---|---|---|---|---|\n")
 	for i, row := range rows {
 		value := func(format string, of func(c *keptCell) float64) string { return x.number(row.name(), format, of) }
-		k := func(of func(k *loadgen.Kept) int64) string {
-			return value("%.2f", func(c *keptCell) float64 { return float64(of(c.Result.Kept)) / ms })
+		time := func(name string) string {
+			return value("%.2f", func(c *keptCell) float64 { return millis(name)(c.Result) })
 		}
 		perMessage, perSecond := "-", "-"
 		if p := profiles[i]; p.Syncs >= 0 {
@@ -273,14 +245,13 @@ func (x *keptRun) reportLatency(rows []pushRow, profiles []*pushProfile) {
 		}
 		if x.moved(row.name(), syncsMetric) {
 			perMessage = value("%.3f", func(c *keptCell) float64 { return c.perMessage(syncsMetric) })
-			perSecond = value("%.0f", func(c *keptCell) float64 { return c.perMessage(syncsMetric) * c.Result.Kept.PerSecond })
+			perSecond = value("%.0f", func(c *keptCell) float64 { return c.perMessage(syncsMetric) * acceptedPerSecond(c.Result) })
 		}
 		x.printf("| %s | %s, %d a request | %s | %s | %s | %s | %s | %s | %s | %s |\n", row.store, row.words(), row.batch,
-			k(func(k *loadgen.Kept) int64 { return k.FromDue.P50 }), k(func(k *loadgen.Kept) int64 { return k.FromDue.P99 }),
-			k(func(k *loadgen.Kept) int64 { return k.API.P50 }), k(func(k *loadgen.Kept) int64 { return k.API.P99 }),
-			value("%.0f", func(c *keptCell) float64 { return c.perMessage(counted[1]) * c.Result.Kept.PerSecond }), perMessage, perSecond,
+			time("delivery.p50"), time("delivery.p99"), time("publish_ack.p50"), time("publish_ack.p99"),
+			value("%.0f", func(c *keptCell) float64 { return c.perMessage(counted[1]) * acceptedPerSecond(c.Result) }), perMessage, perSecond,
 			value("%.2f", func(c *keptCell) float64 {
-				return float64(c.Result.Kept.Acks) / max(float64(c.Result.Kept.Delivered), 1)
+				return c.perMessage(messagesIn) - c.perMessage(heartbeatsIn)
 			}))
 	}
 }
@@ -305,8 +276,8 @@ func (x *keptRun) reportHot(rows []pushRow, profiles []*pushProfile) {
 	x.printf("\nWhere it goes: us per message by the innermost function of roost or net/http (of the runtime where there is none), with what it calls outside; kernel: its system calls.\n")
 	for i, row := range rows {
 		p := profiles[i].Profile
-		total, _ := x.spread(row.name(), func(c *keptCell) float64 { return c.Result.Kept.ServerMicros })
-		share, _ := x.spread(row.name(), func(c *keptCell) float64 { return 1 - c.Result.Kept.Work.UserShare() })
+		total, _ := x.spread(row.name(), func(c *keptCell) float64 { return serverMicros(cpuOf)(c.Result) })
+		share, _ := x.spread(row.name(), func(c *keptCell) float64 { return serverMicros(systemOf)(c.Result) / serverMicros(cpuOf)(c.Result) })
 		x.printf("\n%s, %s, %d a request (kernel: %.0f %% of %d samples, %.0f %% by the kernel's own count):\n\n", row.store, row.words(), row.batch,
 			100*(p.Kernel[partHTTP]+p.Kernel[partOurs]+p.Kernel[partRuntime]), p.Samples, 100*share.Median)
 		for _, h := range p.Top[:min(len(p.Top), 12)] {

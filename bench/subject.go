@@ -235,8 +235,3 @@ func (v *server) get(ctx context.Context, path string, to io.Writer) error {
 	_, err = io.Copy(to, resp.Body)
 	return err
 }
-
-// urlArgs are the flags of the generator's modes that say where the server is.
-func (v *server) urlArgs() []string {
-	return []string{"--pid", strconv.Itoa(v.cmd.Process.Pid), "--url", "ws://" + v.data + "/v1/connect", "--api", "http://" + v.side}
-}
