@@ -67,7 +67,7 @@ func (w *Worker) deliver(st *conn, now int64, b []byte) {
 		n.Late++
 		switch {
 		case s.kept && a.parted: // it waited for its client
-		case l == &w.scrap:
+		case l == &w.unjudged:
 			return
 		default:
 			w.lose(c.group, missing, 1)
@@ -76,7 +76,7 @@ func (w *Worker) deliver(st *conn, now int64, b []byte) {
 	}
 	n.Expected++
 	n.Delivered++
-	if l == &w.scrap { // slow on purpose: its times say nothing of the server
+	if l == &w.unjudged { // slow on purpose: its times say nothing of the server
 		return
 	}
 	record(w.rec.groupHist(c.group, tally.Delivery), now-m.stamp.Due)

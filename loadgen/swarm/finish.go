@@ -211,7 +211,7 @@ func (w *Worker) settle(r *refused) {
 	}
 	w.ledger.settle(r, w.lose)
 	w.remember(p, r)
-	w.ledger, w.scrap = ledger{}, ledger{}
+	w.ledger, w.unjudged = ledger{}, ledger{}
 	p.settled = true
 	for i := range w.clients {
 		w.leave(uint32(i), &w.clients[i])

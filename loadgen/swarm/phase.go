@@ -18,18 +18,18 @@ type phase struct {
 	index int
 	begin int64
 
-	end       int64 // what is due at it or later is not planned
-	streams   []*stream
-	cuts      cuts
-	churn     *cursor // nil: none
-	refusals  map[messageKey]bool
-	overflow  bool // more refusals than may be listed
-	started   bool
-	finishing bool
-	conceded  bool // what is not sent and answered now will not be
-	settled   bool
-	finished  chan struct{} // closed when Finish need not wait any more; nil before Finish
-	complete  uint32        // finishing: the clients before this one have got everything
+	end         int64 // what is due at it or later is not planned
+	streams     []*stream
+	disconnects disconnects
+	churn       *cursor // nil: none
+	refusals    map[messageKey]bool
+	overflow    bool // more refusals than may be listed
+	started     bool
+	finishing   bool
+	conceded    bool // what is not sent and answered now will not be
+	settled     bool
+	finished    chan struct{} // closed when Finish need not wait any more; nil before Finish
+	complete    uint32        // finishing: the clients before this one have got everything
 }
 
 // messageKey names a message of the phase.
@@ -57,7 +57,7 @@ func (w *Worker) Begin(i int, at int64) error {
 		p.churn = &cursor{it: churn}
 	}
 	if s := spec.Storm; s != nil && s.How != scenario.CloseServer {
-		p.cuts = w.newStorm(s, min(before, w.total), i)
+		p.disconnects = w.newStorm(s, min(before, w.total), i)
 	}
 	err := fmt.Errorf("swarm: phase %d: the worker is closed", i)
 	w.do(func() {
@@ -131,7 +131,7 @@ func (w *Worker) turn() {
 			w.startPhase(p)
 		}
 		w.advance(now)
-		w.cutDue(now)
+		w.disconnectDue(now)
 		w.churnDue(now)
 		w.sendDue(now)
 	}
@@ -173,8 +173,8 @@ func (w *Worker) nextDue() int64 {
 	if p.churn != nil {
 		sooner(p.churn.next(p.begin, p.end))
 	}
-	if !w.cutsDone(p) {
-		sooner(p.cuts.dueAt(p.begin), true)
+	if !w.disconnectsDone(p) {
+		sooner(p.disconnects.dueAt(p.begin), true)
 	}
 	sooner(p.end, p.finished != nil && p.end > w.now()) // later, answers are waited for and not turns
 	return next
@@ -183,7 +183,7 @@ func (w *Worker) nextDue() int64 {
 // startPhase does what is done once, at the begin.
 func (w *Worker) startPhase(p *phase) {
 	w.chooseSlow(p)
-	w.chooseCuts(p)
+	w.chooseDisconnects(p)
 	for _, s := range p.streams {
 		if s.way == dialect.ByHTTP {
 			w.warmPosts()
@@ -200,7 +200,7 @@ func (w *Worker) judge(now int64) {
 	}
 	_, ramping := w.rampDue()
 	sent := w.allSent(p)
-	done := p.started && sent && !ramping && w.cutsDone(p) && w.churnDone(p)
+	done := p.started && sent && !ramping && w.disconnectsDone(p) && w.churnDone(p)
 	quiet := w.level.pending.Load() == 0
 	w.level.planDone.Store(done)
 	w.level.idle.Store(done && quiet && w.dials.inflight == 0 && w.level.away.Load() == 0 && (!p.finishing || w.allCame(p, now)))

@@ -257,7 +257,7 @@ func (w *Worker) lenient(i uint32) bool { return w.clients[i].flags&(slowed|sile
 // ones nowhere.
 func (w *Worker) ledgerOf(i uint32) *ledger {
 	if w.lenient(i) {
-		return &w.scrap
+		return &w.unjudged
 	}
 	return &w.ledger
 }

@@ -46,15 +46,15 @@ type Worker struct {
 	posts    []post
 
 	// Owned by the loop: what is being done.
-	phase  *phase // nil before the first and between phases
-	rec    recorder
-	wanted uint32 // clients of all workers that are meant to be connected: those below
-	ledger ledger
-	scrap  ledger  // of those of whom nothing is expected
-	past   []*past // phases that are settled, the oldest first
-	cache  lastMessage
-	ending bool // what closes now is not lost
-	rng    *rand.Rand
+	phase    *phase // nil before the first and between phases
+	rec      recorder
+	wanted   uint32 // clients of all workers that are meant to be connected: those below
+	ledger   ledger
+	unjudged ledger  // of those of whom nothing is expected
+	past     []*past // phases that are settled, the oldest first
+	cache    lastMessage
+	ending   bool // what closes now is not lost
+	rng      *rand.Rand
 
 	// Owned by the loop: input and output. One parser serves every connection
 	// that is between messages; one in the middle of a message keeps the parser

@@ -5,8 +5,8 @@ import (
 	"roost/loadgen/scenario"
 )
 
-// cuts are the connections that a storm or a drain ends, in order.
-type cuts struct {
+// disconnects are the connections that a storm or a drain ends, in order.
+type disconnects struct {
 	clients []uint32 // of this worker
 	places  []uint32 // of them among those of all workers; nil: their own order
 	all     int      // how many all workers end; without places: this one
@@ -19,9 +19,9 @@ type cuts struct {
 // newStorm chooses whom a storm ends, of n clients that are meant to be
 // connected: the same for any number of workers. It walks all that are chosen,
 // 18 ns each. Who has no connection then keeps none.
-func (w *Worker) newStorm(s *scenario.Storm, n uint32, phase int) cuts {
+func (w *Worker) newStorm(s *scenario.Storm, n uint32, phase int) disconnects {
 	order, count := plan.Cut(int(n), s.Share, plan.Seed(w.s.Seed, uint64(phase), seedStorm))
-	c := cuts{all: count, over: int64(s.Over), how: s.How, by: byStorm}
+	c := disconnects{all: count, over: int64(s.Over), how: s.How, by: byStorm}
 	for k := range count {
 		if i, own := w.local(order.At(uint64(k))); own {
 			c.clients, c.places = append(c.clients, i), append(c.places, uint32(k))
@@ -30,31 +30,31 @@ func (w *Worker) newStorm(s *scenario.Storm, n uint32, phase int) cuts {
 	return c
 }
 
-// cutBudget is how many connections are ended in one turn.
-const cutBudget = 512
+// disconnectBudget is how many connections are ended in one turn.
+const disconnectBudget = 512
 
-// chooseCuts chooses whom a drain ends: of those that are there.
-func (w *Worker) chooseCuts(p *phase) {
+// chooseDisconnects chooses whom a drain ends: of those that are there.
+func (w *Worker) chooseDisconnects(p *phase) {
 	d := p.spec.Drain
 	if d == nil {
 		return
 	}
-	c := cuts{over: int64(d.Over), how: d.How, by: byDrain}
+	c := disconnects{over: int64(d.Over), how: d.How, by: byDrain}
 	for i := range w.clients {
 		if w.global(uint32(i)) >= w.wanted && w.clients[i].state != idle {
 			c.clients = append(c.clients, uint32(i))
 		}
 	}
 	c.all = len(c.clients)
-	p.cuts = c
+	p.disconnects = c
 }
 
-// cutDue ends what is due to be ended.
-func (w *Worker) cutDue(now int64) {
+// disconnectDue ends what is due to be ended.
+func (w *Worker) disconnectDue(now int64) {
 	p := w.phase
-	c := &p.cuts
-	for range cutBudget {
-		if w.cutsDone(p) || c.dueAt(p.begin) > now {
+	c := &p.disconnects
+	for range disconnectBudget {
+		if w.disconnectsDone(p) || c.dueAt(p.begin) > now {
 			return
 		}
 		i := c.clients[c.next]
@@ -68,7 +68,7 @@ func (w *Worker) cutDue(now int64) {
 }
 
 // dueAt returns when the next one is due.
-func (c *cuts) dueAt(begin int64) int64 {
+func (c *disconnects) dueAt(begin int64) int64 {
 	place := uint32(c.next)
 	if c.places != nil {
 		place = c.places[c.next]
@@ -76,9 +76,9 @@ func (c *cuts) dueAt(begin int64) int64 {
 	return begin + int64(float64(c.over)*float64(place)/float64(c.all))
 }
 
-// cutsDone reports whether nobody is left to be ended.
-func (w *Worker) cutsDone(p *phase) bool {
-	c := &p.cuts
+// disconnectsDone reports whether nobody is left to be ended.
+func (w *Worker) disconnectsDone(p *phase) bool {
+	c := &p.disconnects
 	return c.next >= len(c.clients) || c.dueAt(p.begin) >= p.end
 }
 
@@ -88,7 +88,7 @@ func (w *Worker) churnDue(now int64) {
 	if p.churn == nil {
 		return
 	}
-	for range cutBudget {
+	for range disconnectBudget {
 		at, ok := p.churn.next(p.begin, p.end)
 		if !ok || at > now {
 			return
