@@ -141,7 +141,7 @@ func suffices(c *validity.Ceiling, s *scenario.Scenario) bool {
 		return true
 	}
 	p, factor := s.Plan(), s.Validity.CeilingFactor
-	return c.Deliveries >= factor*p.PeakDeliveryRate && c.Sends >= factor*p.PeakSendRate
+	return c.Deliveries >= factor*p.PeakDeliveryRate && c.Sends >= factor*p.PeakRequestRate
 }
 
 func plural(workers int) string {

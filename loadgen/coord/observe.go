@@ -15,7 +15,7 @@ import (
 // that count.
 func (r *run) observe(res *result.Result) validity.Observation {
 	o := validity.Observation{Shared: r.shared, AllowLoss: r.o.AllowLoss, ClockBound: r.bound, Ceiling: r.ceiling, Local: r.local(),
-		PeakDeliveries: r.plans.PeakDeliveryRate, PeakSends: r.plans.PeakSendRate, PeakDials: r.plans.PeakDialRate}
+		PeakDeliveries: r.plans.PeakDeliveryRate, PeakSends: r.plans.PeakRequestRate, PeakDials: r.plans.PeakDialRate}
 	var ack *tally.Hist
 	uses := make([][]selfUse, len(r.members))
 	for i, p := range r.phases {

@@ -17,6 +17,7 @@ type Plan struct {
 	ExpectedDeliveries uint64 // messages x subscribers
 	PeakDialRate       float64
 	PeakSendRate       float64
+	PeakRequestRate    float64 // of sends, messages that share a request as one
 	PeakDeliveryRate   float64
 }
 
@@ -33,6 +34,7 @@ type PhasePlan struct {
 	// it is due, slow readers included.
 	Deliveries                       uint64
 	DialRate, SendRate, DeliveryRate float64 // peaks
+	RequestRate                      float64 // peak of sends, messages that share a request as one
 }
 
 // Plan returns what s asks for.
@@ -50,6 +52,7 @@ func (s *Scenario) Plan() Plan {
 		plan.ExpectedDeliveries += p.Deliveries
 		plan.PeakDialRate = max(plan.PeakDialRate, p.DialRate)
 		plan.PeakSendRate = max(plan.PeakSendRate, p.SendRate)
+		plan.PeakRequestRate = max(plan.PeakRequestRate, p.RequestRate)
 		plan.PeakDeliveryRate = max(plan.PeakDeliveryRate, p.DeliveryRate)
 		plan.MaxConnections = max(plan.MaxConnections, p.From, p.To)
 		connected = p.To
@@ -78,18 +81,20 @@ func (s *Scenario) phasePlan(p *Phase, connected int, perTopic float64) PhasePla
 		to := min(from+width, out.Length)
 		there := p.connections((from+to)/2, connected)
 		sent, delivered := 0.0, 0.0
-		sendRate, deliveryRate := 0.0, 0.0
+		sendRate, deliveryRate, requestRate := 0.0, 0.0, 0.0
 		for k := range p.Publish {
 			pub := &p.Publish[k]
 			n := pub.Arrival.Planned(to, p.For) - pub.Arrival.Planned(from, p.For)
 			audience, busiest := s.audience(pub, there, addressed, perTopic), pub.Arrival.busiest(n, width)
 			sent, delivered = sent+n, delivered+n*audience
 			sendRate, deliveryRate = sendRate+busiest, deliveryRate+busiest*audience
+			requestRate += busiest / float64(max(pub.Batch, 1))
 		}
 		dialled := s.dialled(p, connected, from, to)
 		messages, deliveries, dials = messages+sent, deliveries+delivered, dials+dialled
 		// A part of a second has what all of it has.
 		out.SendRate = max(out.SendRate, sendRate)
+		out.RequestRate = max(out.RequestRate, requestRate)
 		out.DeliveryRate = max(out.DeliveryRate, deliveryRate)
 		out.DialRate = max(out.DialRate, dialled/width.Seconds())
 	}

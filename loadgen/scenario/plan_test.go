@@ -79,6 +79,7 @@ phases:
 		got.Start = 0
 		round := func(x float64) float64 { return math.Round(1e6*x) / 1e6 }
 		got.DialRate, got.SendRate, got.DeliveryRate = round(got.DialRate), round(got.SendRate), round(got.DeliveryRate)
+		want.RequestRate, got.RequestRate = want.SendRate, round(got.RequestRate) // one message in each
 		if got != want {
 			t.Errorf("phase %d is %+v, want %+v", i, got, want)
 		}
@@ -146,5 +147,13 @@ phases:
 		if got := p.Phases[i]; got.SendRate != want || got.DeliveryRate != 100*want {
 			t.Errorf("phase %s: %v sent and %v delivered a second, want %v", got.Name, got.SendRate, got.DeliveryRate, want)
 		}
+	}
+}
+
+// TestRequestsArePlanned: what publishing costs a worker is requests.
+func TestRequestsArePlanned(t *testing.T) {
+	p := parse(t, "phases: [{name: ramp, ramp: {}}, {name: hold, publish: [{to: device, class: kept, rate: 5/s, batch: 100}, {rate: 7/s}], for: 10s}]", ParseOptions{}).Plan()
+	if p.PeakSendRate != 507 || p.PeakRequestRate != 12 {
+		t.Errorf("%v messages in %v requests a second, want 507 in 12", p.PeakSendRate, p.PeakRequestRate)
 	}
 }

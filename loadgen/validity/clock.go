@@ -43,7 +43,7 @@ func (j *judge) ceiling() {
 		advice        bool
 	}{
 		{nameDeliveries, top.Deliveries, j.o.PeakDeliveries, "deliveries", false},
-		{nameSends, top.Sends, j.o.PeakSends, "messages", false},
+		{nameSends, top.Sends, j.o.PeakSends, "messages and requests", false},
 		{nameDialCeiling, top.Dials, j.o.PeakDials, "dials", true}, // late ones are seen: Connect counts from due
 	} {
 		if !(c.plan > 0) {

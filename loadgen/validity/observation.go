@@ -16,7 +16,7 @@ type Observation struct {
 	Planned, Sent, Unsent uint64 // messages
 	PlannedDials, Dials   uint64 // dials that were due, and that were begun
 	PeakDeliveries        float64
-	PeakSends             float64 // a second, in the plan; 0: none
+	PeakSends             float64 // a second, in the plan, those that share a request as one; 0: none
 	PeakDials             float64
 
 	// Deliveries, over all workers.
