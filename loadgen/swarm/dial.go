@@ -93,6 +93,10 @@ func (w *Worker) rampNext(at int64) {
 	w.dial(i, at)
 }
 
+// leastStamped is how many clients of each worker are stamped whatever the
+// share: without any nobody knows how late it reads.
+const leastStamped = 10
+
 // dial starts a connection of a client.
 func (w *Worker) dial(i uint32, planned int64) {
 	c, now := &w.clients[i], w.now()
@@ -117,7 +121,7 @@ func (w *Worker) dial(i uint32, planned int64) {
 	global := w.global(i)
 	t := &w.targets.urls[int(global)%len(w.targets.urls)]
 	o := poller.DialOptions{Remote: t.addr, PortRange: w.targets.ports, RcvBuf: w.s.Clients.RcvBuf,
-		Stamps: w.rec.stamped > 0 && plan.Chosen(global, w.rec.stamped, w.rec.stampSeed)}
+		Stamps: w.rec.stamped > 0 && (i < leastStamped || plan.Chosen(global, w.rec.stamped, w.rec.stampSeed))}
 	if buf := w.groups.list[c.group].RcvBuf; buf > 0 {
 		o.RcvBuf = buf
 	}

@@ -95,3 +95,17 @@ func TestRoostEcho(t *testing.T) {
 		t.Errorf("%+v", n)
 	}
 }
+
+// TestSomeAreStampedWhateverTheShare: of each worker ten, or all that it has.
+func TestSomeAreStampedWhateverTheShare(t *testing.T) {
+	for share, want := range map[float64]uint64{0: 0, .001: 16 * 10} {
+		f := newFake(t, &fake{})
+		s := f.plain(26, ramp(26), publish(scenario.ToAll, 50, 200*time.Millisecond))
+		s.Measure.KernelStamps = share
+		r := newRig(t, s, 2) // of 13 clients each
+		r.run(0)
+		if n := r.run(1); n.Delivered != 260 || share == 0 && r.sum.Hists[tally.RxLag] != nil || share > 0 && r.sum.Hists[tally.RxLag].Count() < want {
+			t.Errorf("share %g: %d of %d stamped", share, r.sum.Hists[tally.RxLag].Count(), n.Delivered)
+		}
+	}
+}

@@ -85,7 +85,7 @@ const (
 	DialLag                  // from the planned dial to the actual one
 	SendLag                  // from due to sent
 	PublishAck               // from due to the server's answer to the publisher
-	RxLag                    // stamped sockets: from the kernel's arrival to us: the generator's own part
+	RxLag                    // stamped sockets: from the kernel's arrival to us, at least: see DeliveryKernel
 	Restore                  // from the loss of a connection to ready again
 	RestoreAt                // from the begin of the storm to ready again
 	Silence                  // half-open: from falling silent to the server's end of it
@@ -102,8 +102,13 @@ type GroupHistID int
 
 // Histograms of a group.
 const (
-	Delivery       GroupHistID = iota // from due: the latency; misses are above everything that came
-	DeliverySent                      // from the actual send
-	DeliveryKernel                    // stamped sockets: from due to the kernel's arrival
+	Delivery     GroupHistID = iota // from due: the latency; misses are above everything that came
+	DeliverySent                    // from the actual send
+	// DeliveryKernel, of stamped sockets, is from due to the kernel's arrival, at
+	// most: the kernel says when the last bytes came that one read has taken. Where
+	// that are several messages, those before the last had come earlier, and had
+	// waited longer for us. Reads of one message alone would be exact, and tell
+	// nothing of the times in which we are late.
+	DeliveryKernel
 	NumGroupHists
 )

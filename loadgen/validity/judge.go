@@ -14,7 +14,7 @@
 // are hints then, and run delay makes a run invalid only beyond sharedSlack
 // times its limit. How late the generator does things because of all that is
 // measured as well, and send lag and hiccup have the same limits everywhere. That
-// it reads late (rx lag) is advice there: delivery_kernel is without it.
+// it reads late (rx lag) is advice there: delivery_kernel has less of it.
 //
 // Measured with a process that wakes 3000 times a second, on two processors:
 //

@@ -33,9 +33,14 @@ const (
 	// walks its plan every half millisecond. A share of less is a share of
 	// nothing.
 	resolution = 500e3
-	// sendShare of the measured p99 is what it may owe to late sends before a
-	// reader should know.
+	// sendShare of the measured p99 is what it may owe to late sends; with more it
+	// says more of the generator than of the server. Of a p99 up to leastP99, in ns,
+	// that is advice: twice the resolution. Of 500/s to 20 clients on two processors
+	// that are shared with the server it was 24 to 47 % in 6 of 6 runs; pinned beside
+	// one endless loop 53 to 86 % in 9 of 10 (0.9 of 1.3 ms as a rule; hiccups made the
+	// tenth INVALID), beside two 72 to 85 % of 5 ms in 6 of 6, or the run delay failed.
 	sendShare = .5
+	leastP99  = 1e6
 	// littleShare of the limit of requests under way is as good as all of it.
 	littleShare = .9
 )
@@ -81,9 +86,9 @@ func (j *judge) delays() {
 		j.add(check{name: nameSendLag, unit: "ns", value: lag.value, limit: float64(j.limits.SendLag), off: j.limits.SendLag <= 0, unknown: lag.unknown,
 			means: fmt.Sprintf("How late %s sent the messages that were due (p99).", lag.whose),
 			mend:  "Latency counts from when a message was due, so it includes this delay: give workers processors of their own, use more of them, or a lower rate."})
-		j.shareOfDelivery(check{name: nameSendShare, limit: sendShare, advice: true,
+		j.shareOfDelivery(check{name: nameSendShare, limit: sendShare, advice: came(j.o.Delivery, .99) <= leastP99,
 			means: fmt.Sprintf("The late sends of %s, as a share of the measured p99.", lag.whose),
-			mend:  "A good part of the latency is the generator's own: read delivery_sent beside delivery."}, lag)
+			mend:  "A good part of the latency is the generator's own: give workers processors of their own, use more of them, or a lower rate; delivery_sent is without this delay."}, lag)
 	}
 	if lag := j.worst(func(w *Worker) float64 { return tail(w.DialLag, .99) }); j.o.PlannedDials > 0 {
 		j.add(check{name: nameDialLag, unit: "ns", value: lag.value, limit: float64(j.limits.SendLag), off: j.limits.SendLag <= 0, advice: true,
@@ -103,12 +108,12 @@ func (j *judge) delays() {
 	if j.o.Delivery.Count() > 0 {
 		// Where the server works on the same processors, the reader of a fan-out to
 		// thousands works as long as the sender, and always has this lag.
-		mend := "The generator reads too slowly and measures itself: use more workers, fewer clients for each, or give them processors of their own; delivery_kernel is without this delay."
+		mend := "The generator reads too slowly and measures itself: use more workers, fewer clients for each, or give them processors of their own; in delivery_kernel there is less of this delay."
 		if j.o.Shared {
-			mend = "The server runs on the same processors, so sending and reading take turns: read delivery_kernel, which is without this delay, beside delivery; for latency at capacity use another machine."
+			mend = "The server runs on the same processors, so sending and reading take turns: read delivery_kernel, which has less of this delay, beside delivery; for latency at capacity use another machine."
 		}
 		j.shareOfDelivery(check{name: nameRxLag, limit: j.limits.RxLagShare, off: j.limits.RxLagShare <= 0, advice: j.o.Shared,
-			means: fmt.Sprintf("The time from the arrival in the kernel to the reading by %s, as a share of the measured p99.", rx.whose),
+			means: fmt.Sprintf("The time from the arrival in the kernel to the reading by %s, at least, as a share of the measured p99.", rx.whose),
 			mend:  mend}, rx)
 	}
 }
@@ -123,7 +128,10 @@ func (j *judge) shareOfDelivery(c check, lag worst) {
 		c.unknown = "nothing was delivered"
 	}
 	if lag.unknown != "" {
-		c.unknown = lag.unknown + " (measure.kernel_stamps says of how many clients)"
+		c.unknown = lag.unknown
+		if c.name == nameRxLag {
+			c.unknown += " (measure.kernel_stamps says of how many clients)"
+		}
 	}
 	c.advice = c.advice || lag.value < resolution
 	j.add(c)
