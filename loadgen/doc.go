@@ -1,36 +1,46 @@
-// Package loadgen makes WebSocket load and measures what it does to a server:
-// many connections from a few event loops, without a goroutine each.
+// Package loadgen is the map of the load generator, whose parts are the packages
+// below it; cmd/loadgen joins them, docs/LOADGEN.md is for who uses it.
 //
-// # Modes
+// # Parts
 //
-//	idle       connect, hold, send heartbeats: memory per connection
-//	echo       messages that come back: latency and CPU per message
-//	broadcast  one message to all, through the server's API: CPU per delivery,
-//	           every delivery counted
-//	kept       messages that are stored until acknowledged, through the API to
-//	           each device or to all: CPU, latency, every message accounted for
-//	listen     one device whose messages are printed, by server/client's Client
+//	the plan      scenario     what a run does, from a file or flags
+//	              threshold    the conditions that it has to meet
+//	              plan         when what is due, to whom, from which address; errors by class
+//	              preflight    what that needs against what this machine has
+//	a worker      swarm        its clients on one event loop, and an account of every delivery
+//	              dialect      what clients say to a server: roost and others, without I/O
+//	              stamp        what each message says about itself
+//	              tally        what is counted; adds up without loss
+//	              clock        one time for all workers
+//	              worker       the process around a swarm
+//	coordination  coord        workers through the phases; puts together what they count
+//	              workerpool   who works, here and on other machines
+//	              link         what both sides say to each other
+//	              merge        one account of many workers' parts
+//	              search       the largest value that holds, over many runs
+//	verdict       validity     whether a run says something about the server
+//	              probe        what the server uses, from outside
+//	              usage        what processes and sockets cost, from the kernel
+//	output        result       the file of a run, and its metrics by name
+//	              report       a run for people: text, or a page
+//	              live         a run under way
+//	              redact       no secrets in what is written down
+//	self-check    calibrate    does it see what a server of known behaviour does?
+//	              faultserver  that server
+//	              doctor       what the instrument itself costs on a machine
+//	beside        listen       one device whose messages are printed
 //
-// Devices keep the protocol by a server/client.Session each (device.go).
+// What a package may import is in server/deps_test.go.
 //
 // # What is measured, and from where
 //
-// Load is an open loop unless said otherwise: everything is due at a time
-// planned before (plan.Schedule), latency counts from there, and what is late
-// is sent late, never left out. How late the generator itself was is reported
-// beside it. A run in which the generator was the limit says so (ClientBound)
-// and is not a result.
+// Load is an open loop: everything is due at a time planned before, latency counts
+// from there, and what is late is sent late, never left out. How late the
+// generator itself was is reported beside it, and a run in which the generator was
+// the limit is INVALID and no result.
 //
-// Every message that comes in is compared byte for byte with what it must be,
-// and every broadcast is accounted for on every connection: missing, doubled
-// and wrong ones are reported and fail the run. So is every kept message that
-// was accepted: once at its device, in the order of publishing, also when
-// connections were cut and requests made again.
-//
-// # Goroutines
-//
-// One per loop; Run's own, which plans and waits; one that paces echo messages;
-// a handful that publish (kept: one for each connection to the API). None per
-// connection of a device. What belongs to a loop (client)
-// is touched by that loop only; the others ask by a Task (swarm.each).
+// Every message that comes in is compared byte for byte with what it must be, and
+// accounted for by (message x subscriber): missing, doubled, late and damaged ones
+// are told apart (package swarm). Kept messages are accounted for over lost
+// connections and restarts of the server.
 package loadgen

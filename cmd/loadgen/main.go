@@ -76,8 +76,7 @@ func usage(w io.Writer) {
 		}
 	}
 	fmt.Fprint(w, "\nBegin with: loadgen run smoke, against a roost at 127.0.0.1:8080.\n"+
-		"loadgen help COMMAND has more; docs/LOADGEN.md explains it, with docs/SCENARIO.md,\ndocs/RESULT.md and docs/LIVE.md.\n"+
-		"loadgen --mode ... is the older form, without scenarios: see loadgen --help-modes.\n\n"+exitCodes)
+		"loadgen help COMMAND has more; docs/LOADGEN.md explains it, with docs/SCENARIO.md,\ndocs/RESULT.md and docs/LIVE.md.\n\n"+exitCodes)
 }
 
 // errUsage is a mistake in the command line.
@@ -105,10 +104,8 @@ func dispatch(ctx context.Context, args []string, t terminal) (coord.Exit, error
 	case isHelp(args[0]):
 		usage(t.out)
 		return coord.ExitOK, nil
-	case args[0] == "--help-modes":
-		return coord.Exit(runModes(ctx, []string{"--help"}, t.out, t.out)), nil
 	case strings.HasPrefix(args[0], "-"):
-		return coord.Exit(runModes(ctx, args, t.out, t.errout)), nil
+		return coord.ExitUsage, former(args)
 	}
 	all := commands()
 	i := slices.IndexFunc(all, func(c command) bool { return c.name == args[0] })

@@ -159,8 +159,13 @@ func TestCommandLine(t *testing.T) {
 		{[]string{"search", "idle", "--over", "hold", "--from", "1", "--to", "30s"}, coord.ExitUsage, "--from \"1\" has no unit"},
 		{[]string{"search", "idle", "--over", "count", "--from", "1k", "--to", "2k", "--confirm", "0"}, coord.ExitUsage, "--confirm 0"},
 		{[]string{"search", "idle", "--over", "count", "--from", "1k", "--to", "2k", "--precision", "-1"}, coord.ExitUsage, "--precision -1"},
-		{[]string{"--mode", "nonsense"}, coord.ExitUsage, "nonsense"},
-		{[]string{"--help-modes"}, coord.ExitOK, "usage: loadgen --mode"},
+		{[]string{"--mode", "kept", "--all"}, coord.ExitUsage, "loadgen run targeted -p class=kept"},
+		{[]string{"--url=ws://127.0.0.1:1/", "--mode=listen"}, coord.ExitUsage, "loadgen listen"},
+		{[]string{"--mode", "nonsense"}, coord.ExitUsage, "want a command"},
+		{[]string{"--count", "5"}, coord.ExitUsage, "loadgen run smoke --count"},
+		{[]string{"listen", "x"}, coord.ExitUsage, "takes flags only"},
+		{[]string{"listen", "--format", "xml"}, coord.ExitUsage, "want json or bin"},
+		{[]string{"listen", "--url", "http://127.0.0.1:1"}, coord.ExitUsage, "only ws is spoken"},
 	} {
 		t.Run(strings.Join(c.args, " "), func(t *testing.T) {
 			exit, out, errout := here(t, c.args...)
@@ -265,5 +270,20 @@ func TestResultIsKeptSomewhere(t *testing.T) {
 	}
 	if left, _ := filepath.Glob(os.Getenv("TMPDIR") + "/*/*"); len(left) != 1 {
 		t.Errorf("%q are left", left)
+	}
+}
+
+// TestFormerModesHaveCommands that are ones.
+func TestFormerModesHaveCommands(t *testing.T) {
+	for mode, now := range formerModes {
+		args := strings.Fields(now)[1:]
+		if args[0] == "run" {
+			args = append(args, "--dry-run", "--skip-preflight")
+		} else {
+			args = append(args, "--help")
+		}
+		if exit, out, errout := here(t, args...); exit != coord.ExitOK || errout != "" {
+			t.Errorf("%s: exit %d\n%s%s", mode, exit, out, errout)
+		}
 	}
 }

@@ -1,4 +1,4 @@
-package loadgen
+package listen
 
 import (
 	"bytes"
@@ -6,12 +6,42 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"roost/server"
 )
+
+// startRoost runs a node until the test ends.
+func startRoost(t *testing.T) *server.Server {
+	t.Helper()
+	s, err := server.New(server.Options{Listen: "127.0.0.1:0", API: "127.0.0.1:0", Auth: "none", Loops: 1, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+func urlOf(s *server.Server) string { return "ws://" + s.Addr().String() + "/v1/connect" }
+func apiOf(s *server.Server) string { return "http://" + s.APIAddr().String() }
+
+// listenOn listens until ctx ends.
+func listenOn(ctx context.Context, o Options, out, errout io.Writer) error {
+	l, err := New(o, out, errout)
+	if err != nil {
+		return err
+	}
+	return l.Run(ctx)
+}
 
 // lockedBuffer is a bytes.Buffer for two goroutines.
 type lockedBuffer struct {
@@ -43,18 +73,17 @@ func (l *lockedBuffer) until(t *testing.T, text string) {
 
 func TestListenPrintsMessagesAndEndsInOrder(t *testing.T) {
 	s := startRoost(t)
-	o := against(s, Options{Mode: ModeListen, Device: "d1", Topic: "news"})
+	o := Options{URL: urlOf(s), Device: "d1", Topic: "news"}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	var out, errout lockedBuffer
 	end := make(chan error, 1)
 	go func() {
-		_, err := Run(ctx, o, &out, &errout)
-		end <- err
+		end <- listenOn(ctx, o, &out, &errout)
 	}()
 	errout.until(t, "subscribed to news")
 	for _, body := range []string{`{"device":"d1","payload":"to one"}`, `{"topic":"news","payload":"to some"}`, `{"all":true,"payload":"to all"}`} {
-		resp, err := http.Post(o.API+"/v1/publish", "application/json", strings.NewReader(body))
+		resp, err := http.Post(apiOf(s)+"/v1/publish", "application/json", strings.NewReader(body))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -70,7 +99,7 @@ func TestListenPrintsMessagesAndEndsInOrder(t *testing.T) {
 	}
 	for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) { // until the node knows
 		var d struct{ Seq, Acked uint64 }
-		getJSON(t, o.API+"/v1/devices/d1", &d)
+		getJSON(t, apiOf(s)+"/v1/devices/d1", &d)
 		if d.Seq == 1 && d.Acked == 1 {
 			break
 		}
@@ -103,10 +132,9 @@ func TestListenGoesOnWhereItWas(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
 		var errout lockedBuffer
 		end := make(chan error, 1)
-		o := against(s, Options{Mode: ModeListen, Device: "away", Protocol: []string{"json", "bin"}[i%2]})
+		o := Options{URL: urlOf(s), Device: "away", Binary: i%2 == 1}
 		go func() {
-			_, err := Run(ctx, o, &out, &errout)
-			end <- err
+			end <- listenOn(ctx, o, &out, &errout)
 		}()
 		errout.until(t, "is connected to")
 		out.until(t, want)
@@ -116,7 +144,7 @@ func TestListenGoesOnWhereItWas(t *testing.T) {
 		}
 		if i < 2 {
 			body := fmt.Sprintf(`{"device":"away","id":"%c","payload":%d}`, 'a'+i, i)
-			resp, err := http.Post(o.API+"/v1/publish", "application/json", strings.NewReader(body))
+			resp, err := http.Post(apiOf(s)+"/v1/publish", "application/json", strings.NewReader(body))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -128,12 +156,11 @@ func TestListenGoesOnWhereItWas(t *testing.T) {
 
 func TestListenSaysWhyTheServerClosed(t *testing.T) {
 	s := startRoost(t)
-	o := against(s, Options{Mode: ModeListen, Device: "d1"})
+	o := Options{URL: urlOf(s) + "?device=d1"}
 	var errout lockedBuffer
 	end := make(chan error, 1)
 	go func() {
-		_, err := Run(context.Background(), o, io.Discard, &errout)
-		end <- err
+		end <- listenOn(context.Background(), o, io.Discard, &errout)
 	}()
 	errout.until(t, "is connected to")
 	second, cancel := context.WithCancel(context.Background())
@@ -141,8 +168,7 @@ func TestListenSaysWhyTheServerClosed(t *testing.T) {
 	var other lockedBuffer
 	last := make(chan error, 1)
 	go func() {
-		_, err := Run(second, o, io.Discard, &other) // the same device
-		last <- err
+		last <- listenOn(second, o, io.Discard, &other) // the same device
 	}()
 	if err := <-end; err == nil || !strings.Contains(err.Error(), "4303") {
 		t.Errorf("the first ended with %v, want 4303", err)
@@ -151,5 +177,13 @@ func TestListenSaysWhyTheServerClosed(t *testing.T) {
 	cancel()
 	if err := <-last; err != nil {
 		t.Errorf("the second ended with %v", err)
+	}
+}
+
+func TestOptionsThatCannotBe(t *testing.T) {
+	for _, o := range []Options{{URL: "http://127.0.0.1"}, {URL: "ws://%zz"}, {URL: "ws://127.0.0.1:1/", Device: "a b\n"}} {
+		if _, err := New(o, io.Discard, io.Discard); err == nil {
+			t.Errorf("%+v is taken", o)
+		}
 	}
 }
