@@ -35,5 +35,6 @@
 //
 // RunNode measures memory and waiting publishers by scenarios of loadgen run;
 // RunKept measures kept messages: CPU per push by part, broadcasts with
-// acknowledgements beside live ones, recovery after a crash, memory.
+// acknowledgements beside live ones, recovery after a crash, memory. Both write
+// what there is when they are ended early (section.go).
 package bench

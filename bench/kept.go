@@ -5,6 +5,7 @@ import (
 	"context"
 	"debug/buildinfo"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -16,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"roost/bench/experiment"
+	"roost/bench/stats"
 	"roost/loadgen/result"
 	"roost/loadgen/usage"
 )
@@ -90,24 +92,26 @@ type keptLoad struct {
 // RunKept measures kept messages on one node: CPU and latency of pushes,
 // broadcasts with acknowledgements, recovery after a crash, and the memory of
 // idle devices. It prints a report to out and writes it, with the raw results,
-// to a folder.
+// to a folder. If it is ended by an error or by ctx, what there was until then is
+// written.
 func RunKept(ctx context.Context, opt KeptOptions, out io.Writer) error {
+	if err := checkOnly(opt.Only, sectionNames((*keptRun)(nil).sections())); err != nil {
+		return err
+	}
 	x, err := newKeptRun(opt, out)
 	if err != nil {
 		return err
 	}
-	for _, part := range []struct {
-		name string
-		run  func(context.Context) error
-	}{{"push", x.push}, {"broadcast", x.broadcast}, {"recovery", x.recovery}, {"crash", x.crash}, {"idle", x.idle}} {
-		if len(x.opt.Only) > 0 && !slices.Contains(x.opt.Only, part.name) {
-			continue
-		}
-		if err := part.run(ctx); err != nil {
-			return err
-		}
+	err = runSections(ctx, x.sections(), x.opt.Only)
+	if err != nil {
+		x.printf("\nThis is not all: %v\n", err)
 	}
-	return x.finish()
+	return errors.Join(err, x.finish())
+}
+
+// sections are in the order of the report.
+func (x *keptRun) sections() []section {
+	return []section{{"push", x.push}, {"broadcast", x.broadcast}, {"recovery", x.recovery}, {"crash", x.crash}, {"idle", x.idle}}
 }
 
 // newKeptRun makes the folder and the report's head.
@@ -204,7 +208,7 @@ func readDisk(folder string) (string, error) {
 		}
 		took = append(took, float64(time.Since(began).Microseconds()))
 	}
-	s := Summarize(took)
+	s := stats.Summarize(took)
 	return fmt.Sprintf("%s (%s); 300 bytes and fdatasync there: median %.0f us [%.0f-%.0f]", folder, name, s.Median, s.Min, s.Max), nil
 }
 
@@ -217,7 +221,7 @@ func (x *keptRun) printf(format string, args ...any) {
 
 // start starts a roostd with a store of a kind.
 func (x *keptRun) start(ctx context.Context, store, dir string) (*server, error) {
-	s := Subject{Name: "roost-" + store, Path: x.opt.Roostd, Args: []string{"--inbox", store}, Data: x.opt.Data, Dir: dir}
+	s := nodeSpec{Name: "roost-" + store, Path: x.opt.Roostd, Args: []string{"--inbox", store}, Data: x.opt.Data, Dir: dir}
 	return s.start(ctx, filepath.Join(x.opt.Out, s.Name+".log"))
 }
 
@@ -315,7 +319,7 @@ func (x *keptRun) number(name, format string, value func(c *keptCell) float64) s
 }
 
 // spread summarizes the rounds that count, or all of them when none does.
-func (x *keptRun) spread(name string, value func(c *keptCell) float64) (s Spread, counts bool) {
+func (x *keptRun) spread(name string, value func(c *keptCell) float64) (s stats.Spread, counts bool) {
 	var good, all []float64
 	for _, c := range x.cells {
 		if c.Name != name {
@@ -327,9 +331,9 @@ func (x *keptRun) spread(name string, value func(c *keptCell) float64) (s Spread
 		}
 	}
 	if len(good) > 0 {
-		return Summarize(good), true
+		return stats.Summarize(good), true
 	}
-	return Summarize(all), false
+	return stats.Summarize(all), false
 }
 
 // writeNotes lists what did not count and why.

@@ -25,7 +25,7 @@ func (x *keptRun) broadcast(ctx context.Context) error {
 	n := 15_000 / x.scale
 	rows := []castRow{{"live", "json"}, {"kept", "json"}, {"live", "bin"}, {"kept", "bin"}}
 	for round := range x.opt.Rounds {
-		for _, i := range Order(len(rows), round) {
+		for _, i := range runOrder(len(rows), round) {
 			row := rows[i]
 			wait := time.Duration(0)
 			if row.kind == "kept" {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"roost/bench/stats"
 	"roost/loadgen/result"
 )
 
@@ -24,7 +25,7 @@ func (x *keptRun) idle(ctx context.Context) error {
 		for _, r := range results {
 			v = append(v, of(r))
 		}
-		return text(Summarize(v), format)
+		return text(stats.Summarize(v), format)
 	}
 	x.printf("\n## Idle devices, store on disk\n\nSettled resident size at three counts up to %d connected devices with heartbeats; target 300 B, 168 B before there were kept messages.\n\n", count)
 	x.printf("| slope, B per device | last less empty, B per device | empty node, MB | generator, B per device |\n|---|---|---|---|\n| **%s** | %s | %s | %s |\n",

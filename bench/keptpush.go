@@ -67,7 +67,7 @@ const (
 func (x *keptRun) push(ctx context.Context) error {
 	rows := x.pushRows()
 	for round := range x.opt.Rounds {
-		for _, i := range Order(len(rows), round) {
+		for _, i := range runOrder(len(rows), round) {
 			if _, err := x.load(ctx, round, rows[i].name(), rows[i].store, rows[i].load(x, x.opt.Hold)); err != nil {
 				return err
 			}
@@ -149,7 +149,7 @@ func (x *keptRun) profilePush(ctx context.Context, row pushRow) (p *pushProfile,
 			p.Syncs /= n
 		}
 	}
-	if p.Profile, err = readProfile(ctx, file); err != nil {
+	if p.Profile, err = readProfile(file); err != nil {
 		return nil, err
 	}
 	return p, nil

@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"roost/bench/stats"
 	"roost/loadgen/plan"
 )
 
@@ -237,7 +238,7 @@ func (x *keptRun) reportRecovery(all []recovered) {
 					v = append(v, of(r))
 				}
 			}
-			return text(Summarize(v), format)
+			return text(stats.Summarize(v), format)
 		}
 		x.printf("| %d | %d | %s | %s | %s | %s |\n", at.Devices, at.Devices*at.Messages, value("%.2f", func(r recovered) float64 { return r.Ready }),
 			value("%.1f", func(r recovered) float64 { return float64(r.Raw) / 1e6 }), value("%.1f", func(r recovered) float64 { return float64(r.Settled) / 1e6 }),
@@ -270,5 +271,5 @@ func (x *keptRun) slopes(all []recovered, y func(r recovered) int64, at func(r r
 			v = append(v, slope)
 		}
 	}
-	return text(Summarize(v), "%.0f")
+	return text(stats.Summarize(v), "%.0f")
 }

@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -45,14 +44,14 @@ type nodeRun struct {
 // to out and writes it, with the raw results, to a folder. If it is ended by an
 // error or by ctx, what there was until then is written.
 func RunNode(ctx context.Context, opt NodeOptions, out io.Writer) error {
-	if err := checkOnly(opt.Only, nodeParts); err != nil {
+	if err := checkOnly(opt.Only, sectionNames((*nodeRun)(nil).sections())); err != nil {
 		return err
 	}
 	x, err := newNodeRun(opt, out)
 	if err != nil {
 		return err
 	}
-	err = x.parts(ctx)
+	err = runSections(ctx, x.sections(), x.opt.Only)
 	if err != nil {
 		x.printf("\nThis is not all: %v\n", err)
 	}
@@ -60,31 +59,9 @@ func RunNode(ctx context.Context, opt NodeOptions, out io.Writer) error {
 	return errors.Join(err, os.WriteFile(filepath.Join(x.opt.Out, "report.md"), x.text.Bytes(), 0o644))
 }
 
-// nodeParts in the order of the report.
-var nodeParts = []string{"memory", "limit", "recovery", "publishers"}
-
-// parts runs those that were asked for.
-func (x *nodeRun) parts(ctx context.Context) error {
-	run := map[string]func(context.Context) error{"memory": x.memory, "limit": x.limit, "recovery": x.recovery, "publishers": x.publishers}
-	for _, name := range nodeParts {
-		if len(x.opt.Only) > 0 && !slices.Contains(x.opt.Only, name) {
-			continue
-		}
-		if err := run[name](ctx); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-	}
-	return nil
-}
-
-// checkOnly says which name is none of those that there are.
-func checkOnly(only, names []string) error {
-	for _, name := range only {
-		if !slices.Contains(names, name) {
-			return fmt.Errorf("there is no %q: want %s", name, strings.Join(names, ", "))
-		}
-	}
-	return nil
+// sections are in the order of the report.
+func (x *nodeRun) sections() []section {
+	return []section{{"memory", x.memory}, {"limit", x.limit}, {"recovery", x.recovery}, {"publishers", x.publishers}}
 }
 
 // newNodeRun makes the folder and the report's head.

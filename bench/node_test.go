@@ -93,3 +93,21 @@ func TestNodeIsEnded(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestKeptIsEnded: the same of kept messages.
+func TestKeptIsEnded(t *testing.T) {
+	dir := t.TempDir()
+	o := KeptOptions{Roostd: "/bin/false", Loadgen: "/bin/false", Out: dir, Data: dir, Quick: true, Only: []string{"idle"}}
+	var out bytes.Buffer
+	if err := RunKept(t.Context(), o, &out); err == nil || !strings.Contains(err.Error(), "idle: ") {
+		t.Errorf("got %v", err)
+	}
+	report, err := os.ReadFile(filepath.Join(dir, "report.md"))
+	if err != nil || !strings.Contains(string(report), "This is not all: idle: ") {
+		t.Errorf("%v\n%s", err, report)
+	}
+	o.Only = []string{"crahs"}
+	if err := RunKept(t.Context(), o, &out); err == nil || !strings.Contains(err.Error(), `"crahs": want push`) {
+		t.Errorf("got %v", err)
+	}
+}

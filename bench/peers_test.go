@@ -86,11 +86,11 @@ func TestRunPeersRefusesUnknownServers(t *testing.T) {
 // never ready.
 func TestServerStartSaysWhatWentWrong(t *testing.T) {
 	dir := t.TempDir()
-	s := Subject{Name: "broken", Path: "/bin/false"}
+	s := nodeSpec{Name: "broken", Path: "/bin/false"}
 	if _, err := s.start(context.Background(), dir+"/log"); err == nil || !strings.Contains(err.Error(), "ended before it was ready") {
 		t.Errorf("got %v", err)
 	}
-	if _, err := (Subject{Name: "none", Path: dir + "/none"}).start(context.Background(), dir+"/log"); err == nil {
+	if _, err := (nodeSpec{Name: "none", Path: dir + "/none"}).start(context.Background(), dir+"/log"); err == nil {
 		t.Error("a binary that does not exist has started")
 	}
 	script := dir + "/silent"
@@ -99,7 +99,7 @@ func TestServerStartSaysWhatWentWrong(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer cancel()
-	if _, err := (Subject{Name: "silent", Path: script}).start(ctx, dir+"/log"); err == nil {
+	if _, err := (nodeSpec{Name: "silent", Path: script}).start(ctx, dir+"/log"); err == nil {
 		t.Error("a server that says nothing was ready")
 	}
 }

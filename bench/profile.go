@@ -2,7 +2,6 @@ package bench
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -79,7 +78,7 @@ func hasPrefix(s string, prefixes []string) bool {
 }
 
 // readProfile divides a CPU profile that is in a file.
-func readProfile(_ context.Context, file string) (*profile, error) {
+func readProfile(file string) (*profile, error) {
 	p, err := cpuprofile.Read(file)
 	if err != nil {
 		return nil, err

@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"context"
 	"math"
 	"os"
 	"testing"
@@ -55,7 +54,7 @@ func TestProfileWithoutSamplesIsAnError(t *testing.T) {
 	if err := os.WriteFile(file, []byte("no profile"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if p, err := readProfile(context.Background(), file); err == nil {
+	if p, err := readProfile(file); err == nil {
 		t.Errorf("%+v", p)
 	}
 }

@@ -1,15 +1,6 @@
 package bench
 
-import (
-	"math"
-
-	"roost/bench/stats"
-)
-
-// Spread and Summarize are those of stats.
-type Spread = stats.Spread
-
-func Summarize(values []float64) Spread { return stats.Summarize(values) }
+import "math"
 
 // ratios divides each round's value by the floor's of the same round: what the
 // machine does to both cancels out. The result has a NaN where either does not
@@ -25,9 +16,9 @@ func ratios(values, floor []float64) []float64 {
 	return r
 }
 
-// Order returns the order in which round takes n subjects: all of them, each
+// runOrder returns the order in which round takes n subjects: all of them, each
 // round beginning with another one, so that none always comes first.
-func Order(n, round int) []int {
+func runOrder(n, round int) []int {
 	order := make([]int, n)
 	for i := range order {
 		// A stride of a third of the list also changes who is whose neighbour.

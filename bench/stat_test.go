@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"roost/bench/stats"
 )
 
 // TestRatiosCancelTheMachine: when a round is slower for all, ratios do not see
@@ -16,7 +18,7 @@ func TestRatiosCancelTheMachine(t *testing.T) {
 	for _, s := range speed {
 		mine, floor = append(mine, 12*s), append(floor, 6*s)
 	}
-	got := Summarize(ratios(mine, floor))
+	got := stats.Summarize(ratios(mine, floor))
 	if math.Abs(got.Median-2) > 1e-9 || math.Abs(got.Max-got.Min) > 1e-9 {
 		t.Errorf("%+v, want 2 in every round", got)
 	}
@@ -35,7 +37,7 @@ func TestOrderRunsEachOnceAndRotates(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(1, 20).Draw(t, "n")
 		round := rapid.IntRange(0, 50).Draw(t, "round")
-		order := Order(n, round)
+		order := runOrder(n, round)
 		slices.Sort(order)
 		for i, v := range order {
 			if v != i {
@@ -43,7 +45,7 @@ func TestOrderRunsEachOnceAndRotates(t *testing.T) {
 			}
 		}
 	})
-	if a, b := Order(11, 0), Order(11, 1); a[0] == b[0] {
+	if a, b := runOrder(11, 0), runOrder(11, 1); a[0] == b[0] {
 		t.Errorf("rounds 0 and 1 both begin with %d", a[0])
 	}
 }

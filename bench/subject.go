@@ -21,8 +21,8 @@ import (
 	"roost/loadgen/usage"
 )
 
-// Subject is one way to start a roostd.
-type Subject struct {
+// nodeSpec is one way to start a roostd.
+type nodeSpec struct {
 	Name string
 	Path string
 	Args []string
@@ -33,7 +33,7 @@ type Subject struct {
 
 // server is a subject that runs.
 type server struct {
-	Subject
+	nodeSpec
 	cmd      *exec.Cmd
 	dir      string        // of its data
 	data     string        // host:port of the WebSocket side
@@ -50,8 +50,8 @@ const (
 )
 
 // start starts the subject on free ports and waits until it is ready.
-func (s Subject) start(ctx context.Context, logPath string) (*server, error) {
-	v := &server{Subject: s, exited: make(chan struct{})}
+func (s nodeSpec) start(ctx context.Context, logPath string) (*server, error) {
+	v := &server{nodeSpec: s, exited: make(chan struct{})}
 	var err error
 	if v.data, err = freeAddr(); err != nil {
 		return nil, err

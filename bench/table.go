@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"roost/bench/stats"
 	"roost/loadgen/result"
 )
 
@@ -59,10 +60,10 @@ func (t *table) number(server, load string, c column) string {
 	if c.kind == memory {
 		take = faultless
 	}
-	if s := Summarize(t.values(server, load, c, take)); s.N > 0 {
+	if s := stats.Summarize(t.values(server, load, c, take)); s.N > 0 {
 		return text(s, c.format)
 	}
-	if s := Summarize(t.values(server, load, c, faultless)); s.N > 0 {
+	if s := stats.Summarize(t.values(server, load, c, faultless)); s.N > 0 {
 		return "(" + text(s, c.format) + ")"
 	}
 	return "-"
@@ -109,7 +110,7 @@ func (t *table) writeRow(w io.Writer, server string, l load) {
 		row += " " + t.number(server, l.name, c) + " |"
 		if c.kind == ratio {
 			r := ratios(t.values(server, l.name, c, cell.counts), t.values(floorName, l.name, c, cell.counts))
-			row += " " + text(Summarize(r), "%.2f") + " |"
+			row += " " + text(stats.Summarize(r), "%.2f") + " |"
 		}
 	}
 	counted, left := 0, 0
@@ -132,7 +133,7 @@ func (t *table) writeRow(w io.Writer, server string, l load) {
 }
 
 // text is "median [min-max]", or the value alone if there is one.
-func text(s Spread, format string) string {
+func text(s stats.Spread, format string) string {
 	switch s.N {
 	case 0:
 		return "-"
