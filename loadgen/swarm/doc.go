@@ -7,8 +7,8 @@
 // # Shares
 //
 // Client c belongs to worker c mod Workers, message n of a publish is sent by
-// worker n mod Workers (to self: by the worker of its client), and dial or cut
-// n of a phase by the worker of its client. Client c connects to URL c mod
+// worker (n / batch) mod Workers (to self: by the worker of its client), and dial
+// or cut n of a phase by the worker of its client. Client c connects to URL c mod
 // len(URLs). All is planned in time since the phase's start, which is the same
 // instant for all workers.
 //
@@ -62,7 +62,10 @@
 // Messages of clients that a phase makes slow or silent are Delivered if they
 // come and nothing otherwise, and are in no histogram; those of a group that
 // reads slowly or never are all counted, in their group. Messages of several
-// connections to an API may overtake each other: Reordered is no fault then.
+// connections to an API may overtake each other: Reordered is no fault then, but
+// of one worker with one request under way (publish.in_flight). With publish.retry
+// a request without an answer is made again (retry.go), so that nothing is
+// unanswered but what the phase's end left so.
 //
 // A message to all, or to a topic, is published at each API; one that only some
 // of them accept is expected.
