@@ -35,10 +35,11 @@ const (
 	resolution = 500e3
 	// sendShare of the measured p99 is what it may owe to late sends; with more it
 	// says more of the generator than of the server. Of a p99 up to leastP99, in ns,
-	// that is advice: twice the resolution. Of 500/s to 20 clients on two processors
-	// that are shared with the server it was 24 to 47 % in 6 of 6 runs; pinned beside
-	// one endless loop 53 to 86 % in 9 of 10 (0.9 of 1.3 ms as a rule; hiccups made the
-	// tenth INVALID), beside two 72 to 85 % of 5 ms in 6 of 6, or the run delay failed.
+	// that is advice: twice the resolution. 500/s to 20 clients on two processors
+	// that are shared with the server and with other work: 23 to 47 % in 6 of 7 runs
+	// with more than 1 ms; the seventh had hiccups of 22 ms as well. Pinned beside one
+	// endless loop: 51 to 94 % in 13 of 15; hiccups made one more INVALID, and one had
+	// 49 %. Beside two: 72 to 86 % in 6 of 7, and one failed by its run delay.
 	sendShare = .5
 	leastP99  = 1e6
 	// littleShare of the limit of requests under way is as good as all of it.
