@@ -5,8 +5,8 @@ import (
 
 	"roost/loadgen/link"
 	"roost/loadgen/merge"
+	"roost/loadgen/redact"
 	"roost/loadgen/result"
-	"roost/loadgen/swarm"
 	"roost/loadgen/tally"
 	"roost/loadgen/validity"
 )
@@ -16,7 +16,6 @@ import (
 func (r *run) observe(res *result.Result) validity.Observation {
 	o := validity.Observation{Shared: r.shared, AllowLoss: r.o.AllowLoss, ClockBound: r.bound, Ceiling: r.ceiling, Local: r.local(),
 		PeakDeliveries: r.plans.PeakDeliveryRate, PeakSends: r.plans.PeakRequestRate, PeakDials: r.plans.PeakDialRate}
-	var ack *tally.Hist
 	uses := make([][]selfUse, len(r.members))
 	for i, p := range r.phases {
 		c := p.tally.Total()
@@ -30,7 +29,6 @@ func (r *run) observe(res *result.Result) validity.Observation {
 		}
 		o.Planned, o.Sent, o.Unsent, o.ClockErrors = o.Planned+c.Planned, o.Sent+c.Sent, o.Unsent+c.Unsent, o.ClockErrors+c.ClockErrs
 		o.Delivery = add(o.Delivery, merge.Delivery(&p.tally, r.reads))
-		ack = add(ack, p.tally.Hists[tally.PublishAck])
 		if p.closed != 0 {
 			o.Length += time.Duration(p.closed - p.at)
 			for w := range p.uses {
@@ -47,7 +45,7 @@ func (r *run) observe(res *result.Result) validity.Observation {
 		o.Workers = append(o.Workers, m.observed(uses[w]))
 	}
 	o.Machines = r.machines(uses, o.Length)
-	o.Publishing = r.publishing(ack, o.Length)
+	o.Waits = r.waits()
 	return o
 }
 
@@ -119,10 +117,17 @@ func (r *run) machines(uses [][]selfUse, length time.Duration) (all []validity.M
 	return all
 }
 
-func (r *run) publishing(ack *tally.Hist, length time.Duration) (p validity.Publishing) {
-	if ack.Count() == 0 || len(r.s.Target.APIs) == 0 || length <= 0 {
-		return p
+// waits are what had to wait for each API, in the phases that count.
+func (r *run) waits() (all []validity.Wait) {
+	for i, url := range r.s.Target.APIs {
+		w := validity.Wait{API: redact.Text(url)}
+		for _, p := range r.phases {
+			if i < len(p.tally.Waits) && !p.spec.Warmup {
+				w.Messages += p.tally.Waits[i].Messages
+				w.Requests = max(w.Requests, p.tally.Waits[i].Requests)
+			}
+		}
+		all = append(all, w)
 	}
-	return validity.Publishing{Limit: swarm.MaxPosts * len(r.members) * len(r.s.Target.APIs),
-		Rate: float64(ack.Count()) / length.Seconds(), Mean: time.Duration(ack.Mean())}
+	return all
 }

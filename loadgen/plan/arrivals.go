@@ -37,7 +37,8 @@ type Arrivals struct {
 	curve   curve         // of kinds with a closed form
 	replay  replay
 	random  *rand.Rand
-	at      float64 // ns, of the last Poisson due time
+	source  *rand.PCG // of random
+	at      float64   // ns, of the last Poisson due time
 
 	group uint64        // due times that have begun
 	left  int           // events of the due time that are still to come
@@ -64,12 +65,23 @@ func NewArrivals(a Arrival, length time.Duration, seed uint64) *Arrivals {
 	case "spike":
 		it.curve = spike(it.end, a.Rate, a.To, a.At, a.For)
 	case "poisson":
-		it.random = rand.New(rand.NewPCG(finalise(seed), seed)) // PCG's output is fixed by its documentation
+		it.source = rand.NewPCG(finalise(seed), seed) // PCG's output is fixed by its documentation
+		it.random = rand.New(it.source)
 	case "replay":
 		it.replay = newReplay(a.Times, a.Loop)
 	}
 	it.advance()
 	return it
+}
+
+// Clone returns a walk that goes on from where this one is.
+func (it *Arrivals) Clone() *Arrivals {
+	c := *it
+	if it.source != nil {
+		source := *it.source
+		c.source, c.random = &source, rand.New(&source)
+	}
+	return &c
 }
 
 // Next returns when the next event is due, counted from the phase's begin, and

@@ -325,3 +325,25 @@ func BenchmarkArrivals(b *testing.B) {
 		})
 	}
 }
+
+// TestClonesGoOnAlike, and leave each other alone.
+func TestClonesGoOnAlike(t *testing.T) {
+	for _, kind := range []string{"constant", "poisson", "spike", "replay", "at_once"} {
+		a := NewArrivals(Arrival{Kind: kind, Rate: 100, To: 200, At: time.Second, For: time.Second, Times: []time.Duration{1, 5, 9}, Loop: true, Burst: 3}, 4*time.Second, 9)
+		for range 2 {
+			a.Next()
+		}
+		b, c := a.Clone(), a.Clone()
+		var seen []time.Duration
+		for range 200 {
+			due, _ := b.Next()
+			seen = append(seen, due)
+		}
+		for i, want := range seen {
+			one, _ := a.Next()
+			if two, _ := c.Next(); one != want || two != want {
+				t.Fatalf("%s: event %d at %v, and of a clone at %v, want %v", kind, i, one, two, want)
+			}
+		}
+	}
+}

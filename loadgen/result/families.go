@@ -136,7 +136,7 @@ func count(name, better string, of func(*tally.Counts) uint64) family {
 // client had to know that the earlier message was answered before the later one
 // was sent, of every worker's messages of the stream: neither the stamp nor a
 // connection's account has room for that.
-const reorderedNote = "messages published over HTTP overtake each other on the generator's own connections to the API, up to 64 a worker: no fault of the server then"
+const reorderedNote = "messages published over HTTP overtake each other on the generator's own connections to the API: no fault of the server then"
 
 // noted adds a note to a value.
 func noted(f family, note string) family {

@@ -25,7 +25,7 @@ const (
 	// 64 KiB that a worker reads.
 	MaxBatch    = 500
 	MaxWait     = 30 * time.Second // roost's
-	MaxInFlight = 64               // a worker's connections to an API
+	MaxInFlight = 1024             // a worker's connections to an API
 	maxRequest  = 12 << 20         // bytes of payloads in a request: a roost takes 16 MiB with what is around them
 	maxList     = 1024             // URLs, sources, thresholds ...
 	maxSteps    = 1024

@@ -89,7 +89,7 @@ func TestAllocSend(t *testing.T) {
 					_, size = w.appendRequest(st, request{st.send.n, 1})
 					w.out = w.appendPost(w.out[:0], &w.apis[0])
 				}
-				w.sent(0, 1, w.now(), st.batch, size)
+				w.sent(st, 0, 1, w.now(), st.batch, size)
 				for range st.batch {
 					st.pass()
 				}
@@ -119,7 +119,7 @@ func TestAllocBatch(t *testing.T) {
 		got := testing.AllocsPerRun(1000, func() {
 			_, size := w.appendRequest(st, request{st.send.n, 1})
 			w.out = w.appendPost(w.out[:0], &w.apis[0])
-			w.sent(0, 1, w.now(), st.batch, size)
+			w.sent(st, 0, 1, w.now(), st.batch, size)
 			w.postAnswered(&post{number: st.send.n, count: batch, due: 1}, &a)
 			for range st.batch {
 				st.pass()

@@ -46,8 +46,9 @@
 //	due just before churn or a drain has ended it     nothing, unless it came
 //	kept: due in any of these cases                   Delivered (and Late), or Gap once it was away
 //	due before it was ready, and came                 Joining
-//	refused by the API, or unsent                     nothing, or Stray if it came after the refusal
-//	unanswered by the API                             Delivered if it came, else Missing
+//	refused by each API that it was for, or unsent    nothing, or Stray if it came after the refusal
+//	unanswered, or tried in vain (tried.go)           Delivered if it came, else Missing
+//	to itself, of a client that was cut off           Gap, if it means to come back
 //	of a phase that is settled                        Late where it comes: it was Missing there
 //	came again, also of a phase that is settled       Duplicate
 //
@@ -68,5 +69,6 @@
 // unanswered but what the phase's end left so.
 //
 // A message to all, or to a topic, is published at each API; one that only some
-// of them accept is expected.
+// of them accept is expected of all. Planned = Sent + Unsent: what was tried counts
+// as sent, and what became of it is the server's.
 package swarm

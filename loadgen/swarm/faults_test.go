@@ -183,7 +183,7 @@ func TestAPIThatIsDown(t *testing.T) {
 	r := newRig(t, s, 2)
 	r.run(0)
 	c := r.run(1)
-	if c.Refused != 20 || c.Sent != 0 || c.Expected != 0 || c.Missing != 0 {
+	if c.Refused != 20 || c.Sent != 20 || c.Unsent != 0 || c.Expected != 0 || c.Missing != 0 {
 		t.Errorf("%+v", c)
 	}
 	if l := r.sum.Errors.Lines(); len(l) != 1 || l[0].Stage != "publish" || l[0].Class != "ECONNREFUSED" {
@@ -191,8 +191,8 @@ func TestAPIThatIsDown(t *testing.T) {
 	}
 }
 
-// TestAPIThatHangs: what could not be sent by the end is unsent, and nobody has
-// to expect it; what was not answered is unknown, and missing. All adds up.
+// TestAPIThatHangs: what it does not answer, and what waits behind that, is
+// unknown, and owed: the generator has kept its plan.
 func TestAPIThatHangs(t *testing.T) {
 	f := &fake{}
 	release := make(chan struct{})
@@ -206,10 +206,15 @@ func TestAPIThatHangs(t *testing.T) {
 	t.Cleanup(func() { close(release) }) // before the fake waits
 	r := newRig(t, f.plain(5, ramp(5), publish(scenario.ToAll, 1000, 200*time.Millisecond)), 1)
 	r.run(0)
-	r.begin(1)
 	w := r.workers[0]
-	r.await("a full pool", func() bool { return w.Progress().Pending == MaxPosts })
-	await(t, "the end of the plan", func() bool { return r.tick().Total().Planned == 200 }, r.progress)
+	const most = 16
+	w.do(func() { w.posts.most = most })
+	r.begin(1)
+	r.await("a full pool", func() bool { return w.Progress().Pending == most })
+	await(t, "tries", func() bool {
+		r.tick()
+		return r.sum.Hists[tally.SendLag].Count() == 200
+	}, r.progress)
 	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer cancel()
 	list, err := w.Finish(ctx, r.clock.Now())
@@ -219,11 +224,92 @@ func TestAPIThatHangs(t *testing.T) {
 	w.Settle(list)
 	c := r.tick().Total()
 	r.conserve(c)
-	if len(list) != 200-MaxPosts || c.Sent != MaxPosts || c.Unknown != MaxPosts || c.Unsent != 200-MaxPosts || c.Missing != 5*MaxPosts || c.Expected != c.Missing {
+	if len(list) != 0 || c.Sent != 200 || c.Unsent != 0 || c.Unknown != 200 || c.Missing != 5*200 || c.Expected != c.Missing {
 		t.Errorf("%d in the list: %+v", len(list), c)
+	}
+	if x := r.sum.Waits; len(x) != 1 || x[0].Messages == 0 || x[0].Messages > 200-most || x[0].Requests != most {
+		t.Errorf("waits %+v", x)
+	}
+	if n := r.sum.Hists[tally.SendLag].Count(); n != 200 {
+		t.Errorf("%d lags", n)
 	}
 	if _, err := w.Finish(context.Background(), 0); !errors.Is(err, ErrNoPhase) {
 		t.Errorf("finished twice: %v", err)
+	}
+}
+
+// TestSlowAPI: what waits for its answers is not the generator's lag.
+func TestSlowAPI(t *testing.T) {
+	f := &fake{}
+	f.refuse = func(int) int {
+		f.mu.Unlock()
+		time.Sleep(300 * time.Millisecond) // it is that slow
+		f.mu.Lock()
+		return 0
+	}
+	newFake(t, f)
+	r := newRig(t, f.plain(2, ramp(2), publish(scenario.ToAll, 200, 500*time.Millisecond)), 1)
+	r.run(0)
+	w := r.workers[0]
+	w.do(func() { w.posts.most = 8 })
+	r.begin(1)
+	r.await("plan", func() bool { p := r.progress(); return p.PlanDone && p.Pending == 0 })
+	r.finish(nil)
+	c := r.sum.Total()
+	r.conserve(c)
+	lag, ack := r.sum.Hists[tally.SendLag], r.sum.Hists[tally.PublishAck]
+	if c.Sent != 100 || c.Unknown != 0 || lag.Count() != 100 || ack.Count() != 100 {
+		t.Errorf("%+v: %d lags, %d answers", c, lag.Count(), ack.Count())
+	}
+	// 100 messages by 8 each 0.3 s take 3.6 s, and the generator none of it.
+	if ack.Max() < int64(3*time.Second) || lag.Quantile(.5) > int64(time.Second) {
+		t.Errorf("answers after %d ns, lag %d ns", ack.Max(), lag.Quantile(.5))
+	}
+}
+
+// TestRefusedByAll: a message to all leaves the accounts when every API has
+// refused it, and not when only some have.
+func TestRefusedByAll(t *testing.T) {
+	for _, both := range []bool{false, true} {
+		a, b := &fake{}, &fake{}
+		a.refuse = func(int) int { return 503 }
+		if both {
+			b.refuse = a.refuse
+		}
+		newFake(t, a)
+		newFake(t, b)
+		s := a.plain(10, ramp(10), publish(scenario.ToAll, 100, 100*time.Millisecond))
+		s.Target.URLs = append(s.Target.URLs, "ws://"+b.ln.Addr().String()+"/")
+		s.Target.APIs = append(s.Target.APIs, b.api.URL)
+		r := newRig(t, s, 2)
+		r.run(0)
+		want := tally.Counts{Expected: 100, Delivered: 50, Missing: 50}
+		if both {
+			want = tally.Counts{}
+		}
+		if c := r.run(1); c.Sent != 10 || c.Refused != 10 || c.Expected != want.Expected || c.Delivered != want.Delivered || c.Missing != want.Missing {
+			t.Errorf("both %v: %+v", both, c)
+		}
+	}
+}
+
+// TestOutageIsInTheLatency of what clients would have sent to themselves.
+func TestOutageIsInTheLatency(t *testing.T) {
+	f := newFake(t, &fake{})
+	s := f.plain(10, ramp(10), publish(scenario.ToSelf, 400, 500*time.Millisecond))
+	s.Reconnect = scenario.Reconnect{Policy: scenario.PolicyFixed, Base: 200 * time.Millisecond}
+	r := newRig(t, s, 2)
+	r.run(0)
+	r.begin(1)
+	r.await("begin", func() bool { return r.tick().Total().Delivered > 20 })
+	f.cut(func(i int) bool { return i%2 == 0 })
+	r.await("plan", func() bool { return r.progress().PlanDone })
+	r.finish(r.settled())
+	c := r.sum.Total()
+	r.conserve(c)
+	h := r.sum.Groups[0].Hists[tally.Delivery]
+	if c.Planned != 200 || c.Sent != 200 || c.Expected != 200 || c.Gap == 0 || h.Misses != c.Gap+c.Missing || h.Count() != 200 {
+		t.Errorf("%+v: %d misses of %d", c, h.Misses, h.Count())
 	}
 }
 

@@ -58,8 +58,8 @@ func (w *Worker) Finish(ctx context.Context, at int64) ([]Refusal, error) {
 		p.finished = nil
 		w.advance(w.now())
 		w.concede(p)
-		for k, unknown := range p.refusals {
-			if !unknown {
+		for k, noes := range p.refusals {
+			if noes >= p.streams[k.publish].apis {
 				list = append(list, Refusal{Publish: k.publish, Number: k.number})
 			}
 		}
@@ -88,56 +88,41 @@ func (w *Worker) concede(p *phase) {
 			s.pass()
 		}
 	}
-	for i := range w.posts {
-		w.giveUpPost(&w.posts[i], plan.ErrTimeout)
+	for i := range w.posts.list {
+		w.giveUpPost(&w.posts.list[i], plan.ErrTimeout)
 	}
 	for _, s := range p.streams {
 		w.concedeAgain(s)
 	}
 }
 
-// unsent counts the next message of a stream as not sent, if it was ours.
-func (w *Worker) unsent(p *phase, s *stream) {
-	n := s.send.n
-	if s.spec.To == scenario.ToSelf {
-		if i, own := w.local(s.of(n)); own && w.speaks(i) {
-			c := w.rec.counts(w.clients[i].group)
-			c.Planned++
-			c.Unsent++
-		}
-		return
-	}
-	if w.sends(s, n) {
-		w.rec.counts(0).Unsent++
-		p.refuse(s.index, n, s.part > 0) // some may have it
-	}
-}
+// neverSent stands for the no of all APIs.
+const neverSent = math.MaxUint8
 
-// refuse notes a message that was not accepted, and reports whether that is
-// news. One of which nobody knows (unknown) may come, and stays expected.
-func (p *phase) refuse(publish uint16, n uint32, unknown bool) bool {
+// refuse notes that so many APIs have said no to a message, or that nobody has
+// answered, and reports whether that is news. Nobody has to expect what all APIs
+// have refused that it was for; of the rest nobody knows.
+func (p *phase) refuse(publish uint16, n uint32, noes uint8) bool {
 	k := messageKey{publish, n}
-	if _, known := p.refusals[k]; known {
-		return false
-	}
-	if len(p.refusals) >= maxRefusals {
-		p.overflow = p.overflow || !unknown
+	have, known := p.refusals[k]
+	if !known && len(p.refusals) >= maxRefusals {
+		p.overflow = p.overflow || noes > 0
 		return true
 	}
 	if p.refusals == nil {
-		p.refusals = map[messageKey]bool{}
+		p.refusals = map[messageKey]uint8{}
 	}
-	p.refusals[k] = unknown
-	return true
+	p.refusals[k] = have + min(noes, neverSent-have)
+	return !known
 }
 
-// isRefused reports whether the API has said no to a message of ours.
+// isRefused reports whether nobody has to expect a message of ours.
 func (w *Worker) isRefused(s *stream, n uint32) bool {
 	if len(w.phase.refusals) == 0 {
 		return false
 	}
-	unknown, known := w.phase.refusals[messageKey{s.index, n}]
-	return known && !unknown
+	noes, known := w.phase.refusals[messageKey{s.index, n}]
+	return known && noes >= s.apis
 }
 
 // Settle closes the accounts of the phase.

@@ -16,6 +16,7 @@ import (
 type api struct {
 	target
 	open    int      // connections, those that are being dialed too
+	dialing int      // of them
 	free    []uint32 // posts: connected, without a request
 	broken  int      // dials that have failed, and no message has been told yet
 	lastErr error    // of them
@@ -34,9 +35,23 @@ type post struct {
 	due     int64
 }
 
-// MaxPosts is how many requests a worker may have under way at one API; more are
-// late.
-const MaxPosts = 64
+// posts are the connections to all APIs.
+type posts struct {
+	list   []post
+	unused []uint32 // places of list
+	most   int      // of one API
+}
+
+// MaxPosts is how many requests a worker may have under way at one API, as far as
+// there are descriptors beside those of clients; LeastPosts it always may. What is
+// due beyond that waits.
+const (
+	MaxPosts   = scenario.MaxInFlight
+	LeastPosts = 64
+)
+
+// maxPostDials is how many connections to an API may be on their way at once.
+const maxPostDials = 64
 
 // warm is how many connections are made when a phase begins.
 const warm = 4
@@ -62,6 +77,7 @@ func (w *Worker) warmPosts() {
 
 // sendHTTP publishes the request that send is at, at its API, or at each of them.
 func (w *Worker) sendHTTP(s *stream, due int64) bool {
+	s.full = 0
 	if s.most > 0 && s.flying >= s.most && s.part == 0 || w.now() < s.pause {
 		return false
 	}
@@ -76,7 +92,7 @@ func (w *Worker) sendHTTP(s *stream, due int64) bool {
 		last = first
 	}
 	for first+s.part <= last {
-		if !w.postTo(first+s.part, s, request{n, due}, last > first) {
+		if !w.postTo(first+s.part, s, request{n, due}) {
 			return false
 		}
 		s.part++
@@ -85,14 +101,15 @@ func (w *Worker) sendHTTP(s *stream, due int64) bool {
 }
 
 // postTo publishes the request that send is at, at an API. It reports false if
-// that has no connection free.
-func (w *Worker) postTo(i int, s *stream, r request, partly bool) bool {
+// that has no connection free. A message whose API cannot be reached was sent, and
+// is refused: it was not the generator that failed.
+func (w *Worker) postTo(i int, s *stream, r request) bool {
 	a := &w.apis[i]
 	if sent, size, ok := w.postRequest(i, s, r); ok {
 		s.flying++
 		w.level.pending.Add(1)
 		if s.part == 0 {
-			w.sent(0, r.due, sent, s.batch, size)
+			w.sent(s, 0, r.due, sent, s.batch, size)
 		}
 		return true
 	}
@@ -103,13 +120,16 @@ func (w *Worker) postTo(i int, s *stream, r request, partly bool) bool {
 			s.pause = w.now() + int64(retryPause)
 			return false
 		}
+		if s.part == 0 {
+			w.sent(s, 0, r.due, w.now(), s.batch, 0)
+		}
 		for k := range s.batch {
-			w.notAccepted(s.index, r.number+k, partly, a.lastErr)
+			w.notAccepted(s, r.number+k, a.lastErr)
 		}
 		return true
 	}
-	if a.open < MaxPosts {
-		w.dialPost(i)
+	if !w.morePosts(i) {
+		s.full = i + 1
 	}
 	return false
 }
@@ -127,7 +147,7 @@ func (w *Worker) postRequest(i int, s *stream, r request) (sent int64, size int,
 	for len(a.free) > 0 {
 		k := a.free[len(a.free)-1]
 		a.free = a.free[:len(a.free)-1]
-		p := &w.posts[k]
+		p := &w.posts.list[k]
 		pc := w.l.Conn(p.conn)
 		if !pc.Alive() {
 			continue
@@ -181,6 +201,19 @@ func (w *Worker) appendPost(dst []byte, a *api) []byte {
 	return append(append(dst, "\r\n\r\n"...), r.Body...)
 }
 
+// morePosts dials a connection to an API, unless enough are on their way. It
+// reports false if there may be no more.
+func (w *Worker) morePosts(i int) bool {
+	a := &w.apis[i]
+	if a.open >= w.posts.most {
+		return false
+	}
+	if a.dialing < maxPostDials {
+		w.dialPost(i)
+	}
+	return true
+}
+
 // dialPost starts a connection to an API. A failure is told by the next message.
 func (w *Worker) dialPost(i int) bool {
 	a := &w.apis[i]
@@ -190,33 +223,36 @@ func (w *Worker) dialPost(i int) bool {
 		a.broken, a.lastErr = a.broken+1, err
 		return false
 	}
-	w.posts[k] = post{conn: pc.Handle(), api: uint8(i)}
+	w.posts.list[k] = post{conn: pc.Handle(), api: uint8(i)}
 	*w.conns.At(pc.Slot()) = conn{client: k, kind: kindPost}
 	pc.SetDeadline(w.s.Clients.Timeout)
 	a.open++
+	a.dialing++
 	return true
 }
 
 func (w *Worker) freePost() uint32 {
-	for k := range w.posts {
-		if w.posts[k].conn == 0 {
-			return uint32(k)
-		}
+	p := &w.posts
+	if n := len(p.unused); n > 0 {
+		k := p.unused[n-1]
+		p.unused = p.unused[:n-1]
+		return k
 	}
-	w.posts = append(w.posts, post{})
-	return uint32(len(w.posts) - 1)
+	p.list = append(p.list, post{})
+	return uint32(len(p.list) - 1)
 }
 
 // postOpen puts a connection to use.
 func (w *Worker) postOpen(k uint32) {
-	p := &w.posts[k]
+	p := &w.posts.list[k]
 	p.up = true
+	w.apis[p.api].dialing--
 	w.l.Conn(p.conn).SetDeadline(0)
 	w.postFree(k)
 }
 
 func (w *Worker) postFree(k uint32) {
-	a := &w.apis[w.posts[k].api]
+	a := &w.apis[w.posts.list[k].api]
 	a.free = append(a.free, k)
 	if now := w.now(); w.phase != nil && w.phase.started {
 		w.sendDue(now)
@@ -231,7 +267,7 @@ var errUnasked = errors.New("an answer that nobody has asked for")
 
 // postData takes the answer to a request.
 func (w *Worker) postData(pc poller.Conn, k uint32, b []byte) int {
-	p := &w.posts[k]
+	p := &w.posts.list[k]
 	if !p.busy {
 		pc.Reset(errUnasked)
 		return len(b)
@@ -270,7 +306,7 @@ func (w *Worker) postAnswered(p *post, a *answer) {
 	w.rec.histN(histPublishAck, w.now()-p.due, uint64(p.count))
 	if s.asks == nil {
 		if err := w.d.Answer(a.status, a.body); err != nil {
-			w.notAccepted(p.publish, p.number, w.partly(p.publish), refusal(err))
+			w.notAccepted(s, p.number, refusal(err))
 		}
 		return
 	}
@@ -280,11 +316,12 @@ func (w *Worker) postAnswered(p *post, a *answer) {
 		r.each = r.take
 	}
 	err := s.asks.Receipts(a.status, a.body, r.each)
-	if err == nil {
-		err = errFewer
-	}
 	for ; r.left > 0; r.left-- {
-		w.notAccepted(p.publish, r.number, w.partly(p.publish), refusal(err))
+		if err != nil {
+			w.notAccepted(s, r.number, refusal(err))
+		} else {
+			w.unanswered(s, r.number, errFewer)
+		}
 		r.number++
 	}
 }
@@ -311,18 +348,11 @@ func (r *receipts) take(_ int, one dialect.Receipt) {
 	c := r.w.rec.counts(0)
 	switch {
 	case one.Err != nil:
-		r.w.notAccepted(r.s.index, n, r.w.partly(r.s.index), refusal(one.Err))
+		r.w.notAccepted(r.s, n, refusal(one.Err))
 	case r.s.spec.Wait > 0:
 		c.Acknowledged += uint64(one.Acknowledged)
 		c.Unacknowledged += uint64(one.Unacknowledged)
 	}
-}
-
-// partly reports whether messages of a publish go to several APIs: then one that
-// says no does not speak for the others.
-func (w *Worker) partly(publish uint16) bool {
-	to := w.phase.streams[publish].spec.To
-	return len(w.apis) > 1 && (to == scenario.ToAll || to == scenario.ToTopic)
 }
 
 // refusal gives a dialect's refusal its class.
@@ -334,18 +364,17 @@ func refusal(err error) error {
 	return err
 }
 
-// notAccepted counts a message that an API has refused; unknown, that others may
-// have accepted.
-func (w *Worker) notAccepted(publish uint16, n uint32, unknown bool, err error) {
+// notAccepted counts a message that an API has refused.
+func (w *Worker) notAccepted(s *stream, n uint32, err error) {
 	w.rec.failure(plan.StagePublish, err)
-	if w.phase.refuse(publish, n, unknown) {
+	if w.phase.refuse(s.index, n, 1) {
 		w.rec.counts(0).Refused++
 	}
 }
 
 // postClosed takes the end of a connection to an API.
 func (w *Worker) postClosed(k uint32, why error) {
-	p := &w.posts[k]
+	p := &w.posts.list[k]
 	a := &w.apis[p.api]
 	a.open--
 	if i := slices.Index(a.free, k); i >= 0 {
@@ -359,7 +388,11 @@ func (w *Worker) postClosed(k uint32, why error) {
 	case !p.up:
 		a.broken, a.lastErr = a.broken+1, why
 	}
-	w.posts[k] = post{}
+	if !p.up {
+		a.dialing--
+	}
+	w.posts.list[k] = post{}
+	w.posts.unused = append(w.posts.unused, k)
 }
 
 // giveUpPost counts a request that was not answered: the message may come.
@@ -375,10 +408,7 @@ func (w *Worker) giveUpPost(p *post, why error) {
 	}
 	s.flying--
 	for n := p.number; n < p.number+uint32(p.count); n++ {
-		w.rec.failure(plan.StagePublish, why)
-		if w.phase.refuse(p.publish, n, true) {
-			w.rec.counts(0).Unknown++
-		}
+		w.unanswered(s, n, why)
 	}
 }
 

@@ -240,7 +240,7 @@ func TestKeptFaultsAreFound(t *testing.T) {
 			*body = append((*body)[:bytes.IndexByte(*body, '\n')], '\n')
 			_, answer := f()
 			w.Write(answer)
-		}, tally.Counts{Refused: 1, Delivered: 19}},
+		}, tally.Counts{Unknown: 1, Missing: 1, Delivered: 19}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			node := startRoost(t)

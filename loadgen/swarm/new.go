@@ -54,6 +54,7 @@ func New(cfg Config) (*Worker, error) {
 	w.rec.stamped, w.rec.stampSeed = s.Measure.KernelStamps, plan.Seed(s.Seed, seedStamps)
 	w.setClock()
 	w.apis = newAPIs(t)
+	w.posts.most = mostPosts(openFiles()-int(w.count)-w.window, len(w.apis))
 	if w.pace, err = newPacer(); err != nil {
 		return nil, fmt.Errorf("swarm: eventfd: %w", err)
 	}
@@ -62,6 +63,25 @@ func New(cfg Config) (*Worker, error) {
 		return nil, fmt.Errorf("swarm: %w", err)
 	}
 	return w, nil
+}
+
+// mostPosts is how many requests an API may get at once, where clients leave so
+// many descriptors.
+func mostPosts(files, apis int) int {
+	return min(max((files-reserveFiles)/max(apis, 1), LeastPosts), MaxPosts)
+}
+
+// reserveFiles are descriptors of a worker that are no connections, with some to
+// spare.
+const reserveFiles = 256
+
+// openFiles is the limit of descriptors; a worker has raised it as far as it may.
+func openFiles() int {
+	var r unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_NOFILE, &r) != nil {
+		return 0
+	}
+	return int(min(r.Cur, 1<<30))
 }
 
 // maxGroups is what the index of a group in an account allows.
@@ -88,7 +108,7 @@ func (w *Worker) start() (err error) {
 	w.config = ws.Config{Role: ws.Client, Limits: ws.Limits{Frame: largestMessage, Message: largestMessage, Inflated: largestMessage}}
 	w.p, err = poller.New(poller.Options{
 		Loops:        1,
-		MaxConns:     2*int(w.count) + w.window + len(w.apis)*MaxPosts,            // twice: while old ones end
+		MaxConns:     2*int(w.count) + w.window + len(w.apis)*w.posts.most,        // twice: while old ones end
 		Limits:       []poller.Limits{{Messages: 1 << 16, Bytes: largestMessage}}, // what is due is sent, however late
 		IOUring:      poller.IOUringOff,
 		WriteTimeout: max(w.s.Clients.Timeout, time.Second),

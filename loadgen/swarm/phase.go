@@ -21,9 +21,9 @@ type phase struct {
 	end         int64 // what is due at it or later is not planned
 	streams     []*stream
 	disconnects disconnects
-	churn       *cursor // nil: none
-	refusals    map[messageKey]bool
-	overflow    bool // more refusals than may be listed
+	churn       *cursor              // nil: none
+	refusals    map[messageKey]uint8 // how many APIs have said no; 0: nobody knows
+	overflow    bool                 // more refusals than may be listed
 	started     bool
 	finishing   bool
 	conceded    bool // what is not sent and answered now will not be

@@ -27,7 +27,13 @@ func (w *Worker) sendDue(now int64) {
 		w.sendAgain(s, now)
 		for range sendBudget {
 			at, ok := s.send.next(p.begin, p.end)
-			if !ok || at > now || !w.sendNext(s, at) {
+			if !ok || at > now {
+				break
+			}
+			if !w.sendNext(s, at) {
+				if s.way == dialect.ByHTTP || w.comesBack() {
+					w.try(s, now)
+				}
 				break
 			}
 		}
@@ -41,6 +47,15 @@ func (s *stream) pass() {
 	}
 	s.send.pass()
 	s.part = 0
+	if !s.wasTried() {
+		s.tried = nil
+	}
+}
+
+// comesBack reports whether there is, or will be, somebody who can send: with
+// nobody, it is not the server that keeps a message from being sent.
+func (w *Worker) comesBack() bool {
+	return w.level.connected.Load()+w.level.away.Load()+w.level.dialing.Load() > 0
 }
 
 // sendNext deals with the next message of a stream. It reports false if that has
@@ -49,8 +64,8 @@ func (w *Worker) sendNext(s *stream, due int64) bool {
 	n := s.send.n
 	switch {
 	case s.spec.To == scenario.ToSelf:
-		if i, own := w.local(s.of(n)); own && !w.sendSelf(s, i, due) {
-			return false
+		if i, own := w.local(s.of(n)); own {
+			w.sendSelf(s, i, due)
 		}
 	case !w.sends(s, n):
 	case s.way == dialect.ByHTTP:
@@ -74,22 +89,19 @@ func (w *Worker) speaks(i uint32) bool {
 	return i < w.count && w.clients[i].state == ready && w.clients[i].flags&silenced == 0
 }
 
-// sendSelf has a client send a message to itself. One that has no connection
-// sends nothing: that is no part of the plan then.
-func (w *Worker) sendSelf(s *stream, i uint32, due int64) bool {
+// sendSelf has a client send a message to itself. What its socket does not take,
+// as the server reads nothing or the connection is about to be found broken, was
+// sent as well as could be, and is owed.
+func (w *Worker) sendSelf(s *stream, i uint32, due int64) {
 	if !w.speaks(i) {
-		return true
+		w.sendAway(s, i, due)
+		return
 	}
 	a := &s.accounts[i]
-	sent, ok := w.frame(s, i, a.due, due)
-	if !ok {
-		return false
-	}
+	sent, _ := w.frame(s, i, a.due, due)
 	a.due++
-	c := w.rec.counts(w.clients[i].group)
-	c.Planned++
-	w.sent(w.clients[i].group, due, sent, 1, len(w.payload))
-	return true
+	w.rec.counts(w.clients[i].group).Planned++
+	w.sent(s, w.clients[i].group, due, sent, 1, len(w.payload))
 }
 
 // sendSocket has some client publish a message, all in turn.
@@ -103,7 +115,7 @@ func (w *Worker) sendSocket(s *stream, due int64) bool {
 		}
 		sent, ok := w.frame(s, i, s.number(n), due)
 		if ok {
-			w.sent(0, due, sent, 1, len(w.payload))
+			w.sent(s, 0, due, sent, 1, len(w.payload))
 		}
 		return ok
 	}
@@ -129,12 +141,14 @@ func (w *Worker) frame(s *stream, i, seq uint32, due int64) (sent int64, ok bool
 }
 
 // sent counts messages of a request or a frame, with payloads of size bytes
-// together.
-func (w *Worker) sent(group uint8, due, at int64, messages uint32, size int) {
+// together. It is the attempt that counts: what comes of it is the server's.
+func (w *Worker) sent(s *stream, group uint8, due, at int64, messages uint32, size int) {
 	n := w.rec.counts(group)
 	n.Sent += uint64(messages)
 	n.BytesOut += uint64(size)
-	w.rec.histN(histSendLag, at-due, uint64(messages))
+	if !s.wasTried() {
+		w.rec.histN(histSendLag, at-due, uint64(messages))
+	}
 }
 
 // compose makes message n, whose number in its stream is seq.

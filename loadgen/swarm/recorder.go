@@ -60,6 +60,15 @@ func record(h **tally.Hist, ns int64) {
 	(*h).Record(ns)
 }
 
+// wait counts a message that found all requests to an API under way.
+func (r *recorder) wait(api, most int) {
+	for len(r.t.Waits) <= api {
+		r.t.Waits = append(r.t.Waits, tally.Wait{})
+	}
+	x := &r.t.Waits[api]
+	x.Messages, x.Requests = x.Messages+1, max(x.Requests, uint32(most))
+}
+
 // failure counts an error.
 func (r *recorder) failure(stage string, err error) {
 	class, text := plan.Classify(stage, err)

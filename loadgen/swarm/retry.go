@@ -44,8 +44,8 @@ func (w *Worker) sendAgain(s *stream, now int64) {
 				a.broken--
 				w.rec.failure(plan.StagePublish, a.lastErr)
 				s.pause = now + retryPause
-			} else if a.open < MaxPosts {
-				w.dialPost(int(r.api))
+			} else {
+				w.morePosts(int(r.api))
 			}
 			return
 		}
@@ -60,7 +60,7 @@ func (w *Worker) concedeAgain(s *stream) {
 		s.flying--
 		w.level.pending.Add(-1)
 		for n := r.number; n < r.number+s.batch; n++ {
-			if w.phase.refuse(s.index, n, true) {
+			if w.phase.refuse(s.index, n, 0) {
 				w.rec.counts(0).Unknown++
 			}
 		}

@@ -212,7 +212,7 @@ func (r *rig) conserve(c tally.Counts) {
 	if c.Ready != c.Lost+c.Cut+c.Ended+uint64(p.Connected) {
 		r.t.Errorf("ready %d is not lost %d + cut %d + ended %d + connected %d", c.Ready, c.Lost, c.Cut, c.Ended, p.Connected)
 	}
-	if c.Planned != c.Sent+c.Unsent && c.Refused == 0 {
+	if c.Planned != c.Sent+c.Unsent {
 		r.t.Errorf("planned %d is not sent %d + unsent %d", c.Planned, c.Sent, c.Unsent)
 	}
 }

@@ -30,6 +30,7 @@ type stream struct {
 	stride uint32          // every how manieth message has a round
 	batch  uint32          // messages of a request; they share a due time
 	most   int             // requests under way; 0: as many as connections
+	apis   uint8           // that a message goes to
 	asks   dialect.Batcher // of several messages, or for acknowledgements; nil: neither
 
 	due      cursor
@@ -45,7 +46,9 @@ type stream struct {
 	again   []again  // those, in order
 	// pause is until when nothing is sent: nobody answers.
 	pause int64
-	turn  uint32 // by socket: whose turn it is to publish
+	turn  uint32  // by socket: whose turn it is to publish
+	tried *cursor // behind what could not be sent when it was due; nil: everything could
+	full  int     // 1 + the API that had as many requests as it may when send was tried last; 0: none
 }
 
 // cursor is a place in a plan.
@@ -95,6 +98,10 @@ func (w *Worker) newStream(phase, index int, level uint32) *stream {
 	s.batch, s.most = uint32(max(spec.Batch, 1)), spec.InFlight
 	if s.way == dialect.ByHTTP && (s.batch > 1 || spec.Wait > 0) {
 		s.asks = w.d.(dialect.Batcher) // checkPublishing has seen to it
+	}
+	s.apis = 1
+	if s.way == dialect.ByHTTP && (spec.To == scenario.ToAll || spec.To == scenario.ToTopic) {
+		s.apis = uint8(len(w.apis))
 	}
 	arrival := arrivalOf(&spec.Arrival)
 	s.due.it = walk(arrival, p, seed(seedArrivals))

@@ -43,7 +43,7 @@ type Worker struct {
 	// pausedAt is when those that never read are looked at.
 	pausedAt int64
 	apis     []api
-	posts    []post
+	posts    posts
 
 	// Owned by the loop: what is being done.
 	phase    *phase // nil before the first and between phases

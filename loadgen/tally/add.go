@@ -19,6 +19,13 @@ func (t *Tally) Add(o *Tally) {
 	}
 	t.Errors.Add(o.Errors)
 	t.Rounds = append(t.Rounds, o.Rounds...)
+	for i, x := range o.Waits {
+		if i == len(t.Waits) {
+			t.Waits = append(t.Waits, Wait{})
+		}
+		t.Waits[i].Messages += x.Messages
+		t.Waits[i].Requests = max(t.Waits[i].Requests, x.Requests)
+	}
 }
 
 // Total returns the sum over the groups.

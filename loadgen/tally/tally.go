@@ -12,6 +12,14 @@ type Tally struct {
 	Hists  Hists   `json:"hists"`
 	Errors Errors  `json:"errors,omitempty"`
 	Rounds []Round `json:"rounds,omitempty"` // fan-outs that are complete or overdue on this worker
+	Waits  []Wait  `json:"waits,omitempty"`  // by index in target.apis; those behind the last that waited are left out
+}
+
+// Wait is what had to wait for an API since as many requests to it were under way
+// as a worker may have.
+type Wait struct {
+	Messages uint64 `json:"messages"`
+	Requests uint32 `json:"requests"` // that a worker may have, the most of any
 }
 
 // Group is what was counted of one group of clients.
@@ -47,8 +55,8 @@ type Counts struct {
 	Beats        uint64 `json:"beats"`           // heartbeats sent
 
 	// Publishing, counted where the message is sent.
-	Planned  uint64 `json:"planned"` // due
-	Sent     uint64 `json:"sent"`
+	Planned  uint64 `json:"planned"`  // due
+	Sent     uint64 `json:"sent"`     // or tried: Planned = Sent + Unsent, whatever comes of it
 	Unsent   uint64 `json:"unsent"`   // due and not sent by the end of the phase: the generator's fault
 	Refused  uint64 `json:"refused"`  // answered with no; by reason in Errors
 	Unknown  uint64 `json:"unknown"`  // never answered: may come, and is expected

@@ -22,7 +22,7 @@ type Observation struct {
 	// Deliveries, over all workers.
 	Delivery    *tally.Hist // from due
 	ClockErrors uint64      // arrived before they were sent
-	Publishing  Publishing
+	Waits       []Wait      // of all APIs
 
 	// Local are the errors that were made here, whatever the phase: also a
 	// warm-up's leave connections or messages out of what comes after.
@@ -81,12 +81,11 @@ type Local struct {
 	Advice string // about it
 }
 
-// Publishing is how requests to an API, whose number is limited, were under
-// way.
-type Publishing struct {
-	Limit int           // that may be under way at once, all workers together; 0: no limit
-	Rate  float64       // that were sent a second
-	Mean  time.Duration // until the answer
+// Wait is what found as many requests to an API under way as a worker may have.
+type Wait struct {
+	API      string // its URL
+	Messages uint64 // that had to wait, of all workers
+	Requests uint32 // that a worker may have
 }
 
 // Ceiling is what the same workers reached against a server that does nothing

@@ -1,8 +1,10 @@
 package validity
 
 import (
+	"cmp"
 	"fmt"
 	"math"
+	"slices"
 
 	"roost/loadgen/tally"
 )
@@ -18,7 +20,7 @@ const (
 	nameHiccup    = "hiccup p99.9"
 	nameHiccupMax = "hiccup max"
 	nameRxLag     = "rx lag share"
-	nameClosed    = "closed loop"
+	nameSlots     = "API slots"
 	nameLost      = "workers lost"
 	nameLocal     = "local resources"
 )
@@ -42,8 +44,6 @@ const (
 	// 49 %. Beside two: 72 to 86 % in 6 of 7, and one failed by its run delay.
 	sendShare = .5
 	leastP99  = 1e6
-	// littleShare of the limit of requests under way is as good as all of it.
-	littleShare = .9
 )
 
 // plan compares what was done with what was planned.
@@ -73,11 +73,21 @@ func (j *judge) plan() {
 			means: "Share of the due dials that were begun.",
 			mend:  "A dial that was never begun has no latency: raise clients.window, give the phase more time, use more workers, or a lower rate."})
 	}
-	if p := o.Publishing; p.Limit > 0 && p.Rate > 0 {
-		j.add(check{name: nameClosed, unit: "share", value: p.Rate * p.Mean.Seconds() / float64(p.Limit), limit: littleShare, advice: true,
-			means: "Requests under way on average (rate x mean latency, Little's law), as a share of those allowed.",
-			mend:  "All allowed requests are under way, so the latency of answers only follows from the rate and says nothing by itself: compare the rate."})
+	if len(o.Waits) > 0 {
+		j.add(slots(o.Waits))
 	}
+}
+
+// slots tells of the API that most messages had to wait for. That an API is slow
+// is a finding, and the wait is in its latency.
+func slots(waits []Wait) check {
+	c := check{name: nameSlots, unit: "1", advice: true, means: "Messages that had to wait because as many requests to their API were under way as may be."}
+	most := slices.MaxFunc(waits, func(a, b Wait) int { return cmp.Compare(a.Messages, b.Messages) })
+	for _, x := range waits {
+		c.value += float64(x.Messages)
+	}
+	c.mend = fmt.Sprintf("Most were for %s, which gets up to %d at once from a worker: it answers too slowly for the rate, and the wait is in delivery and publish_ack as it should be. More workers may have more under way.", most.API, most.Requests)
+	return c
 }
 
 // delays judges how late the generator does things.

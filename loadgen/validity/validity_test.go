@@ -146,8 +146,8 @@ func TestChecks(t *testing.T) {
 		{"near its ceiling of dials", func(o *Observation) { o.Ceiling.Dials = 501 }, nameDialCeiling, "advice"},
 		{"no ceiling", func(o *Observation) { o.Ceiling = nil }, nameSends, "unknown"},
 		{"no ceiling of sends", func(o *Observation) { o.Ceiling.Sends = 0 }, nameSends, "unknown"},
-		{"closed loop", func(o *Observation) { o.Publishing = Publishing{Limit: 64, Rate: 6000, Mean: 10 * ms} }, nameClosed, "advice"},
-		{"open loop", func(o *Observation) { o.Publishing = Publishing{Limit: 64, Rate: 1000, Mean: 10 * ms} }, nameClosed, "pass"},
+		{"waits for an API", func(o *Observation) { o.Waits = []Wait{{"http://a", 0, 1024}, {"http://b", 3, 1024}} }, nameSlots, "advice"},
+		{"waits for no API", func(o *Observation) { o.Waits = []Wait{{"http://a", 0, 1024}} }, nameSlots, "pass"},
 	} {
 		for name, o := range map[string]Observation{"shared": healthy(), "alone": alone()} {
 			c := c
@@ -268,7 +268,7 @@ func TestWorseIsNeverBetter(t *testing.T) {
 		func(o *Observation, by float64) { o.ClockErrors += uint64(by * 2) },
 		func(o *Observation, by float64) { o.PeakDeliveries *= 1 + by },
 		func(o *Observation, by float64) { o.PeakSends *= 1 + by },
-		func(o *Observation, by float64) { o.Publishing = Publishing{Limit: 1, Rate: by, Mean: time.Second} },
+		func(o *Observation, by float64) { o.Waits = []Wait{{"http://a", uint64(by * 100), 1}} },
 		func(o *Observation, by float64) { o.ClockBound += time.Duration(by * float64(ms)) },
 		func(o *Observation, by float64) { o.Machines[0].PSI += by * 30 },
 		func(o *Observation, by float64) { o.Machines[0].Steal += by / 5 },
