@@ -8,7 +8,7 @@
 //	  node, publishers  RunNode: memory per device and after load, waiting publishers
 //	  kept*             RunKept: kept messages, crashes, recovery
 //	  scenarioset       RunScenarios: loadgen's scenarios, each once
-//	  generator         how these run loadgen and what they take for a result
+//	  generator, server how these run loadgen and nodes, and what they take for a result
 //	  profile           whose CPU time a sample is
 //	bench/experiment  servers in turn under one load, AB BA; starts servers and
 //	                  loadgen for all others (Run, Serve, Generate, Folder)

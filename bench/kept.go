@@ -221,8 +221,11 @@ func (x *keptRun) printf(format string, args ...any) {
 
 // start starts a roostd with a store of a kind.
 func (x *keptRun) start(ctx context.Context, store, dir string) (*server, error) {
-	s := nodeSpec{Name: "roost-" + store, Path: x.opt.Roostd, Args: []string{"--inbox", store}, Data: x.opt.Data, Dir: dir}
-	return s.start(ctx, filepath.Join(x.opt.Out, s.Name+".log"))
+	logs := filepath.Join(x.opt.Out, "nodes")
+	if err := os.MkdirAll(logs, 0o755); err != nil {
+		return nil, err
+	}
+	return startServer(ctx, x.opt.Roostd, store, x.opt.Data, dir, logs)
 }
 
 // counted are the metrics whose movement is recorded.

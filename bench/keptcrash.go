@@ -57,7 +57,7 @@ func (x *keptRun) crashRound(ctx context.Context, round int) (r *result.Result, 
 	r, err = x.gen.scenario(ctx, fmt.Sprintf("round%d-crash", round+1), v, "crash.yaml", []string{param("count", 1000/x.scale),
 		param("hold", x.opt.Hold), param("restart", restartCommand(v, log))})
 	v.kill()
-	if r != nil && len(r.Servers) > 0 && r.Servers[0].PID != v.cmd.Process.Pid {
+	if r != nil && len(r.Servers) > 0 && r.Servers[0].PID != v.PID() {
 		err = errors.Join(err, end(usage.Process(r.Servers[0].PID)))
 	}
 	return r, err
@@ -66,11 +66,11 @@ func (x *keptRun) crashRound(ctx context.Context, round int) (r *result.Result, 
 // restartCommand is the shell command that kills a node and starts another one
 // in its place. The kill is over when our own wait has taken note of it.
 func restartCommand(v *server, log string) string {
-	words := append([]string{v.Path}, v.args()...)
+	words := v.Command()
 	for i, w := range words {
 		words[i] = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
 	}
-	pid := v.cmd.Process.Pid
+	pid := v.PID()
 	return fmt.Sprintf("kill -9 %d; while kill -0 %[1]d 2>/dev/null; do sleep 0.01; done; %s >'%s' 2>&1 & echo pid=$!", pid, strings.Join(words, " "), log)
 }
 

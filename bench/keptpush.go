@@ -3,7 +3,6 @@ package bench
 import (
 	"context"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -11,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"roost/bench/cpuprofile"
 	"roost/loadgen/result"
 )
 
@@ -171,14 +171,10 @@ func (x *keptRun) profile(ctx context.Context, v *server, file string, p *pushPr
 		}
 	}
 	syncs := make(chan float64, 1)
-	go func() { syncs <- countSyncs(ctx, v.cmd.Process.Pid, profileTime(x.opt.Hold)) }()
+	go func() { syncs <- countSyncs(ctx, v.PID(), profileTime(x.opt.Hold)) }()
 	defer func() { p.Syncs = <-syncs }()
-	f, err := os.Create(file)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	return v.get(ctx, fmt.Sprintf("/debug/pprof/profile?seconds=%d", int(profileTime(x.opt.Hold).Seconds())), f)
+	length := profileTime(x.opt.Hold)
+	return cpuprofile.Take(ctx, fmt.Sprintf("%s/debug/pprof/profile?seconds=%d", v.API(), int(length.Seconds())), length, file)
 }
 
 // profileTime is how long a profile is taken: at 100 samples a second of CPU

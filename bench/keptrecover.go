@@ -87,7 +87,7 @@ func (x *keptRun) recoverRound(ctx context.Context, round int) (all []recovered,
 		if v, err = x.restart(ctx, v, dir); err != nil {
 			return nil, err
 		}
-		r := recovered{stage: want, Round: round, Ready: v.took.Seconds()}
+		r := recovered{stage: want, Round: round, Ready: v.Ready().Seconds()}
 		if err := x.inspect(ctx, v, dir, &r); err != nil {
 			return nil, err
 		}
@@ -206,7 +206,7 @@ func publishToAll(ctx context.Context, v *server, n, devices, slice int) error {
 
 // postLines publishes a batch, all of which has to be accepted.
 func postLines(ctx context.Context, v *server, body *bytes.Buffer) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+v.side+"/v1/publish", bytes.NewReader(body.Bytes()))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, v.API()+"/v1/publish", bytes.NewReader(body.Bytes()))
 	if err != nil {
 		return err
 	}

@@ -100,16 +100,17 @@ func (x *nodeRun) printf(format string, args ...any) {
 
 // start starts a roostd with further environment. It is stopped by stopNode.
 func (x *nodeRun) start(ctx context.Context, name string, env ...string) (*experiment.Running, error) {
-	s := roostd(x.opt.Roostd)
+	s := roostd(x.opt.Roostd, "{dir}")
 	s.Env = env
 	return experiment.Serve(ctx, &s, filepath.Join(x.opt.Out, "runs", name+".log"))
 }
 
 // roostd is one as it is measured: nobody has to say who he is, and it echoes.
-func roostd(binary string, args ...string) experiment.Server {
+// Its data is in dir.
+func roostd(binary, dir string, args ...string) experiment.Server {
 	s := experiment.Adapters["roost"]
 	s.Name = "roost"
-	s.Command = append([]string{binary, "--listen", "127.0.0.1:{port}", "--api", "127.0.0.1:{api}", "--auth", "none", "--data-dir", "{dir}", "--echo"}, args...)
+	s.Command = append([]string{binary, "--listen", "127.0.0.1:{port}", "--api", "127.0.0.1:{api}", "--auth", "none", "--data-dir", dir, "--echo"}, args...)
 	return s
 }
 

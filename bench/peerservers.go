@@ -20,7 +20,7 @@ type peerServer struct {
 // peerServers lists what is compared, the floor first.
 func peerServers(binary, peers string) []peerServer {
 	roost := func(name string, args ...string) peerServer {
-		return peerServer{name: name, command: roostd(binary, args...).Command, roost: true, echo: true}
+		return peerServer{name: name, command: roostd(binary, "{dir}", args...).Command, roost: true, echo: true}
 	}
 	peer := func(name, bin string, echo bool, args ...string) peerServer {
 		command := []string{filepath.Join(peers, bin), "--listen", "127.0.0.1:{port}", "--control", "127.0.0.1:{api}"}

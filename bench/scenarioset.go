@@ -113,7 +113,7 @@ func RunScenarios(ctx context.Context, o ScenariosOptions, out io.Writer) error 
 
 // run makes one run, again if it is INVALID.
 func (e *exercise) run(ctx context.Context, o *ScenariosOptions, folder string, out io.Writer) (*result.Result, error) {
-	s := roostd(o.Roostd)
+	s := roostd(o.Roostd, "{dir}")
 	if e.echo {
 		s.URL, s.Dialect = "ws://127.0.0.1:{port}/v1/echo", "plain"
 	}
