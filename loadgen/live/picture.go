@@ -234,6 +234,8 @@ func (p *picture) counts() []line {
 	add("refused", c.Refused, false, odd)
 	add("unknown", c.Unknown, false, odd)
 	add("unsent", c.Unsent, false, bad)
+	add("sent again", c.Repeated, false, odd)
+	add("not acknowledged", c.Unacknowledged, false, odd)
 	add("twice", c.Duplicate, false, odd)
 	add("reordered", c.Reordered, false, odd)
 	add("stray", c.Stray, false, odd)

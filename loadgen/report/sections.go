@@ -24,6 +24,7 @@ func sections(r *result.Result) []section {
 		{ID: "fanout", Title: "Fan-out", Note: "Of each message to many: when the first, the median and the last subscriber had it, and how far first and last were apart.", Charts: fanCharts(r)},
 		{ID: "storm", Title: "Storm", Note: "How connections came back.", Charts: stormCharts(r), Tables: tables(stormTable(r))},
 		{ID: "deliveries", Title: "Deliveries", Tables: tables(deliveryTable(r))},
+		{ID: "publishing", Title: "Publishing", Tables: tables(publishTable(r))},
 		{ID: "errors", Title: "Errors", Note: "What went wrong, the most frequent first, and what to do about it.", Tables: tables(errorTable(r))},
 		{ID: "phases", Title: "Phases", Tables: tables(phaseTable(r))},
 		{ID: "resources", Title: "Resources", Tables: tables(resourceTable(r)), Folded: processes(r)},

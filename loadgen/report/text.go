@@ -41,7 +41,7 @@ func Text(w io.Writer, r *result.Result, width int) error {
 		errors.rows = errors.rows[:maxErrors]
 		errors.note = fmt.Sprintf("The %d most frequent kinds; the file has %d more.", maxErrors, more)
 	}
-	for _, table := range []table{phaseTable(r), latencyTable(r), deliveryTable(r), stormTable(r), errors, resourceTable(r), thresholdTable(r)} {
+	for _, table := range []table{phaseTable(r), latencyTable(r), deliveryTable(r), publishTable(r), stormTable(r), errors, resourceTable(r), thresholdTable(r)} {
 		t.table(table)
 	}
 	for _, n := range r.Notes {
