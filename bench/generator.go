@@ -70,13 +70,6 @@ const attempts = 3
 // retryPause is the pause before a run is tried again, twice that the next time.
 const retryPause = 5 * time.Second
 
-func join(parts ...[]string) (all []string) {
-	for _, p := range parts {
-		all = append(all, p...)
-	}
-	return all
-}
-
 const ms = 1e6 // ns
 
 // raiseFileLimit lifts this process's soft limit of descriptors to the hard
