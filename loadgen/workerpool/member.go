@@ -17,9 +17,9 @@ const queue = 64
 // Member is one worker.
 type Member struct {
 	// Static after joining.
-	Index int // in Pool.Members; the worker's number
-	Hello *link.Hello
-	Where string // for people: process 1234, 10.0.0.7:41234
+	Index  int // in Pool.Members; the worker's number
+	Hello  *link.Hello
+	Where  string // for people: process 1234, 10.0.0.7:41234
 	Remote bool   // on another machine, or not known to be on this one
 	// Offset is how its clock differed when it joined. Afterwards it belongs to
 	// who takes the events.
