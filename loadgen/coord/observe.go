@@ -22,7 +22,7 @@ func (r *run) observe(res *result.Result) validity.Observation {
 		// Whom a warm-up has not dialled is missing in all that follows.
 		if n := res.Phases[i].PlannedDials; n > 0 && p.at != 0 {
 			o.PlannedDials += n
-			o.Dials += c.Dials - min(c.Redials, c.Dials)
+			o.Dials += c.Dials - min(c.Redials, c.Dials) + c.HeldDials
 		}
 		if p.spec.Warmup || p.at == 0 {
 			continue

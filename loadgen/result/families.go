@@ -90,6 +90,7 @@ var countFamilies = []family{
 	count("lost_connections", lower, func(c *tally.Counts) uint64 { return c.Lost }),
 	count("cut", "", func(c *tally.Counts) uint64 { return c.Cut }),
 	count("ended", "", func(c *tally.Counts) uint64 { return c.Ended }),
+	count("held_dials", lower, func(c *tally.Counts) uint64 { return c.HeldDials }),
 	count("redials", "", func(c *tally.Counts) uint64 { return c.Redials }),
 	count("restored", "", func(c *tally.Counts) uint64 { return c.Restored }),
 	count("resumed", "", func(c *tally.Counts) uint64 { return c.Resumed }),

@@ -22,6 +22,7 @@ type dials struct {
 	goal     uint32         // behind its last
 	queue    timedHeap      // by client; those have flag queued
 	inflight int            // handshakes under way
+	freed    int64          // when there was a place for a further one again
 }
 
 // dialBudget is how many dials are made in one turn: one takes 30 us.
@@ -117,7 +118,7 @@ func (w *Worker) dial(i uint32, planned int64) {
 	if c.flags&stormed != 0 {
 		n.StormRedials++
 	}
-	w.rec.hist(histDialLag, now-planned)
+	w.rec.hist(histDialLag, now-max(planned, w.dials.freed))
 	global := w.global(i)
 	t := &w.targets.urls[int(global)%len(w.targets.urls)]
 	o := poller.DialOptions{Remote: t.addr, PortRange: w.targets.ports, RcvBuf: w.s.Clients.RcvBuf,
@@ -136,6 +137,27 @@ func (w *Worker) dial(i uint32, planned int64) {
 	}
 	*w.conns.At(pc.Slot()) = st
 	pc.SetDeadline(w.s.Clients.Timeout)
+}
+
+// holdDials counts what a phase that is over was to dial and has not begun, where
+// the server has left no place in the window. With a place it was the generator.
+func (w *Worker) holdDials() {
+	d := &w.dials
+	if d.inflight < w.window {
+		return
+	}
+	for _, ok := w.rampDue(); ok; _, ok = w.rampDue() {
+		d.ramp.Next()
+		if i, own := w.local(d.next); own && w.clients[i].state == idle {
+			w.rec.counts(w.clients[i].group).HeldDials++
+		}
+		d.next++
+	}
+	for i := range w.clients {
+		if c := &w.clients[i]; c.state == away && c.flags&(queued|before) == queued && c.tries == 0 { // churn's
+			w.rec.counts(c.group).HeldDials++
+		}
+	}
 }
 
 // unopened tells the dialect of a connection that has failed before its request

@@ -100,6 +100,8 @@ func (w *Worker) churnDue(now int64) {
 		}
 		if i, ok := w.anyReady(); ok {
 			w.end(i, p.spec.Churn.How, byChurn)
+		} else {
+			w.rec.counts(0).HeldDials++
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"sync"
 	"testing"
+	"time"
 
 	"roost/server/ws"
 )
@@ -29,6 +30,7 @@ type fake struct {
 	refuse func(message int) int // HTTP status of a publish; 0: accepted
 	status int                   // of the upgrade; 0 is 101
 	mute   bool                  // never answers the upgrade
+	slow   time.Duration         // how long it takes to answer it
 
 	// mu covers the following.
 	mu    sync.Mutex
@@ -142,6 +144,7 @@ func (f *fake) conn(c net.Conn) {
 		c.Write(e.AppendResponse(nil))
 		return
 	}
+	time.Sleep(f.slow)
 	f.mu.Lock()
 	n := len(f.conns)
 	f.conns = append(f.conns, c)

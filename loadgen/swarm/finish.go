@@ -187,6 +187,7 @@ func (w *Worker) settle(r *refused) {
 		p.end = min(p.end, w.now())
 	}
 	w.advance(p.end)
+	w.holdDials()
 	for i := range w.clients {
 		w.settleClient(uint32(i))
 	}

@@ -93,6 +93,9 @@ func (w *Worker) failed(i uint32, c *client, was stage, why error, wait time.Dur
 // through ends the handshake of a client.
 func (w *Worker) through(c *client) {
 	c.flags &^= underway
+	if w.dials.inflight == w.window {
+		w.dials.freed = w.now()
+	}
 	w.dials.inflight--
 	w.level.dialing.Add(-1)
 	if c.flags&ramping != 0 {

@@ -47,6 +47,7 @@ type Counts struct {
 	Lost         uint64 `json:"lost"`            // ready ones that ended though nobody here meant them to
 	Cut          uint64 `json:"cut"`             // slow and silent ones that the server has ended, as it may
 	Ended        uint64 `json:"ended"`           // by us, as planned
+	HeldDials    uint64 `json:"held_dials"`      // due and never begun: clients.window was full of handshakes that the server had not answered, or churn found nobody connected
 	Redials      uint64 `json:"redials"`         // of Dials, those of clients that were connected before
 	Restored     uint64 `json:"restored"`        // of Ready, as above
 	Resumed      uint64 `json:"resumed"`         // of Restored, with their session

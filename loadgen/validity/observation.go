@@ -14,7 +14,7 @@ type Observation struct {
 
 	// The plan, over all workers.
 	Planned, Sent, Unsent uint64 // messages
-	PlannedDials, Dials   uint64 // dials that were due, and that were begun
+	PlannedDials, Dials   uint64 // dials that were due, and that were begun, or held back by the server
 	PeakDeliveries        float64
 	PeakSends             float64 // a second, in the plan, those that share a request as one; 0: none
 	PeakDials             float64

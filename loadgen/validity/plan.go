@@ -70,8 +70,8 @@ func (j *judge) plan() {
 	}
 	if o.PlannedDials > 0 {
 		j.add(check{name: nameDials, unit: "share", value: float64(o.Dials) / float64(o.PlannedDials), limit: j.limits.MinRate, least: true, off: j.limits.MinRate <= 0,
-			means: "Share of the due dials that were begun.",
-			mend:  "A dial that was never begun has no latency: raise clients.window, give the phase more time, use more workers, or a lower rate."})
+			means: "Share of the due dials that were begun, without those for which the server left no place in clients.window.",
+			mend:  "A dial that was never begun has no latency: use more workers or machines, or a lower rate."})
 	}
 	if len(o.Waits) > 0 {
 		j.add(slots(o.Waits))
@@ -104,7 +104,7 @@ func (j *judge) delays() {
 	if lag := j.worst(func(w *Worker) float64 { return tail(w.DialLag, .99) }); j.o.PlannedDials > 0 {
 		j.add(check{name: nameDialLag, unit: "ns", value: lag.value, limit: float64(j.limits.SendLag), off: j.limits.SendLag <= 0, advice: true,
 			means: fmt.Sprintf("How late %s began its dials (p99).", lag.whose),
-			mend:  "connect counts from when a dial was due, so it includes the wait for clients.window: raise the window to see the server alone."})
+			mend:  "connect counts from when a dial was due, so it includes this delay: give workers processors of their own, use more of them, or a lower rate."})
 	}
 	limit := float64(j.limits.Hiccup)
 	hiccup := j.worst(func(w *Worker) float64 { return known(tail(w.Hiccup, .999)) })
