@@ -97,7 +97,7 @@ func (j *judge) delays() {
 		j.add(check{name: nameSendLag, unit: "ns", value: lag.value, limit: float64(j.limits.SendLag), off: j.limits.SendLag <= 0, unknown: lag.unknown,
 			means: fmt.Sprintf("How late %s sent the messages that were due (p99).", lag.whose),
 			mend:  "Latency counts from when a message was due, so it includes this delay: give workers processors of their own, use more of them, or a lower rate."})
-		j.shareOfDelivery(check{name: nameSendShare, limit: sendShare, advice: came(j.o.Delivery, .99) <= leastP99,
+		j.shareOfDelivery(check{name: nameSendShare, limit: sendShare, off: j.limits.SendLag <= 0, advice: came(j.o.Delivery, .99) <= leastP99,
 			means: fmt.Sprintf("The late sends of %s, as a share of the measured p99.", lag.whose),
 			mend:  "A good part of the latency is the generator's own: give workers processors of their own, use more of them, or a lower rate; delivery_sent is without this delay."}, lag)
 	}
