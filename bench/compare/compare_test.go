@@ -142,7 +142,7 @@ func TestCompareErrors(t *testing.T) {
 		says string
 	}{
 		"no runs":           {Side{}, b, Options{}, "at least one run"},
-		"no such metric":    {a, b, Options{Primary: "delivery.p98"}, "delivery.p9"},
+		"no such metric":    {a, b, Options{Primary: "delivery.p98"}, "delivery has no p98"},
 		"without direction": {a, b, Options{Primary: "dials"}, "neither more nor less"},
 	} {
 		if _, err := Compare(c.a, c.b, c.o); err == nil || !strings.Contains(err.Error(), c.says) {
