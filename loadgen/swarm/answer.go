@@ -12,6 +12,9 @@ type answer struct {
 	body   []byte
 	size   int  // bytes of input
 	last   bool // the connection ends behind it
+	rest   drop // with errBig: the body
+	// dropped says that the body was too long, and is gone.
+	dropped bool
 }
 
 // What is wrong with an answer.
@@ -27,7 +30,8 @@ var (
 const maxAnswer = 64 << 10
 
 // parseAnswer reads an answer from the begin of b; a body in chunks is joined in
-// dst.
+// dst. With errBig and a status the head was read: size is its own, and rest takes
+// the body.
 func parseAnswer(b, dst []byte) (a answer, err error) {
 	end := bytes.Index(b, []byte("\r\n\r\n"))
 	if end < 0 {
@@ -58,6 +62,7 @@ func parseAnswer(b, dst []byte) (a answer, err error) {
 			a.last = a.last || bytes.EqualFold(value, []byte("close"))
 		}
 	}
+	a.size, a.rest = end+4, drop{left: max(length, 0), chunked: chunked}
 	n := 0
 	switch {
 	case chunked:
@@ -72,8 +77,54 @@ func parseAnswer(b, dst []byte) (a answer, err error) {
 	default:
 		a.body, n = append(dst, rest[:length]...), length
 	}
-	a.size = end + 4 + n
+	a.size += n
+	if errors.Is(err, errBig) {
+		a.size = end + 4
+	}
 	return a, err
+}
+
+// drop takes a body that is too long to be read.
+type drop struct {
+	left    int // of the body, or of a chunk with its line end
+	chunked bool
+	trailer bool // the last chunk was there
+}
+
+// take drops what there is of it. done says that it was all.
+func (d *drop) take(b []byte) (n int, done bool, err error) {
+	for n < len(b) {
+		if d.left > 0 {
+			k := min(d.left, len(b)-n)
+			d.left, n = d.left-k, n+k
+			if d.left == 0 && !d.chunked {
+				return n, true, nil
+			}
+			continue
+		}
+		line, _, whole := bytes.Cut(b[n:], []byte("\r\n"))
+		if !whole {
+			return n, false, nil
+		}
+		n += len(line) + 2
+		if d.trailer {
+			if len(line) == 0 {
+				return n, true, nil
+			}
+			continue
+		}
+		digits, _, _ := bytes.Cut(line, []byte(";"))
+		size, err := strconv.ParseUint(string(bytes.TrimSpace(digits)), 16, 31)
+		switch {
+		case err != nil:
+			return n, false, errAnswer
+		case size == 0:
+			d.trailer = true
+		default:
+			d.left = int(size) + 2
+		}
+	}
+	return n, false, nil
 }
 
 // shortOf asks for more, within the bound.
