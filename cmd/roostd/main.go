@@ -164,7 +164,7 @@ func guide(out io.Writer, srv *server.Server) {
 
 Listen as a device (in another terminal), then send to everybody (in a third):
 
-  bin/loadgen --mode listen --url 'ws://%[1]s/v1/connect?device=d1'
+  bin/loadgen listen --url ws://%[1]s/v1/connect --device d1
   curl -d '{"all":true,"payload":{"hello":"world"}}' http://%[2]s/v1/publish
 
 Any WebSocket client will do: npx wscat -s roost.v1.json -c 'ws://%[1]s/v1/connect?device=d1'
