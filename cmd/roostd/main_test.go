@@ -60,7 +60,7 @@ func TestRun(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
-	for _, want := range []string{"ws://127.0.0.1:", "/v1/publish", "/metrics", "curl ", "--mode listen"} {
+	for _, want := range []string{"ws://127.0.0.1:", "/v1/publish", "/metrics", "curl ", "loadgen listen"} {
 		if g := <-guide; !strings.Contains(g, want) {
 			t.Errorf("the guide does not say %q:\n%s", want, g)
 		} else {
