@@ -125,6 +125,8 @@ func (w *Worker) dial(i uint32, planned int64) {
 		Stamps: w.rec.stamped > 0 && (i < leastStamped || plan.Chosen(global, w.rec.stamped, w.rec.stampSeed))}
 	if buf := w.groups.list[c.group].RcvBuf; buf > 0 {
 		o.RcvBuf = buf
+	} else if read := &w.groups.list[c.group].Read; read.Mode == scenario.ReadRate && o.RcvBuf == 0 {
+		o.RcvBuf = rateBuffer(read.Rate)
 	}
 	if a := w.targets.pool.At(int(global)); a.IsValid() {
 		o.Local = netip.AddrPortFrom(a, 0)

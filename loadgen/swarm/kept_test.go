@@ -385,8 +385,8 @@ func TestRetryWaitsForTheAPI(t *testing.T) {
 	}
 }
 
-// TestRetryEndsWithThePhase: what has no answer by then is unknown, and what was
-// never sent unsent.
+// TestRetryEndsWithThePhase: what has no answer by then is unknown, and so is what
+// had to wait for those.
 func TestRetryEndsWithThePhase(t *testing.T) {
 	node := startRoost(t)
 	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) }))
@@ -406,7 +406,7 @@ func TestRetryEndsWithThePhase(t *testing.T) {
 	}
 	w.Settle(list)
 	n := r.tick().Total()
-	if n.Sent != 2 || n.Unknown != 2 || n.Unsent != n.Planned-2 || len(list) != int(n.Unsent) || n.Missing != 2 {
+	if n.Sent < 2 || n.Sent+n.Unsent != n.Planned || n.Unknown != n.Sent || len(list) != int(n.Unsent) || n.Missing != n.Sent {
 		t.Errorf("%d not to be expected: %+v", len(list), n)
 	}
 	r.await("requests", func() bool { return w.Progress().Pending == 0 })

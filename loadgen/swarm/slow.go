@@ -69,6 +69,17 @@ func (w *Worker) leave(i uint32, c *client) {
 	w.arm(pc, w.conns.At(pc.Slot()))
 }
 
+// Bounds of rateBuffer: the kernel has no less, and one read takes no more.
+const (
+	leastBuffer = 1 << 10
+	mostBuffer  = 64 << 10
+)
+
+// rateBuffer is the receive buffer of a client that reads at a rate, in bytes: what
+// it may read in a second. With the kernel's own, of some hundred KiB, it would
+// read a minute's worth at once, and the server would hear nothing of it for long.
+func rateBuffer(rate float64) int { return int(min(max(rate, leastBuffer), mostBuffer)) }
+
 // ration pauses a client that reads at a rate until it may read on.
 func (w *Worker) ration(pc poller.Conn, st *conn, n int) {
 	if st.stage != stageReady {

@@ -108,12 +108,14 @@ func TestFanOutDoesNotWaitForThoseThatLeave(t *testing.T) {
 			f := &fake{}
 			f.cast = func(_, message int, payload []byte) [][]byte {
 				if message%4 == 0 { // on its way while many leave
-					time.Sleep(2 * time.Millisecond)
+					time.Sleep(time.Millisecond)
 				}
 				return [][]byte{payload}
 			}
 			newFake(t, f)
-			r := newRig(t, f.plain(40, ramp(40), upheaval(change)), 2)
+			s := f.plain(40, ramp(40), upheaval(change))
+			s.Measure.Deadline = 20 * time.Second
+			r := newRig(t, s, 2)
 			r.run(0)
 			c := r.run(1)
 			if c.Ended == 0 || c.Missing != 0 {
@@ -240,6 +242,29 @@ func TestSlowReadersAreTheirOwnFault(t *testing.T) {
 			t.Errorf("%+v", c)
 		}
 	}
+}
+
+// TestReadRateHolds, and what is read at once is a second's worth at most.
+func TestReadRateHolds(t *testing.T) {
+	const rate, messages, size = 5000, 40, 500
+	f := newFake(t, &fake{})
+	p := publish(scenario.ToAll, 400, messages*time.Second/400)
+	p.Publish[0].Size = scenario.Size{P50: size}
+	s := f.plain(1, ramp(1), p)
+	s.Measure.Deadline = 20 * time.Second
+	s.Groups[0].Read = scenario.Read{Mode: scenario.ReadRate, Rate: rate}
+	r := newRig(t, s, 1)
+	r.run(0)
+	begin := r.clock.Now()
+	r.begin(1)
+	r.await("all", func() bool {
+		n := r.tick().Total().Delivered * size
+		if most := rate*(time.Duration(r.clock.Now()-begin).Seconds()+1) + 2*leastBuffer; float64(n) > most {
+			t.Fatalf("%d bytes read, and %g may be", n, most)
+		}
+		return n == messages*size
+	})
+	r.finish(nil)
 }
 
 // TestHalfOpenClientsAreSilent: they answer no ping, and it is measured when the
