@@ -352,8 +352,8 @@ func TestNoTurnsWhileAnswersAreWaitedFor(t *testing.T) {
 	}
 }
 
-// TestSeveralPhasesFollow: accounts begin anew with each phase, and a message of
-// one that is settled counts for nothing.
+// TestSeveralPhasesFollow: accounts begin anew with each phase. A message of one
+// that is settled is late where it comes, and after that a duplicate.
 func TestSeveralPhasesFollow(t *testing.T) {
 	f := newFake(t, &fake{})
 	var held [][]byte
