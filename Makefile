@@ -5,7 +5,7 @@ SHELL := /bin/bash
 GO        ?= go
 PKGS      := ./...
 RUN_FLAGS ?= --listen 127.0.0.1:8080 --api 127.0.0.1:8081 --auth none --data-dir var --echo
-FUZZTIME  ?= 5s
+FUZZTIME  ?= 3s
 
 .PHONY: help
 help: ## this list
@@ -70,7 +70,7 @@ lint: need-go
 	$(GO) tool -modfile=tools/go.mod staticcheck $(PKGS)
 
 .PHONY: fuzz
-fuzz: need-go ## each fuzz target for FUZZTIME (5s)
+fuzz: need-go ## each fuzz target for FUZZTIME (3s)
 	@set -e; for pkg in $$(grep -rl --include='*_test.go' '^func Fuzz' poller ring decay server loadgen bench cmd 2>/dev/null | xargs -n1 dirname | sort -u); do \
 	  for f in $$(grep -ho '^func Fuzz[A-Za-z0-9_]*' $$pkg/*_test.go | cut -c6-); do \
 	    echo "fuzz ./$$pkg $$f"; \
