@@ -37,6 +37,8 @@ var mayImport = map[string]struct {
 	"server/delivery": {[]string{"server/inbox", "server/session"}, "runs without sockets, on a sender and a store"},
 	"server/client":   {[]string{"server/ws", "server/wire"}, "a device, from the other side"},
 	"server/metrics":  {nil, "names only; values come from their owners"},
+	"server/cluster":  {[]string{"ring", "ring/snapshot", "decay/dawn"}, "etcd only: who is there, which ring is in force; serves no device"},
+	"server/fanout":   {nil, "carries messages between nodes; knows neither devices nor rings"},
 	"server/api":      {[]string{"server/jsonscan"}, "declares the interface that it needs of a node"},
 	"server":          {[]string{"poller", "server/ws", "server/wire", "server/session", "server/metrics", "server/api", "server/inbox", "server/delivery"}, "joins the parts"},
 	"loadgen/plan":    {nil, "pure: schedules and addresses, tested without a clock"},
@@ -86,7 +88,10 @@ var mayImport = map[string]struct {
 	"loadgen/report/chromium": {nil, "a browser for tests of pages; what is built does not import it"},
 	"loadgen/result/sample":   {[]string{"loadgen/result", "loadgen/tally"}, "made-up results for tests; what is built does not import it"},
 
+	"server/testetcd":                {nil, "real etcd for tests; what is built does not import it"},
+	"server/testredis":               {nil, "real Redis servers for tests; what is built does not import it"},
 	"server/inbox/journal":           {nil, "bytes on disk, no meaning: tested with a file system that fails"},
+	"server/inbox/redisinbox":        {[]string{"server/inbox"}, "a store on Redis; presence is handed in"},
 	"server/inbox/journal/diskfault": {[]string{"server/inbox/journal"}, "a disk that fails, for tests"},
 }
 
@@ -109,7 +114,7 @@ var only = map[string]struct {
 	"gonum.org/v1/plot":                  {[]string{"bench/chart"}, "pictures have one style"},
 	"github.com/google/pprof":            {[]string{"cmd/roostctl", "bench/cpuprofile"}, "profiles are read where they are asked for"},
 	"go.etcd.io/etcd":                    {[]string{"server/cluster"}, "membership is behind one interface"},
-	"github.com/redis/rueidis":           {[]string{"server/fanout"}, "only the redis implementations"},
+	"github.com/redis/rueidis":           {[]string{"server/fanout", "server/inbox/redisinbox"}, "only the redis implementations"},
 }
 
 // pure says which packages do no I/O: they may import none of impure, and
