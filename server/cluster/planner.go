@@ -1,0 +1,392 @@
+package cluster
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync/atomic"
+	"time"
+
+	"go.etcd.io/etcd/api/v3/mvccpb"
+
+	"roost/ring"
+)
+
+// PlannerTTL is how long a planner that says nothing keeps the others waiting.
+const PlannerTTL = 5 * time.Second
+
+// PlannerOptions say who plans and how. All but ID may be zero.
+type PlannerOptions struct {
+	// ID of the node that offers to plan.
+	ID string
+	// TTL of the planner's lease, in whole seconds; PlannerTTL if 0.
+	TTL   time.Duration
+	Plan  PlanSettings
+	Trial TrialSettings
+	// Keep is how many old versions are kept; 16 if 0.
+	Keep int
+	// Counts says what was seen of a trial; nil is Sum.
+	Counts func(v *View, trial uint64) Counts
+	// OnStep is told what the planner did, or failed to do, from its goroutine; it
+	// must not block. Nil is nobody.
+	OnStep func(Step)
+}
+
+// Step is something that a planner did to the pointer.
+type Step struct {
+	What    string  // a Kind's name, or an Action's
+	Why     string  // in words
+	Pointer Pointer // afterwards
+	Err     error   // why not; it is tried again
+}
+
+// PlannerState is where a Planner is.
+type PlannerState uint8
+
+// A planner moves so; Closed is reached from both.
+//
+//	          key put                  lease lost, or not refreshed within the TTL
+//	Waiting ──────────▶ Leading ─────────────────────────────────────────────────▶ Waiting
+const (
+	Waiting PlannerState = iota // another node plans, or nobody yet
+	Leading
+	Closed
+)
+
+// String returns the state's name.
+func (s PlannerState) String() string {
+	return [...]string{"waiting", "leading", "closed"}[min(s, Closed)]
+}
+
+// Planner offers to plan, and plans while it is the elected one.
+type Planner struct {
+	// Static after Plan.
+	c      *Client
+	w      *Watcher
+	r      *Router
+	o      PlannerOptions
+	token  string
+	cancel context.CancelFunc
+	done   chan struct{}
+
+	// Owned by run.
+	retry retry
+	mem   PlanMemory
+	last  int64     // activation that this planner has made last
+	trial uint64    // that is judged
+	seen  time.Time // when it was first seen here
+
+	state atomic.Uint32
+	why   atomic.Pointer[string]
+}
+
+// Plan offers to plan, with what w and r see, until Close. Errors are ErrOptions.
+func (c *Client) Plan(w *Watcher, r *Router, o PlannerOptions) (*Planner, error) {
+	if o.TTL == 0 {
+		o.TTL = PlannerTTL
+	}
+	if o.Keep == 0 {
+		o.Keep = 16
+	}
+	if o.Counts == nil {
+		o.Counts = Sum
+	}
+	o.Plan, o.Trial = o.Plan.WithDefaults(), o.Trial.WithDefaults()
+	switch {
+	case o.ID == "":
+		return nil, fmt.Errorf("%w: a planner has the id of its node", ErrOptions)
+	case o.TTL < time.Second || o.TTL%time.Second != 0:
+		return nil, fmt.Errorf("%w: planner: a TTL of %v: whole seconds, from 1", ErrOptions, o.TTL)
+	case o.Keep < 1:
+		return nil, fmt.Errorf("%w: planner: keep %d versions: at least 1", ErrOptions, o.Keep)
+	}
+	if err := errors.Join(o.Plan.Validate(), o.Trial.Validate()); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	p := &Planner{c: c, w: w, r: r, o: o, token: randomToken(), cancel: cancel, done: make(chan struct{})}
+	p.say("waiting to be elected")
+	go p.run(ctx)
+	return p, nil
+}
+
+// State returns where the planner is, and why it does not do more than it does.
+func (p *Planner) State() (PlannerState, string) {
+	return PlannerState(p.state.Load()), *p.why.Load()
+}
+
+// Close ends the planner; if it was elected, another one can be at once.
+func (p *Planner) Close() {
+	p.cancel()
+	<-p.done
+}
+
+func (p *Planner) say(why string) { p.why.Store(&why) }
+
+func (p *Planner) run(ctx context.Context) {
+	defer close(p.done)
+	defer p.state.Store(uint32(Closed))
+	for ctx.Err() == nil {
+		p.state.Store(uint32(Waiting))
+		if h := p.campaign(ctx); h != nil {
+			p.state.Store(uint32(Leading))
+			p.mem, p.last, p.trial = PlanMemory{}, 0, 0
+			p.lead(ctx, h)
+		}
+	}
+}
+
+// candidate is the value of the planner's key.
+type candidate struct {
+	ID    string    `json:"id"`
+	Token string    `json:"token"`
+	Since time.Time `json:"since"`
+}
+
+// campaign returns when the key is this planner's, or nil when ctx has ended.
+func (p *Planner) campaign(ctx context.Context) *holding {
+	for ctx.Err() == nil {
+		value, err := json.Marshal(candidate{p.o.ID, p.token, time.Now().UTC()})
+		if err != nil {
+			panic("BUG: " + err.Error())
+		}
+		h, other, err := p.c.claim(ctx, p.c.keys.planner(), string(value), p.o.TTL)
+		switch {
+		case h != nil:
+			p.retry.n = 0
+			return h
+		case err != nil:
+			p.c.note("offer to plan", err)
+			p.say(err.Error())
+			pause(ctx, p.retry.next(), nil)
+		case other != nil:
+			p.retry.n = 0
+			p.yield(ctx, other)
+		}
+	}
+	return nil
+}
+
+// yield waits while another one plans. A key that is our own, put without us
+// hearing of it, is taken away.
+func (p *Planner) yield(ctx context.Context, other *mvccpb.KeyValue) {
+	var who candidate
+	if json.Unmarshal(other.Value, &who) == nil && who.Token == p.token {
+		if _, err := p.c.evict(ctx, p.c.keys.planner(), other.ModRevision); err == nil {
+			return
+		}
+	}
+	p.say("node " + who.ID + " plans")
+	every := p.o.TTL / 3
+	pause(ctx, every/2+time.Duration(rand.Float64()*float64(every)), nil)
+}
+
+// lead plans until the key is lost, or ctx ends.
+func (p *Planner) lead(ctx context.Context, h *holding) {
+	views, swaps := p.w.Subscribe(), p.r.Subscribe()
+	defer views.Close()
+	defer swaps.Close()
+	refresh := time.NewTimer(h.every())
+	defer refresh.Stop()
+	step := time.NewTimer(0)
+	defer step.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			h.drop(ctx)
+			return
+		case <-refresh.C:
+			err := h.refresh(ctx)
+			if errors.Is(err, errLost) || err != nil && time.Now().After(h.until) {
+				p.c.note("planner", err)
+				p.say(err.Error())
+				h.drop(ctx)
+				return
+			}
+			refresh.Reset(h.every())
+			continue
+		case <-views.C:
+		case <-swaps.C:
+		case <-step.C:
+		}
+		step.Reset(p.step(ctx, h))
+	}
+}
+
+// longest is how long a planner waits that has nothing to wait for.
+const longest = 10 * time.Second
+
+// step looks once whether there is something to do, and does it. It returns when
+// to look again.
+func (p *Planner) step(ctx context.Context, h *holding) time.Duration {
+	v, a := p.w.View(), p.r.Load()
+	now := v.Pointer.Activation
+	if now != 0 && (a.From != FromEtcd || a.Pointer != v.Pointer) || now < p.last {
+		p.say("the newest ring is on its way here")
+		return time.Second
+	}
+	in := PlanInput{View: v, Now: time.Now()}
+	if a.stable != nil {
+		in.Stable = a.stable.Ring
+	}
+	if a.canary != nil && now != 0 {
+		in.Canary = a.canary.Ring
+	}
+	var d Decision
+	d, p.mem = Decide(in, p.mem, p.o.Plan)
+	p.say(d.Why)
+	var step Step
+	switch {
+	case d.Kind != Nothing:
+		step = Step{What: d.Kind.String(), Why: d.Why}
+		step.Pointer, step.Err = p.execute(ctx, h, in, d)
+	case in.Canary != nil && v.Stale.IsZero():
+		if step = p.judge(ctx, h, v); step.What == "" {
+			return time.Second
+		}
+	case d.Wait > 0:
+		return min(d.Wait, longest)
+	default:
+		return longest
+	}
+	return p.did(ctx, h, step)
+}
+
+// did tells of a step, and returns when to look again.
+func (p *Planner) did(ctx context.Context, h *holding, step Step) time.Duration {
+	if p.o.OnStep != nil {
+		p.o.OnStep(step)
+	}
+	if step.Err != nil {
+		p.c.note("plan: "+step.What, step.Err)
+		p.say(step.Err.Error())
+		return p.retry.next()
+	}
+	p.retry.n = 0
+	p.last = step.Pointer.Activation
+	if _, err := p.c.Versions().under(h).Collect(ctx, p.o.Keep); err != nil && !errors.Is(err, ErrMoved) {
+		p.c.note("collect versions", err)
+	}
+	return time.Second
+}
+
+// execute makes the versions that a decision asks for, and changes the pointer.
+func (p *Planner) execute(ctx context.Context, h *holding, in PlanInput, d Decision) (Pointer, error) {
+	ctx, cancel := context.WithDeadline(ctx, h.until)
+	defer cancel()
+	versions := p.c.Versions().under(h)
+	expect := in.View.Pointer.Activation
+	t := told(p.o.ID, d.Kind.String()+": "+d.Why)
+	next, err := p.next(ctx, versions, in)
+	if err != nil {
+		return Pointer{}, err
+	}
+	stable, err := p.make(ctx, versions, in.Stable, next, d.Stable)
+	if err != nil {
+		return Pointer{}, err
+	}
+	switch d.Kind {
+	case Join, Weights:
+		if p.o.Plan.Share == ring.ShareUnit {
+			return versions.Activate(ctx, expect, stable.Version(), t)
+		}
+		return versions.Canary(ctx, expect, stable.Version(), p.o.Plan.Share, t)
+	case Urgent:
+		if in.Canary != nil && !d.DropCanary {
+			return p.both(ctx, versions, in, d, stable, t)
+		}
+	}
+	return versions.Activate(ctx, expect, stable.Version(), t)
+}
+
+// both replaces the rings of a trial. A canary that is no other ring than the
+// stable one by now ends.
+func (p *Planner) both(ctx context.Context, versions *Versions, in PlanInput, d Decision, stable *ring.Ring, t Told) (Pointer, error) {
+	expect := in.View.Pointer.Activation
+	canary, err := p.make(ctx, versions, in.Canary, stable.Version()+1, d.Canary)
+	if err != nil {
+		return Pointer{}, err
+	}
+	if diff := stable.Compare(canary); diff.Moved == 0 {
+		return versions.Activate(ctx, expect, stable.Version(), t)
+	}
+	return versions.replace(ctx, expect, stable.Version(), canary.Version(), t)
+}
+
+// maxNumbers is how many numbers are tried, should some be taken by versions that
+// nobody has activated.
+const maxNumbers = 16
+
+// next returns a version number above all that are known.
+func (p *Planner) next(ctx context.Context, versions *Versions, in PlanInput) (uint64, error) {
+	list, err := versions.List(ctx)
+	if err != nil {
+		return 0, err
+	}
+	most := max(in.View.Pointer.Stable, in.View.Pointer.Canary, in.View.Pointer.RolledBack)
+	if len(list) > 0 {
+		most = max(most, list[len(list)-1])
+	}
+	for _, r := range []*ring.Ring{in.Stable, in.Canary} {
+		if r != nil {
+			most = max(most, r.Version())
+		}
+	}
+	return most + 1, nil
+}
+
+// make applies a change to a ring, or builds the first one, and stores the result
+// under version or one of the numbers after it.
+func (p *Planner) make(ctx context.Context, versions *Versions, before *ring.Ring, version uint64, c ring.Change) (*ring.Ring, error) {
+	for try := range uint64(maxNumbers) {
+		var r *ring.Ring
+		var err error
+		if before == nil || before.Len() == 0 {
+			r, err = ring.Build(version+try, c.Set, ring.Options{PointsPerUnit: p.o.Plan.PointsPerUnit, TableBits: p.o.Plan.TableBits})
+		} else {
+			r, err = before.Apply(version+try, c)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if _, err = versions.Put(ctx, r); err == nil {
+			return r, nil
+		} else if !errors.Is(err, ErrConflict) {
+			return nil, err
+		}
+	}
+	return nil, fmt.Errorf("%w: %d to %d are all taken", ErrConflict, version, version+maxNumbers-1)
+}
+
+// judge promotes a canary, takes it back, or does neither: then the step has no
+// name.
+func (p *Planner) judge(ctx context.Context, h *holding, v *View) Step {
+	ctx, cancel := context.WithDeadline(ctx, h.until)
+	defer cancel()
+	now := time.Now()
+	if p.trial != v.Pointer.Trial {
+		p.trial, p.seen = v.Pointer.Trial, now
+	}
+	// Whoever began it has another clock: one that is ahead makes no trial shorter
+	// than it was seen here, one that is far behind none over at once.
+	age := now.Sub(v.Pointer.Began)
+	if age < now.Sub(p.seen) || age > p.o.Trial.Longest+time.Hour {
+		age = now.Sub(p.seen)
+	}
+	verdict := Judge(p.o.Counts(v, v.Pointer.Trial), age, p.o.Trial)
+	p.say(fmt.Sprintf("version %d is on trial: %s", v.Pointer.Canary, verdict.Why))
+	versions, expect := p.c.Versions().under(h), v.Pointer.Activation
+	t := told(p.o.ID, verdict.Action.String()+": "+verdict.Why)
+	step := Step{What: verdict.Action.String(), Why: verdict.Why}
+	switch verdict.Action {
+	case Promote:
+		step.Pointer, step.Err = versions.Promote(ctx, expect, t)
+	case RollBack:
+		step.Pointer, step.Err = versions.Rollback(ctx, expect, t)
+	default:
+		return Step{}
+	}
+	return step
+}
