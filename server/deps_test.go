@@ -34,6 +34,7 @@ var mayImport = map[string]struct {
 	"server/idmap":    {nil, "device ids without pointers, for session and inbox"},
 	"server/session":  {[]string{"server/idmap"}, "runs without sockets, on opaque handles"},
 	"server/inbox":    {[]string{"server/idmap", "server/inbox/journal"}, "rules and stores; knows no connection"},
+	"server/presence": {[]string{"server/idmap"}, "who is where, by what is stored; knows no connection"},
 	"server/delivery": {[]string{"server/inbox", "server/session"}, "runs without sockets, on a sender and a store"},
 	"server/client":   {[]string{"server/ws", "server/wire"}, "a device, from the other side"},
 	"server/metrics":  {nil, "names only; values come from their owners"},
@@ -114,7 +115,7 @@ var only = map[string]struct {
 	"gonum.org/v1/plot":                  {[]string{"bench/chart"}, "pictures have one style"},
 	"github.com/google/pprof":            {[]string{"cmd/roostctl", "bench/cpuprofile"}, "profiles are read where they are asked for"},
 	"go.etcd.io/etcd":                    {[]string{"server/cluster"}, "membership is behind one interface"},
-	"github.com/redis/rueidis":           {[]string{"server/fanout", "server/inbox/redisinbox"}, "only the redis implementations"},
+	"github.com/redis/rueidis":           {[]string{"server/fanout", "server/inbox/redisinbox", "server/presence"}, "only the redis implementations"},
 }
 
 // pure says which packages do no I/O: they may import none of impure, and
