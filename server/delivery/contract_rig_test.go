@@ -4,25 +4,32 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"sync"
+	"syscall"
 	"testing"
 	"time"
 
 	"roost/server/delivery"
 	"roost/server/inbox"
 	"roost/server/inbox/journal/diskfault"
+	"roost/server/inbox/redisinbox"
 	"roost/server/session"
+	"roost/server/testredis"
 )
 
 // rig is a hub with one lane in which everything happens at once, for the rows of
 // the contract: what is random is the simulation's business.
 type rig struct {
 	t     *testing.T
-	disk  *diskfault.Disk // nil: in memory
+	disk  *diskfault.Disk   // of a file
+	redis *testredis.Server // of a store in Redis
 	store inbox.Store
 	hub   *delivery.Hub
 	lane  *delivery.Lane
-	now   time.Time
 	socks []*sock
+
+	mu  sync.Mutex // covers the following: a store in Redis has goroutines
+	now time.Time
 
 	hold  bool // tasks for the lane wait in tasks
 	tasks []func(*delivery.Lane)
@@ -38,11 +45,15 @@ type sock struct {
 
 // eachStore runs a row on every store.
 func eachStore(t *testing.T, row func(t *testing.T, r *rig)) {
-	for _, kind := range []string{"memory", "file"} {
+	for _, kind := range []string{"memory", "file", "redis"} {
 		t.Run(kind, func(t *testing.T) {
 			r := &rig{t: t, now: time.Unix(1_800_000_000, 0)}
-			if kind == "file" {
+			switch kind {
+			case "file":
 				r.disk = diskfault.New()
+			case "redis":
+				r.redis = testredis.Start(t, "--appendonly", "yes", "--appendfsync", "always")
+				t.Cleanup(func() { r.store.Close() })
 			}
 			r.start()
 			row(t, r)
@@ -51,12 +62,34 @@ func eachStore(t *testing.T, row func(t *testing.T, r *rig)) {
 	}
 }
 
+// durable reports whether the store outlives a crash.
+func (r *rig) durable() bool { return r.disk != nil || r.redis != nil }
+
+// later lets time pass.
+func (r *rig) later(d time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.now = r.now.Add(d)
+}
+
 // start opens the store, again after a crash.
 func (r *rig) start() {
-	clock := func() time.Time { return r.now }
-	if r.disk == nil {
+	clock := func() time.Time {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		return r.now
+	}
+	switch {
+	case r.redis != nil:
+		s, err := redisinbox.New(redisinbox.Options{Addrs: []string{r.redis.Addr()}, Now: clock})
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		testredis.Await(r.t, "the store reaches Redis", func() bool { return s.Reached() == nil })
+		r.store = atOnce{s}
+	case r.disk == nil:
 		r.store = inbox.NewMemory(inbox.Limits{}, clock)
-	} else {
+	default:
 		f, _, err := inbox.OpenFile(inbox.FileOptions{FS: r.disk, Now: clock, Manual: true})
 		if err != nil {
 			r.t.Fatal(err)
@@ -66,6 +99,29 @@ func (r *rig) start() {
 	r.socks = nil
 	r.hub = delivery.NewHub(r.store, session.NewRegistry(), r)
 	r.lane = r.hub.NewLane(r)
+}
+
+// atOnce is a store in Redis in which everything has happened when a call returns.
+type atOnce struct{ *redisinbox.Store }
+
+func (s atOnce) Commit(c *inbox.Commit) {
+	done, then := make(chan struct{}), c.Done
+	c.Done = func(c *inbox.Commit) {
+		then(c)
+		close(done)
+	}
+	s.Store.Commit(c)
+	<-done
+}
+
+func (s atOnce) Counts() inbox.Counts {
+	s.Flush()
+	return s.Store.Counts()
+}
+
+func (s atOnce) Remaining(b inbox.Body) int {
+	s.Flush()
+	return s.Store.Remaining(b)
 }
 
 // check holds the books: published = acknowledged + expired + dropped + in flight.
@@ -142,6 +198,9 @@ func (r *rig) connect(id string, resume ...any) (*sock, delivery.Session) {
 
 // leave ends a connection.
 func (r *rig) leave(s *sock) {
+	if l, ok := r.store.(inbox.Leaver); ok {
+		l.Leave(s.peer.Ref, s.peer.Fence)
+	}
 	r.lane.End(&s.peer)
 	s.ended = true
 }
@@ -171,6 +230,20 @@ func (r *rig) publish(device, id, payload string, ttl uint32) *inbox.Put {
 	return p
 }
 
+// full says whether the store's disk is full.
+func (r *rig) full(full bool) {
+	switch {
+	case r.redis != nil && full:
+		r.redis.Text("CONFIG", "SET", "maxmemory", "1")
+	case r.redis != nil:
+		r.redis.Text("CONFIG", "SET", "maxmemory", "0")
+	case full:
+		r.disk.FailAfter(0, syscall.ENOSPC)
+	default:
+		r.disk.FailAfter(-1, nil)
+	}
+}
+
 func (r *rig) want(s *sock, frames ...string) {
 	r.t.Helper()
 	if !slices.Equal(s.got, frames) {
@@ -181,6 +254,13 @@ func (r *rig) want(s *sock, frames ...string) {
 // crash ends the process without a word and the machine with it; what was not
 // synced is gone or not.
 func (r *rig) crash() {
+	if r.redis != nil {
+		r.redis.Kill()
+		r.store.Close() // it writes nothing more: there is nobody who takes it
+		r.redis.Restart()
+		r.start()
+		return
+	}
 	r.disk.Crash(rand.New(rand.NewPCG(1, 2)))
 	r.start()
 }

@@ -3,7 +3,6 @@ package delivery_test
 import (
 	"errors"
 	"fmt"
-	"syscall"
 	"testing"
 	"time"
 
@@ -50,7 +49,7 @@ func rowStoredFirst(t *testing.T, r *rig) {
 	if p.Verdict != inbox.Stored || p.Seq != 1 {
 		t.Errorf("%+v", p)
 	}
-	if r.disk == nil {
+	if !r.durable() {
 		return // it lives as long as the process
 	}
 	r.crash()
@@ -66,16 +65,16 @@ func rowStoredFirst(t *testing.T, r *rig) {
 
 func rowFullDisk(t *testing.T, r *rig) {
 	d, _ := r.connect("d")
-	if r.disk == nil {
+	if !r.durable() {
 		return
 	}
-	r.disk.FailAfter(0, syscall.ENOSPC)
+	r.full(true)
 	p := &inbox.Put{Device: "d", Message: &inbox.Message{TTL: 60, ID: []byte("a"), Payload: []byte("x")}}
 	if err := r.commit(p); !errors.Is(err, inbox.ErrFull) {
 		t.Errorf("a full disk: %v", err)
 	}
 	r.want(d)
-	r.disk.FailAfter(-1, nil)
+	r.full(false)
 	if p := r.publish("d", "a", "x", 60); p.Verdict != inbox.Stored || p.Seq != 1 {
 		t.Errorf("room again: %+v", p)
 	}
@@ -119,7 +118,7 @@ func rowSkip(t *testing.T, r *rig) {
 	r.publish("d", "", "b", 1)
 	r.publish("d", "", "c", 1)
 	r.publish("d", "", "d", 60)
-	r.now = r.now.Add(2 * time.Second)
+	r.later(2 * time.Second)
 	d, again := r.connect("d", s.Epoch, 1)
 	if !again.Resumed {
 		t.Errorf("%+v", again)
@@ -163,15 +162,15 @@ func rowIdempotency(t *testing.T, r *rig) {
 	if p := r.publish("d", "b", "y", 1); p.Verdict != inbox.Stored {
 		t.Errorf("another id: %+v", p)
 	}
-	r.now = r.now.Add(2 * time.Second)
+	r.later(2 * time.Second)
 	if p := r.publish("d", "b", "z", 60); p.Verdict != inbox.Stored {
 		t.Errorf("the ttl of the first has passed: %+v", p)
 	}
-	r.now = r.now.Add(9 * time.Minute)
+	r.later(9 * time.Minute)
 	if p := r.publish("d", "a", "z", 60); p.Verdict != inbox.Duplicate {
 		t.Errorf("after nine minutes: %+v", p)
 	}
-	r.now = r.now.Add(2 * time.Minute)
+	r.later(2 * time.Minute)
 	if p := r.publish("d", "a", "z", 60); p.Verdict != inbox.Stored {
 		t.Errorf("after eleven minutes: %+v", p)
 	}
@@ -360,7 +359,7 @@ func rowTopic(t *testing.T, r *rig) {
 		t.Fatal(err)
 	}
 	r.leave(d)
-	if r.disk != nil {
+	if r.durable() {
 		r.crash()
 	}
 	if err := r.commit(&inbox.Spread{Topic: "fw", Message: &inbox.Message{TTL: 60, Payload: []byte("x")}}); err != nil {

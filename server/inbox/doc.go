@@ -19,6 +19,8 @@
 //	Memory   bytes in memory; lives as long as the process
 //	File     bytes and everything else in a journal; index is rebuilt from it
 //
+// A third, for nodes that share theirs, is in Redis: package redisinbox.
+//
 // # Life of a commit
 //
 //	plan    judged and numbered; at the end of the inboxes, shown to nobody

@@ -119,7 +119,10 @@ type Put struct {
 	Life    uint32 // which of the devices that have had the number it is
 	Fence   uint32 // of its last session at that time
 	Seq     uint64
-	First   uint8 // Duplicate: what Remember was told about the first
+	First   uint8  // Duplicate: what Remember was told about the first
+	Tag     uint32 // for a Notice to other nodes; 0 in stores of one node
+	Epoch   Epoch  // for a Notice: name of the stream; in stores of one node not set
+	Owner   string // who has the device, in the words of presence; empty for nobody, or not known
 
 	// Set by the publisher for Remember: what became of it, in its own code.
 	Outcome uint8

@@ -1,0 +1,260 @@
+package redisinbox
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"roost/server/inbox"
+)
+
+const (
+	// maxQueued bounds the commits that wait for Redis, maxQueuedBytes what is in them.
+	maxQueued      = 16 << 10
+	maxQueuedBytes = 256 << 20
+
+	// batchOps and batchBytes are about how much goes into one pipeline. What takes
+	// Redis longer than a few tens of milliseconds keeps others waiting.
+	batchOps   = 2048
+	batchBytes = 4 << 20
+)
+
+// queued is a commit that waits.
+type queued struct {
+	c     *inbox.Commit
+	size  int
+	since time.Time
+}
+
+// queue is commits that wait for one goroutine.
+type queue struct {
+	wake *sync.Cond
+
+	// wake.L covers the following. It is taken alone.
+	list   []queued
+	bytes  int
+	closed bool
+}
+
+func (q *queue) init() { q.wake = sync.NewCond(new(sync.Mutex)) }
+
+// put returns why the commit cannot wait.
+func (q *queue) put(c *inbox.Commit) error {
+	size := sizeOf(c)
+	q.wake.L.Lock()
+	defer q.wake.L.Unlock()
+	switch {
+	case q.closed:
+		return fmt.Errorf("%w: it is closed", inbox.ErrFailed)
+	case len(q.list) >= maxQueued || q.bytes+size > maxQueuedBytes && q.bytes > 0:
+		return inbox.ErrBusy
+	}
+	q.list = append(q.list, queued{c, size, time.Now()})
+	q.bytes += size
+	q.wake.Signal()
+	return nil
+}
+
+// take waits for the commits of the next pipeline; there are none after close.
+func (q *queue) take() (batch []queued) {
+	q.wake.L.Lock()
+	defer q.wake.L.Unlock()
+	for len(q.list) == 0 && !q.closed {
+		q.wake.Wait()
+	}
+	n, ops, size := 0, 0, 0
+	for n < len(q.list) && ops < batchOps && size < batchBytes {
+		ops += len(q.list[n].c.Ops)
+		size += q.list[n].size
+		n++
+	}
+	batch = append(batch, q.list[:n]...)
+	clear(q.list[:n])
+	if q.list = q.list[n:]; len(q.list) == 0 {
+		q.list = nil
+	}
+	q.bytes -= size
+	return batch
+}
+
+func (q *queue) close() {
+	q.wake.L.Lock()
+	q.closed = true
+	q.wake.L.Unlock()
+	q.wake.Broadcast()
+}
+
+// sizeOf returns about how many bytes a commit's messages have.
+func sizeOf(c *inbox.Commit) (n int) {
+	for _, op := range c.Ops {
+		n += 128
+		switch op := op.(type) {
+		case *inbox.Put:
+			n += len(op.Message.Payload) // each device has its own in Redis
+		case *inbox.Spread:
+			n += len(op.Message.Payload)
+		case *inbox.Latest:
+			if op.Message != nil {
+				n += len(op.Message.Payload)
+			}
+		}
+	}
+	return n
+}
+
+// Commit implements inbox.Store. A commit with a message to many is overtaken by others;
+// all others are carried out, and their Done is called, in their order.
+//
+// When Err is set nothing of the commit counts. Where Redis has not answered, something
+// of it may be there nevertheless: its devices get it, and who publishes it again with
+// the same ids is told of duplicates.
+func (s *Store) Commit(c *inbox.Commit) {
+	q := &s.queue
+	for _, op := range c.Ops {
+		if _, ok := op.(*inbox.Spread); ok {
+			q = &s.spread
+		}
+	}
+	if err := q.put(c); err != nil {
+		c.Err = err
+		s.countFailed(1)
+		c.Done(c)
+	}
+}
+
+func (s *Store) countFailed(n uint64) {
+	s.mu.Lock()
+	s.n.Failed += n
+	s.mu.Unlock()
+}
+
+// runCommits is the committing goroutine.
+func (s *Store) runCommits() {
+	for {
+		batch := s.queue.take()
+		if len(batch) == 0 {
+			return
+		}
+		s.carryOut(batch)
+	}
+}
+
+// errWaited says that a commit has waited for longer than the deadline.
+var errWaited = errors.New("it has waited too long")
+
+// carryOut does the commits in one pipeline, or in three where an index has to be written
+// before or cleaned after.
+func (s *Store) carryOut(batch []queued) {
+	p := pipeline{s: s, now: s.seconds()}
+	for _, q := range batch {
+		if time.Since(q.since) > 2*s.opt.Deadline {
+			// Redis was away: whoever publishes has given up, and may have come again.
+			q.c.Err = fmt.Errorf("%w: %w", inbox.ErrFailed, errWaited)
+			continue
+		}
+		for _, op := range q.c.Ops {
+			p.plan(q.c, op)
+		}
+	}
+	p.run()
+	for _, q := range batch {
+		s.finish(q.c)
+	}
+}
+
+// finish counts a commit and says that it is done.
+func (s *Store) finish(c *inbox.Commit) {
+	s.mu.Lock()
+	if c.Err == nil {
+		s.n.Commits++
+	} else {
+		s.n.Failed++
+	}
+	s.mu.Unlock()
+	if c.Err != nil {
+		for _, op := range c.Ops {
+			undo(op)
+		}
+	}
+	c.Done(c)
+}
+
+// undo takes back what an operation says of itself.
+func undo(op inbox.Op) {
+	switch op := op.(type) {
+	case *inbox.Put:
+		op.Verdict, op.Seq = inbox.Pending, 0
+	case *inbox.Spread:
+		op.Verdict, op.Receivers, op.Refused = inbox.Pending, 0, 0
+	case *inbox.Latest:
+		op.Err = nil
+	case *inbox.Subscription:
+		op.Err = nil
+	case *inbox.Removal:
+		op.Err = nil
+	}
+}
+
+// step is one call of a pipeline, and who gets the reply.
+type step struct {
+	c      *inbox.Commit // fails with the step; nil: nobody does
+	k      call
+	take   func(v any) error // nil: the reply says nothing
+	failed func(err error)   // nil: nobody wants to know
+}
+
+// pipeline is what is done together: first, then main, then last.
+type pipeline struct {
+	s                 *Store
+	now               uint32
+	first, main, last []step
+
+	// The item of the message before: messages to a list of devices are the same.
+	message *inbox.Message
+	item    string
+	size    int
+	tag     uint32
+}
+
+// run carries the steps out.
+func (p *pipeline) run() {
+	p.part(p.first, true)
+	if notes := p.s.acks.takeNotes(); len(notes) > 0 {
+		// Before the puts that may repeat what they are about.
+		steps := make([]step, 0, len(notes)+len(p.main))
+		for _, k := range notes {
+			steps = append(steps, step{k: k})
+		}
+		p.main = append(steps, p.main...)
+	}
+	p.part(p.main, true)
+	p.part(p.last, false)
+}
+
+// part carries out some steps; those of commits that have failed are left out.
+func (p *pipeline) part(steps []step, wait bool) {
+	calls := make([]call, 0, len(steps))
+	sent := make([]*step, 0, len(steps))
+	for i := range steps {
+		if st := &steps[i]; st.c == nil || st.c.Err == nil {
+			calls = append(calls, st.k)
+			sent = append(sent, st)
+		}
+	}
+	for i, r := range p.s.redis.do(calls, wait) {
+		st := sent[i]
+		err := r.err
+		if err == nil && st.take != nil {
+			if err = st.take(r.v); err != nil {
+				err = fmt.Errorf("%w: %w", inbox.ErrFailed, err)
+			}
+		}
+		if err != nil && st.c != nil && st.c.Err == nil {
+			st.c.Err = err
+		}
+		if err != nil && st.failed != nil {
+			st.failed(err)
+		}
+	}
+}

@@ -1,0 +1,126 @@
+package redisinbox
+
+import (
+	"fmt"
+	"testing"
+
+	"roost/server/inbox"
+	"roost/server/testredis"
+)
+
+// loadPast copies what Redis has of a device: put back later, it is what a failover leaves to
+// a replica that had not got what came since.
+const loadPast = `
+local l, h = redis.call('DUMP', KEYS[1]), redis.call('DUMP', KEYS[2])
+redis.call('DEL', KEYS[3], KEYS[4])
+if l then redis.call('RESTORE', KEYS[3], 0, l) end
+if h then redis.call('RESTORE', KEYS[4], 0, h) end
+return 1`
+
+func copyKeys(t *testing.T, server *testredis.Server, from, to string) {
+	t.Helper()
+	server.Text("EVAL", loadPast, "4", from, from+":h", to, to+":h")
+}
+
+// TestLostHistory: whatever tells a node first that Redis has gone back in time, the
+// device's session ends, and the next one has a new stream.
+func TestLostHistory(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		// since: messages that other publishers store in place of those that were lost.
+		since int
+		act   func(n *node, o inbox.Opened)
+	}{
+		{"acknowledged", 0, func(n *node, o inbox.Opened) { n.Ack(o.Ref, o.Fence, 5); n.flush() }},
+		{"acknowledged, others in their place", 3, func(n *node, o inbox.Opened) { n.Ack(o.Ref, o.Fence, 5); n.flush() }},
+		{"acknowledged, more than there were", 6, func(n *node, o inbox.Opened) { n.Ack(o.Ref, o.Fence, 5); n.flush() }},
+		{"fetched", 0, func(n *node, o inbox.Opened) { same(n.tb, "fetch", n.fetch(o, 4), "gone") }},
+		{"fetched, others in their place", 3, func(n *node, o inbox.Opened) { same(n.tb, "fetch", n.fetch(o, 4), "gone") }},
+		{"published here", 0, func(n *node, o inbox.Opened) { n.put("d", "", "new", 60) }},
+		{"published here, others in their place", 2, func(n *node, o inbox.Opened) { n.put("d", "", "new", 60) }},
+		{"looked at", 0, func(n *node, o inbox.Opened) { n.Resync("", 0) }},
+		{"looked at, others in their place", 4, func(n *node, o inbox.Opened) { n.Resync("", 0) }},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			server, clock := testredis.Start(t), newClock()
+			n, other := start(t, server, clock), start(t, server, clock)
+			o := n.open("d")
+			n.put("d", "", "1", 60)
+			n.put("d", "", "2", 60)
+			copyKeys(t, server, "inbox:{d}", "past:{d}")
+			for i := 3; i <= 5; i++ {
+				n.put("d", "", fmt.Sprint(i), 60)
+			}
+			same(t, "before", n.fetch(o, 1), "1 1", "2 2", "3 3", "4 4", "5 5")
+			copyKeys(t, server, "past:{d}", "inbox:{d}")
+			var want []string
+			for i := range row.since {
+				other.put("d", "", fmt.Sprint("since ", i), 60)
+				want = append(want, fmt.Sprintf("%d since %d", 3+i, i))
+			}
+			row.act(n, o)
+			testredis.Await(t, "the session ends", func() bool { return len(n.endings()) > 0 })
+			same(t, "ended", n.endings(), fmt.Sprint(o.Ref, o.Fence, ErrHistory))
+			if n.Current(o.Ref, o.Fence) {
+				t.Error("the session goes on")
+			}
+			back := n.open("d", o.Epoch, 5)
+			if back.Resumed || back.Epoch == o.Epoch || back.Fence <= o.Fence {
+				t.Errorf("%+v after %+v", back, o)
+			}
+			got := n.fetch(back, 1)
+			want = append([]string{"1 1", "2 2"}, want...)
+			if len(got) > len(want) { // what the row has published
+				got = got[:len(want)]
+			}
+			same(t, "what is held", got, want...)
+			n.check()
+		})
+	}
+}
+
+// TestLostWhileAway: a device that knows more than Redis has a new stream, and so has one
+// of which the node where it comes back knew more.
+func TestLostWhileAway(t *testing.T) {
+	server, clock := testredis.Start(t), newClock()
+	n := start(t, server, clock)
+	o := n.open("d")
+	n.put("d", "", "1", 60)
+	copyKeys(t, server, "inbox:{d}", "past:{d}")
+	n.put("d", "", "2", 60)
+	n.Leave(o.Ref, o.Fence)
+	copyKeys(t, server, "past:{d}", "inbox:{d}")
+	back := n.open("d", o.Epoch, 0) // it has seen neither
+	if back.Resumed || back.Epoch == o.Epoch {
+		t.Errorf("the node has seen number 2: %+v", back)
+	}
+	elsewhere := start(t, server, clock)
+	if got := elsewhere.open("d", back.Epoch, 2); got.Resumed || got.Epoch == back.Epoch {
+		t.Errorf("the device has seen number 2: %+v", got)
+	}
+}
+
+// TestAllLost: a Redis that comes back empty: new streams, fences that go on.
+func TestAllLost(t *testing.T) {
+	server, clock := testredis.Start(t), newClock()
+	n, other := start(t, server, clock), start(t, server, clock)
+	o := n.open("d")
+	for range 5 {
+		o = n.open("d", o.Epoch, 0)
+	}
+	n.put("d", "", "1", 60)
+	server.Text("FLUSHALL")
+	clock.add(10e9)
+	back := other.open("d", o.Epoch, 0)
+	if back.Resumed || back.Epoch == o.Epoch || back.Fence <= o.Fence {
+		t.Errorf("%+v after %+v", back, o)
+	}
+	n.Ack(o.Ref, o.Fence, 1)
+	n.flush()
+	if n.Current(o.Ref, o.Fence) || len(n.endings()) != 1 {
+		t.Errorf("the old session goes on: %q", n.endings())
+	}
+	if p := n.put("d", "", "2", 60); p.Seq != 1 || p.Epoch != back.Epoch {
+		t.Errorf("%+v", p)
+	}
+}

@@ -1,0 +1,119 @@
+-- What every script begins with. KEYS[1] is the list of what waits, KEYS[2] the hash
+-- with the state of the device's stream; both have the device's hash tag.
+--
+-- The last item of the list is message s, the one before it s - 1, and so on: no item
+-- needs its number. Items begin behind what was acknowledged (a), and never with a hole.
+--   ''                                       a hole: its ttl has passed
+--   'm' expires(4) tag(4) content            a message
+--   's' expires(4) tag(4) size(4) name       a message to many, whose content is in body:<name>
+-- tag is a random number of the append. Who knows the tag of message n, and finds it
+-- there, knows that all up to n is the history that it has seen.
+local list, head = KEYS[1], KEYS[2]
+local st
+
+local function load()
+  local h = redis.call('HMGET', head, 'e', 's', 'a', 'b', 'n', 'x', 'f', 'c', 'i')
+  st = {e = h[1],                     -- epoch; false: the device is not known
+        s = tonumber(h[2] or 0),      -- last number given
+        a = tonumber(h[3] or 0),      -- last number acknowledged
+        b = tonumber(h[4] or 0),      -- bytes of messages that wait
+        n = tonumber(h[5] or 0),      -- messages that wait
+        x = tonumber(h[6] or 0),      -- none of them expires before
+        f = tonumber(h[7] or 0),      -- fence: number of the last session
+        c = h[8] or '',               -- tag of message s
+        i = h[9] or '0',              -- '1': the device is in the index of all
+        gone = 0}                     -- messages found expired by this script
+  st.len = redis.call('LLEN', list)
+  if st.len == 0 and st.n > 0 then
+    -- The list is kept until the last of its messages has expired.
+    st.gone, st.n, st.b, st.x = st.n, 0, 0, 0
+  end
+end
+
+local function save()
+  redis.call('HSET', head, 'e', st.e, 's', st.s, 'a', st.a, 'b', st.b, 'n', st.n, 'x', st.x, 'f', st.f, 'c', st.c)
+end
+
+-- create makes the device known. What else is there was left behind by a removal.
+local function create(epoch)
+  redis.call('DEL', list, head)
+  st.e, st.i, st.len = epoch, '0', 0
+end
+
+local function u32(s, i)
+  local a, b, c, d = string.byte(s, i, i + 3)
+  return ((a * 256 + b) * 256 + c) * 256 + d
+end
+
+local function size(item)
+  if string.byte(item) == 109 then return #item - 9 end
+  return u32(item, 10)
+end
+
+-- trim takes holes off the front.
+local function trim()
+  while st.len > 0 and redis.call('LINDEX', list, 0) == '' do
+    redis.call('LPOP', list)
+    st.len = st.len - 1
+  end
+end
+
+-- expire turns what has expired into holes. It looks only if something can have.
+local function expire(now)
+  if st.n == 0 or st.x > now then return end
+  local low = 4294967295
+  for i, item in ipairs(redis.call('LRANGE', list, 0, -1)) do
+    if item ~= '' then
+      local at = u32(item, 2)
+      if at <= now then
+        st.n, st.b, st.gone = st.n - 1, st.b - size(item), st.gone + 1
+        redis.call('LSET', list, i - 1, '')
+      elseif at < low then
+        low = at
+      end
+    end
+  end
+  st.x = low
+  trim()
+end
+
+-- drop takes all up to seq as delivered; it returns how many messages that were, and
+-- the names of bodies among them.
+local function drop(seq, now)
+  local acked, names = 0, {}
+  local k = math.min(st.len, seq - (st.s - st.len))
+  if k > 0 then
+    for _, item in ipairs(redis.call('LRANGE', list, 0, k - 1)) do
+      if item ~= '' then
+        st.n, st.b = st.n - 1, st.b - size(item)
+        if u32(item, 2) <= now then st.gone = st.gone + 1 else acked = acked + 1 end
+        if string.byte(item) == 115 then names[#names + 1] = string.sub(item, 14) end
+      end
+    end
+    redis.call('LTRIM', list, k, -1)
+    st.len = st.len - k
+    trim()
+  end
+  st.a = seq
+  return acked, names
+end
+
+-- lost reports whether what the caller has seen, up to message last with that tag, is
+-- not in the history of this stream: the Redis that had it is not the one that we are.
+local function lost(last, tag)
+  if last == 0 then return false end
+  if last > st.s then return true end
+  if #tag ~= 4 then return false end
+  if last == st.s then return st.c ~= tag end
+  local i = last - (st.s - st.len + 1)
+  if i < 0 then return false end
+  local item = redis.call('LINDEX', list, i)
+  return item and item ~= '' and string.sub(item, 6, 9) ~= tag
+end
+
+-- renew begins a new stream in place of one whose history was lost, and ends the session
+-- that believes in the old one.
+local function renew(epoch)
+  st.e, st.f = epoch, st.f + 1
+  save()
+end

@@ -1,0 +1,116 @@
+package redisinbox
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// Every so many ticks, which come once a second.
+const (
+	clockTicks  = 10 // Redis is asked for its time, and how much there is
+	latestTicks = 5  // latest values are read again
+)
+
+// latestMost is how many latest values are read again at once.
+const latestMost = 1024
+
+// runMaintenance does what is due with each tick, until the store is closed.
+func (s *Store) runMaintenance() {
+	for {
+		select {
+		case <-s.due:
+			s.maintain()
+		case <-s.stop:
+			return
+		}
+	}
+}
+
+// maintain frees what has left, asks about a part of the devices that are here, and
+// reads again what is kept of others.
+func (s *Store) maintain() {
+	now := s.seconds()
+	s.mu.Lock()
+	s.m.sweep(now)
+	s.bodies.sweep(now)
+	part := max(len(s.m.devs)*int(time.Second)/int(s.opt.Sweep), 1)
+	s.mu.Unlock()
+	s.sweep(part)
+	if s.ticks%clockTicks == 0 {
+		s.measure()
+	}
+	if s.ticks%latestTicks == 0 {
+		s.mu.Lock()
+		topics := slices.Collect(maps.Keys(s.m.topics))
+		for t := range s.latest.values { // nobody here is in it any more
+			if s.m.topics[t] == 0 {
+				s.latest.set(t, "")
+			}
+		}
+		s.mu.Unlock()
+		s.refreshLatest(topics[:min(len(topics), latestMost)]) // of more, others each time: maps have no order
+	}
+	s.ticks++
+}
+
+// sweep asks about the next so many devices.
+func (s *Store) sweep(part int) {
+	for part > 0 {
+		refs, next := s.some(max(s.swept, 1), min(part, spreadSlice), "")
+		if len(refs) > 0 && s.look(refs) != nil {
+			return // the same ones again
+		}
+		if s.swept = next; next == 0 {
+			return
+		}
+		part -= max(len(refs), 1)
+	}
+}
+
+// measure asks Redis for its time and for the sizes of indexes.
+func (s *Store) measure() {
+	calls := []call{{name: "ZCARD", keys: []string{s.topicsKey()}}}
+	for i := range shards {
+		calls = append(calls, call{name: "ZCARD", keys: []string{s.indexKey("", i)}})
+	}
+	rs := s.redis.do(calls, false)
+	if firstError(rs) == nil {
+		known := 0
+		for _, r := range rs[1:] {
+			n, _ := r.v.(int64)
+			known += int(n)
+		}
+		topics, _ := rs[0].v.(int64)
+		s.mu.Lock()
+		s.known, s.topics = known, int(topics)
+		s.mu.Unlock()
+	}
+	if s.opt.Now == nil {
+		s.setClock()
+	}
+}
+
+// setClock compares our clock with that of Redis. A difference that the round trip may
+// be is none.
+func (s *Store) setClock() {
+	before := time.Now()
+	r := s.redis.do([]call{{script: timeScript, keys: []string{s.topicsKey()}}}, false)[0]
+	took := time.Since(before)
+	list, _ := r.v.([]any)
+	parts := texts(list)
+	if len(parts) != 2 {
+		return // the next time then
+	}
+	sec, err1 := strconv.ParseInt(parts[0], 10, 64)
+	us, err2 := strconv.ParseInt(parts[1], 10, 64)
+	if err1 != nil || err2 != nil {
+		return
+	}
+	offset := time.Unix(sec, us*1000).Sub(before.Add(took / 2))
+	if offset.Abs() <= took/2 {
+		offset = 0
+	}
+	s.offset.Store(int64(offset))
+}

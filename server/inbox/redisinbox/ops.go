@@ -1,0 +1,312 @@
+package redisinbox
+
+import (
+	"encoding/binary"
+	"errors"
+	"strconv"
+
+	"roost/server/inbox"
+)
+
+// plan makes the steps of an operation.
+func (p *pipeline) plan(c *inbox.Commit, op inbox.Op) {
+	switch op := op.(type) {
+	case *inbox.Put:
+		p.put(c, op)
+	case *inbox.Latest:
+		p.latest(c, op)
+	case *inbox.Subscription:
+		p.subscription(c, op)
+	case *inbox.Removal:
+		p.removal(c, op)
+	}
+}
+
+// put plans a message for one device.
+func (p *pipeline) put(c *inbox.Commit, op *inbox.Put) {
+	m := op.Message
+	if m != p.message {
+		p.message, p.tag, p.size = m, newTag(), m.ContentSize()
+		p.item = string(appendItem(make([]byte, 0, 9+p.size), p.now+m.TTL, p.tag, m))
+	}
+	p.acks(op.Device)
+	tag := p.tag
+	k := p.s.putCall(op.Device, "", p.now, m, string(m.ID), p.item, p.size)
+	p.main = append(p.main, step{c: c, k: k, take: func(v any) error {
+		r, err := parsePut(v)
+		if err == nil {
+			p.s.stored(op, &r, tag)
+		}
+		if r.verdict == inbox.Stored && !r.indexed {
+			p.known(op.Device)
+		}
+		return err
+	}, failed: func(err error) {
+		if errors.Is(err, errUnclear) {
+			p.s.doubt(op.Device) // it may be there: whoever is connected here gets it
+		}
+	}})
+}
+
+// acks plans that what a device has acknowledged counts before what follows.
+func (p *pipeline) acks(device string) {
+	v := p.s.acks.poll(device)
+	if v == nil {
+		return
+	}
+	p.main = append(p.main, step{k: p.s.ackCall(v), take: func(r any) error {
+		p.s.acked(v, &reply{v: r})
+		return nil
+	}, failed: func(error) { p.s.acks.putBack([]*ack{v}) }})
+}
+
+// known plans that a device which was never connected is in the index of all, after
+// what made it known: a message to all that comes in between is not for it.
+func (p *pipeline) known(device string) {
+	p.last = append(p.last,
+		step{k: call{name: "ZADD", keys: []string{p.s.indexKey("", shardOf(device))}, args: []string{"0", device}}},
+		step{k: call{name: "HSET", keys: []string{p.s.names(device).head()}, args: []string{"i", "1"}}})
+}
+
+// putCall is the call of the script put. topic is not empty for a message to its
+// members.
+func (s *Store) putCall(device, topic string, now uint32, m *inbox.Message, id, item string, size int) call {
+	n := s.names(device)
+	this, before := n.keys(now)
+	until := now + min(m.TTL, keyWindow)
+	unknown := "0"
+	if s.opt.Limits.KeepUnknown && topic == "" {
+		unknown = "1"
+	}
+	keys := []string{n.list(), n.head(), this, before, n.subs()}
+	if p := s.opt.Presence; p != nil {
+		keys = append(keys, p.Key(device))
+	}
+	return call{script: putScript, keys: keys, args: []string{
+		utoa(now), utoa(m.TTL), strconv.Itoa(size), item, id, utoa(until),
+		strconv.Itoa(s.opt.Limits.Messages), strconv.Itoa(s.opt.Limits.Bytes), unknown, inbox.RandomEpoch().String(),
+		strconv.Itoa(maxKeys), topic}}
+}
+
+// stored takes what came of a put.
+func (s *Store) stored(op *inbox.Put, r *putReply, tag uint32) {
+	s.mu.Lock()
+	op.Verdict, op.Seq, op.First, op.Fence, op.Epoch, op.Tag = r.verdict, r.seq, r.outcome, r.fence, r.epoch, 0
+	op.Owner = r.owner
+	ref, d := s.m.find(op.Device)
+	news := nothing
+	if d != nil {
+		op.Ref, op.Life = ref, d.life
+		if r.verdict == inbox.Stored {
+			news = d.noted(r.fence, r.epoch, r.seq, tag)
+		}
+	}
+	if r.verdict == inbox.Stored {
+		op.Tag = tag
+	}
+	s.counted(r.verdict)
+	s.n.Expired += r.gone
+	fence := uint32(0)
+	if d != nil {
+		fence = d.fence
+	}
+	s.mu.Unlock()
+	// moved is no news to the lane: it is offered the message itself.
+	switch news {
+	case overtaken:
+		s.ended(ref, fence, stateStale)
+	case doubt:
+		s.doubt(op.Device)
+	}
+}
+
+// counted counts a verdict. mu is held.
+func (s *Store) counted(v inbox.Verdict) {
+	switch v {
+	case inbox.Stored:
+		s.n.Published++
+	case inbox.Duplicate:
+		s.n.Duplicates++
+	case inbox.Full, inbox.Limited:
+		s.n.Refused++
+		if v == inbox.Limited {
+			s.n.Limited++
+		}
+	}
+}
+
+// latest plans a latest value.
+func (p *pipeline) latest(c *inbox.Commit, op *inbox.Latest) {
+	s := p.s
+	key := []string{s.latestKey(op.Topic)}
+	if op.Message == nil {
+		p.main = append(p.main, step{c: c, k: call{name: "DEL", keys: key}, take: func(v any) error {
+			s.mu.Lock()
+			s.latest.set(op.Topic, "")
+			s.mu.Unlock()
+			if n, _ := v.(int64); n == 0 {
+				op.Err = inbox.ErrUnknown
+			}
+			return nil
+		}})
+		p.forget(op.Topic)
+		return
+	}
+	if !s.room(op.Topic) {
+		op.Err = inbox.ErrTopics
+		return
+	}
+	value := string(op.Message.AppendContent(binary.BigEndian.AppendUint32(nil, p.now+op.Message.TTL)))
+	p.index(c, s.topicsKey(), op.Topic)
+	p.main = append(p.main, step{c: c, k: call{name: "SET", keys: key,
+		args: []string{value, "EX", utoa(op.Message.TTL + 60)}}, take: func(any) error {
+		s.mu.Lock()
+		s.latest.set(op.Topic, value)
+		s.mu.Unlock()
+		return nil
+	}})
+}
+
+// room reports whether there may be one more topic, if it is one more.
+func (s *Store) room(topic string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.topics < s.opt.Limits.Topics || s.m.topics[topic] > 0 || s.latest.has(topic)
+}
+
+// index plans an entry of an index, before what is indexed.
+func (p *pipeline) index(c *inbox.Commit, key, member string) {
+	p.first = append(p.first, step{c: c, k: call{name: "ZADD", keys: []string{key}, args: []string{"0", member}}})
+}
+
+// forget plans that a topic is not listed any more if it has neither devices nor a
+// value. That it may come into being meanwhile costs an entry of a list for people.
+func (p *pipeline) forget(topic string) {
+	s := p.s
+	p.last = append(p.last, step{k: call{name: "EXISTS", keys: []string{s.latestKey(topic)}}, take: func(v any) error {
+		if n, _ := v.(int64); n > 0 {
+			return nil
+		}
+		if members, err := s.members(topic); err == nil && members == 0 {
+			s.redis.do([]call{{name: "ZREM", keys: []string{s.topicsKey()}, args: []string{topic}}}, false)
+		}
+		return nil
+	}})
+}
+
+// subscription plans that a device comes into a topic or leaves it.
+func (p *pipeline) subscription(c *inbox.Commit, op *inbox.Subscription) {
+	s := p.s
+	device, fence := op.Device, uint32(0)
+	s.mu.Lock()
+	if device == "" {
+		if d := s.m.get(op.Ref); d != nil && d.fence != 0 && (op.Fence == 0 || int32(op.Fence-d.floor) > 0) {
+			device, fence = d.id, op.Fence
+		}
+	} else {
+		op.Ref, _ = s.m.find(device)
+	}
+	s.mu.Unlock()
+	op.Err = nil
+	switch {
+	case device == "":
+		op.Err = inbox.ErrUnknown
+		return
+	case op.On && !s.room(op.Topic):
+		op.Err = inbox.ErrTopics
+		return
+	}
+	n, on := s.names(device), "0"
+	shard := s.indexKey(op.Topic, shardOf(device))
+	if op.On {
+		on = "1"
+		p.index(c, s.topicsKey(), op.Topic)
+		p.index(c, shard, device)
+	}
+	p.main = append(p.main, step{c: c, k: call{script: subscribeScript, keys: []string{n.list(), n.head(), n.subs()},
+		args: []string{op.Topic, on, utoa(fence), strconv.Itoa(inbox.MaxSubscriptions)}},
+		take: func(v any) error {
+			err := s.subscribed(op, device, v)
+			if op.On && op.Err != nil {
+				p.leave(op.Topic, device) // it was indexed for nothing
+			}
+			return err
+		}})
+	if op.On {
+		p.last = append(p.last, step{k: call{name: "GET", keys: []string{s.latestKey(op.Topic)}}, take: func(v any) error {
+			s.tookLatest(op.Topic, v)
+			return nil
+		}})
+		return
+	}
+	p.leave(op.Topic, device)
+}
+
+// leave plans that the index does not name a device that is not in the topic.
+func (p *pipeline) leave(topic, device string) {
+	p.last = append(p.last, step{k: call{name: "ZREM", keys: []string{p.s.indexKey(topic, shardOf(device))}, args: []string{device}}})
+	p.forget(topic)
+}
+
+// subscribed takes what came of a subscription.
+func (s *Store) subscribed(op *inbox.Subscription, device string, v any) error {
+	switch v {
+	case "done":
+	case "unknown":
+		op.Err = inbox.ErrUnknown
+		return nil
+	case "subscriptions":
+		op.Err = inbox.ErrSubscriptions
+		return nil
+	default:
+		return errReply
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.m.subscribed(device, change{op.Topic, op.On})
+	return nil
+}
+
+// removal plans that a device is forgotten.
+func (p *pipeline) removal(c *inbox.Commit, op *inbox.Removal) {
+	s := p.s
+	n := s.names(op.Device)
+	this, before := n.keys(p.now)
+	if v := s.acks.take(op.Device); v != nil { // they are no loss
+		p.main = append(p.main, step{k: s.ackCall(v), take: func(r any) error {
+			s.acked(v, &reply{v: r})
+			return nil
+		}})
+	}
+	p.main = append(p.main, step{c: c, k: call{script: removeScript,
+		keys: []string{n.list(), n.head(), n.subs(), this, before}}, take: func(v any) error { return s.removed(op, v) }})
+	p.last = append(p.last, step{k: call{name: "ZREM", keys: []string{s.indexKey("", shardOf(op.Device))},
+		args: []string{op.Device}}})
+}
+
+// removed takes what came of a removal, and cleans the indexes of topics: they may name
+// devices that are not in them.
+func (s *Store) removed(op *inbox.Removal, v any) error {
+	f, word := open(v)
+	op.Err = nil
+	if word == "unknown" {
+		op.Err = inbox.ErrUnknown
+		return nil
+	}
+	epoch, live, gone, topics := f.epoch(), f.number(), f.number(), f.texts()
+	if f.err != nil || word != "removed" {
+		return errReply
+	}
+	s.acks.poll(op.Device) // of a device that is no more
+	s.mu.Lock()
+	op.Ref = s.m.removed(op.Device, epoch, s.seconds())
+	s.n.Removed += live
+	s.n.Expired += gone
+	s.mu.Unlock()
+	calls := make([]call, 0, len(topics))
+	for _, t := range topics {
+		calls = append(calls, call{name: "ZREM", keys: []string{s.indexKey(t, shardOf(op.Device))}, args: []string{op.Device}})
+	}
+	s.redis.do(calls, false)
+	return nil
+}

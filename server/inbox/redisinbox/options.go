@@ -1,0 +1,110 @@
+package redisinbox
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"time"
+
+	"roost/server/inbox"
+)
+
+// Options say where Redis is and how the store works. A zero field means its default.
+type Options struct {
+	// Addrs are host:port of Redis, of some nodes of a Redis Cluster, or with Master
+	// of Sentinels. Required.
+	Addrs []string
+	// Master is the name that Sentinels know the master by; empty: no Sentinels.
+	Master             string
+	Username, Password string
+	TLS                *tls.Config // nil: plain TCP
+	// Prefix is put in front of every key: two clusters of roost on one Redis.
+	Prefix string
+
+	// Limits: Messages, Bytes, Devices, Topics and KeepUnknown count for the whole
+	// cluster; Total and Keys are not used (set maxmemory, policy noeviction; a
+	// device has 10,000 keys in ten minutes), Latest is of this node's cache.
+	Limits inbox.Limits
+
+	// Now is the clock, for tests. Default: that of Redis, which all nodes share, to
+	// within a round trip.
+	Now func() time.Time
+
+	// Deadline bounds every question to Redis; default 2 s. What was not answered by
+	// then has failed for whoever asked, whatever became of it.
+	Deadline time.Duration
+	// Replicas is how many replicas must have a commit before it is accepted (WAIT);
+	// default 0. Not with Redis Cluster: there min-replicas-to-write does that.
+	Replicas int
+	// FlushEvery and FlushAt are when acknowledgements are written: so long after the
+	// first, or when so many devices have any. Defaults 50 ms, 256.
+	FlushEvery time.Duration
+	FlushAt    int
+	// Sweep is how long it takes until every connected device has been looked at, so
+	// that a notice that was lost does no harm for longer. Default 60 s.
+	Sweep time.Duration
+
+	// Presence, if set, has Open claim the device and Put say who has it, in the same
+	// round trip.
+	Presence *Presence
+
+	// Moved is called when a connected device has more to get than its lane was told:
+	// its lane has to Look. End is called when a session is over without its
+	// connection knowing: why is ErrOvertaken or ErrHistory. Both come from
+	// goroutines of the store, must not wait, and may be nil.
+	Moved func(ref inbox.Ref, fence uint32)
+	End   func(ref inbox.Ref, fence uint32, why error)
+}
+
+// Presence is what is needed of package presence, which does not know inboxes.
+type Presence struct {
+	// Lua has the function presence_claim(key, index, device, owner, sid, now, floor),
+	// which returns the fence and the record before. A record is a hash: x is '1' while
+	// owner o has the device.
+	Lua string
+	// Key returns the key of a device's record: in the slot of the device's name in
+	// braces. Prefix is not put in front of it.
+	Key func(device string) string
+	// Owner is this node and start of it. Index is the key of the set of its devices;
+	// empty when that is written before (in a Redis Cluster it lies elsewhere).
+	Owner, Index string
+}
+
+// Why sessions end.
+var (
+	// ErrOvertaken: the device has connected elsewhere since.
+	ErrOvertaken = errors.New("redisinbox: the device has a later session")
+	// ErrHistory: Redis has lost what the device was given. It has a new stream, which
+	// it learns of when it connects again.
+	ErrHistory = errors.New("redisinbox: Redis has lost a part of the device's history")
+)
+
+// withDefaults checks the options.
+func (o Options) withDefaults() (Options, error) {
+	if len(o.Addrs) == 0 {
+		return o, errors.New("redisinbox: no address of Redis: give host:port")
+	}
+	if o.Replicas < 0 || o.Deadline < 0 || o.FlushEvery < 0 || o.FlushAt < 0 || o.Sweep < 0 {
+		return o, fmt.Errorf("redisinbox: an option is negative: replicas %d, deadline %v, flush %v or %d, sweep %v",
+			o.Replicas, o.Deadline, o.FlushEvery, o.FlushAt, o.Sweep)
+	}
+	o.Limits = o.Limits.Defaults()
+	setDefault(&o.Deadline, 2*time.Second)
+	setDefault(&o.FlushEvery, 50*time.Millisecond)
+	setDefault(&o.FlushAt, 256)
+	setDefault(&o.Sweep, time.Minute)
+	if o.Moved == nil {
+		o.Moved = func(inbox.Ref, uint32) {}
+	}
+	if o.End == nil {
+		o.End = func(inbox.Ref, uint32, error) {}
+	}
+	return o, nil
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}

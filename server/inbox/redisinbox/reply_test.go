@@ -1,0 +1,94 @@
+package redisinbox
+
+import (
+	"bytes"
+	"testing"
+
+	"roost/server/inbox"
+)
+
+func TestItems(t *testing.T) {
+	m := inbox.Message{TTL: 60, ID: []byte("a"), Channel: []byte("fw"), Payload: []byte(`{"x":1}`)}
+	b := appendItem(nil, 7, 9, &m)
+	it, err := parseItem(string(b))
+	if err != nil || it.body != "" {
+		t.Fatalf("%+v %v", it, err)
+	}
+	var got inbox.Message
+	if err := got.ParseContent([]byte(it.content)); err != nil || !bytes.Equal(got.Payload, m.Payload) || got.TTL != 60 || string(got.Channel) != "fw" {
+		t.Errorf("%+v %v", got, err)
+	}
+	if len(b) != 9+m.ContentSize() {
+		t.Errorf("%d bytes, the scripts take it for %d", len(b), 9+m.ContentSize())
+	}
+	if it, err := parseItem(string(appendShared(nil, 7, 9, 100, "n1"))); err != nil || it.body != "n1" || it.content != "" {
+		t.Errorf("%+v %v", it, err)
+	}
+	for _, bad := range []string{"", "m", "mxxxxyyyy", "sxxxxyyyyzzzz", "?xxxxyyyyzzzz123"} {
+		if it, err := parseItem(bad); err == nil {
+			t.Errorf("%q is taken for %+v", bad, it)
+		}
+	}
+}
+
+// FuzzItem: whatever lies in a list, reading it is an error or an item.
+func FuzzItem(f *testing.F) {
+	f.Add(string(appendItem(nil, 7, 9, &inbox.Message{TTL: 1, Payload: []byte("x")})))
+	f.Add(string(appendShared(nil, 7, 9, 100, "n1")))
+	f.Fuzz(func(t *testing.T, b string) {
+		it, err := parseItem(b)
+		if err != nil {
+			return
+		}
+		if (it.content == "") == (it.body == "") {
+			t.Fatalf("%q is %+v", b, it)
+		}
+		var m inbox.Message
+		_ = m.ParseContent([]byte(it.content))
+	})
+}
+
+// FuzzReplies: whatever a script answers, no parser panics, and what is short is an error.
+func FuzzReplies(f *testing.F) {
+	f.Add("stored", []byte{1, 2, 3, 0, 4})
+	f.Add("open", []byte{1, 0, 1, 1, 1, 1, 2, 1, 1, 3, 4, 4})
+	f.Add("is", []byte{1, 2, 1, 1, 4})
+	f.Add("acked", []byte{1, 1, 4})
+	f.Fuzz(func(t *testing.T, word string, shape []byte) {
+		if len(shape) > 64 {
+			return
+		}
+		list := []any{word}
+		for _, b := range shape {
+			var v any
+			switch b % 7 {
+			case 0:
+				v = "1z.1"
+			case 1:
+				v = int64(b)
+			case 2:
+				v = "abcd"
+			case 3:
+				v = "1"
+			case 4:
+				v = []any{"x", "y"}
+			case 5:
+				v = int64(-1)
+			case 6:
+				v = nil
+			}
+			list = append(list, v)
+		}
+		for _, v := range []any{list, word, nil, []any{}, []any{list}} {
+			_, _ = parsePut(v)
+			_, _ = parseOpen(v)
+			_, _ = parseAck(v)
+			_, _ = parseFetch(v, true)
+			_, _ = parseFetch(v, false)
+			_, _ = parseInfo(v)
+		}
+		if p, err := parsePut(list[:1]); err == nil && (p.verdict == inbox.Stored || p.verdict == inbox.Duplicate) {
+			t.Fatalf("nothing behind %q is %+v", word, p)
+		}
+	})
+}

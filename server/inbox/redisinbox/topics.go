@@ -1,0 +1,138 @@
+package redisinbox
+
+import (
+	"slices"
+
+	"roost/server/inbox"
+)
+
+// latest is the latest values of topics that devices here are in. It is covered by
+// Store.mu.
+type latest struct {
+	values map[string]string // expires(4) content
+	bytes  int64
+	max    int64
+}
+
+func (l *latest) init(most int64) { l.values, l.max = map[string]string{}, most }
+
+func (l *latest) has(topic string) bool { _, ok := l.values[topic]; return ok }
+
+// set replaces a value; an empty one removes it. What there is no room for is not here.
+func (l *latest) set(topic, value string) {
+	if old, ok := l.values[topic]; ok {
+		l.bytes -= int64(len(topic) + len(old))
+		delete(l.values, topic)
+	}
+	if more := int64(len(topic) + len(value)); len(value) > 4 && l.bytes+more <= l.max {
+		l.values[topic] = value
+		l.bytes += more
+	}
+}
+
+// LatestOf implements inbox.Store, for topics that devices here are in, and those that
+// this node has published in. Values that others publish are here some seconds later.
+func (s *Store) LatestOf(topic []byte) (m inbox.Message, ok bool) {
+	s.mu.Lock()
+	v := s.latest.values[string(topic)]
+	now := s.seconds()
+	s.mu.Unlock()
+	if len(v) < 5 || beUint32(v) <= now {
+		return m, false
+	}
+	return m, m.ParseContent([]byte(v[4:])) == nil
+}
+
+// tookLatest takes what Redis has as the latest value of a topic.
+func (s *Store) tookLatest(topic string, v any) {
+	value, _ := v.(string)
+	s.mu.Lock()
+	s.latest.set(topic, value)
+	s.mu.Unlock()
+}
+
+// loadLatest gets the latest values of topics that nobody here is in yet. What cannot be
+// had now is looked for again by the maintenance.
+func (s *Store) loadLatest(topics []string) {
+	s.mu.Lock()
+	missing := slices.DeleteFunc(slices.Clone(topics), func(t string) bool { return s.m.topics[t] > 0 || s.latest.has(t) })
+	s.mu.Unlock()
+	s.refreshLatest(missing)
+}
+
+// refreshLatest gets the latest values of some topics.
+func (s *Store) refreshLatest(topics []string) {
+	calls := make([]call, len(topics))
+	for i, t := range topics {
+		calls[i] = call{name: "GET", keys: []string{s.latestKey(t)}}
+	}
+	for i, r := range s.redis.do(calls, false) {
+		if r.err == nil {
+			s.tookLatest(topics[i], r.v)
+		}
+	}
+}
+
+// members returns how many devices a topic has.
+func (s *Store) members(topic string) (n int, err error) {
+	calls := make([]call, shards)
+	for i := range calls {
+		calls[i] = call{name: "ZCARD", keys: []string{s.indexKey(topic, i)}}
+	}
+	for _, r := range s.redis.do(calls, false) {
+		if r.err != nil {
+			return 0, r.err
+		}
+		k, _ := r.v.(int64)
+		n += int(k)
+	}
+	return n, nil
+}
+
+// Topic implements inbox.Store. It waits for Redis; what it cannot learn there is not.
+func (s *Store) Topic(name string) (inbox.TopicInfo, bool) {
+	infos := s.describe([]string{name})
+	if len(infos) == 0 {
+		return inbox.TopicInfo{}, false
+	}
+	return infos[0], true
+}
+
+// Topics implements inbox.Store. It waits for Redis.
+func (s *Store) Topics(after string, limit int) (infos []inbox.TopicInfo) {
+	for len(infos) < limit {
+		names, err := s.page(s.topicsKey(), after, limit-len(infos))
+		if err != nil || len(names) == 0 {
+			break
+		}
+		infos = append(infos, s.describe(names)...)
+		after = names[len(names)-1]
+	}
+	return infos
+}
+
+// describe returns those of the topics that have devices or a value.
+func (s *Store) describe(names []string) (infos []inbox.TopicInfo) {
+	calls := make([]call, 0, len(names)*(shards+1))
+	for _, name := range names {
+		calls = append(calls, call{name: "GETRANGE", keys: []string{s.latestKey(name)}, args: []string{"0", "3"}})
+		for i := range shards {
+			calls = append(calls, call{name: "ZCARD", keys: []string{s.indexKey(name, i)}})
+		}
+	}
+	rs, now := s.redis.do(calls, false), s.seconds()
+	for i, name := range names {
+		part := rs[i*(shards+1) : (i+1)*(shards+1)]
+		t := inbox.TopicInfo{Topic: name}
+		expires, _ := part[0].v.(string)
+		t.Latest = len(expires) == 4 && beUint32(expires) > now
+		for _, r := range part[1:] {
+			n, _ := r.v.(int64)
+			t.Subscribers += int(n)
+		}
+		if t.Subscribers > 0 || t.Latest {
+			infos = append(infos, t)
+		}
+	}
+	return infos
+}
