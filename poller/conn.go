@@ -2,6 +2,7 @@ package poller
 
 import (
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -102,7 +103,7 @@ func (c Conn) Reset(why error) {
 // resetOnClose makes close drop what is unsent and answer the peer with RST.
 func (l *Loop) resetOnClose(s *conn) {
 	linger := unix.Linger{Onoff: 1}
-	unix.SetsockoptLinger(int(s.fd), unix.SOL_SOCKET, unix.SO_LINGER, &linger)
+	unix.RawSyscall6(unix.SYS_SETSOCKOPT, uintptr(s.fd), unix.SOL_SOCKET, unix.SO_LINGER, uintptr(unsafe.Pointer(&linger)), unix.SizeofLinger, 0)
 }
 
 // Finish ends the connection in order: what waits is sent, then FIN, then the

@@ -106,22 +106,20 @@ func dialSocket(o *DialOptions, opt *Options) (int, error) {
 	if o.Remote.Addr().Is6() {
 		family = unix.AF_INET6
 	}
-	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return -1, &DialError{"socket", err}
+	fd, errno := sysSocket(family)
+	if errno != 0 {
+		return -1, &DialError{"socket", errno}
 	}
 	call := "setsockopt"
-	err = setSocketOptions(fd, opt)
+	err := setSocketOptions(fd, opt)
 	if err == nil {
 		err = setDialOptions(fd, o)
 	}
 	if err == nil && o.Local.IsValid() {
-		call, err = "bind", unix.Bind(fd, sockaddr(o.Local))
+		call, err = "bind", sysBind(fd, o.Local)
 	}
 	if err == nil {
-		if call, err = "connect", unix.Connect(fd, sockaddr(o.Remote)); err == unix.EINPROGRESS {
-			err = nil
-		}
+		call, err = "connect", sysConnect(fd, o.Remote)
 	}
 	if err != nil {
 		sysClose(fd)
@@ -135,30 +133,26 @@ func dialSocket(o *DialOptions, opt *Options) (int, error) {
 func setDialOptions(fd int, o *DialOptions) (err error) {
 	if o.Local.IsValid() {
 		// Without this a bind takes the port for all destinations at once.
-		err = unix.SetsockoptInt(fd, unix.SOL_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1)
+		err = sysSetInt(fd, unix.SOL_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1)
 	}
 	if err == nil && o.PortRange != [2]uint16{} {
 		bounds := int(o.PortRange[1])<<16 | int(o.PortRange[0])
-		if err = unix.SetsockoptInt(fd, unix.SOL_IP, unix.IP_LOCAL_PORT_RANGE, bounds); errors.Is(err, unix.ENOPROTOOPT) {
+		if err = sysSetInt(fd, unix.SOL_IP, unix.IP_LOCAL_PORT_RANGE, bounds); errors.Is(err, unix.ENOPROTOOPT) {
 			err = errNoPortRange
 		}
 	}
 	if err == nil && o.RcvBuf > 0 {
-		err = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, o.RcvBuf)
+		err = sysSetInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, o.RcvBuf)
 	}
 	if err == nil && o.Stamps {
-		err = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1)
+		err = sysSetInt(fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1)
 	}
 	return err
 }
 
 // dialed ends the connecting state, one way or the other.
 func (l *Loop) dialed(slot uint32, s *conn) {
-	e, err := unix.GetsockoptInt(int(s.fd), unix.SOL_SOCKET, unix.SO_ERROR)
-	if err == nil && e != 0 {
-		err = unix.Errno(e)
-	}
-	if err != nil {
+	if err := sysSocketError(int(s.fd)); err != nil {
 		l.doom(slot, s, &DialError{"connect", err})
 		return
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -93,7 +94,27 @@ func TestDialErrorsNameTheCall(t *testing.T) {
 
 // stamped starts a poller that tells what Arrived says of what its dialled
 // connection is sent, and returns the other end, that connection and its loop.
+//
+// The kernel begins to stamp a little after the first socket has asked for it, and
+// stops with the last: one is held for the length of the test.
 func stamped(t testing.TB, o DialOptions, data func(c Conn, b []byte) int) (far Conn, near Conn, l *Loop) {
+	t.Helper()
+	if o.Stamps {
+		var arrived atomic.Int64
+		far, _, l := connected(t, o, func(c Conn, b []byte) int {
+			arrived.Store(c.Arrived())
+			return len(b)
+		})
+		await(t, "the kernel stamps", func() bool {
+			do(t, l, func(*Loop) { far.Write([]byte("x"), Reliable) })
+			return arrived.Load() != 0
+		})
+	}
+	return connected(t, o, data)
+}
+
+// connected connects a poller to itself.
+func connected(t testing.TB, o DialOptions, data func(c Conn, b []byte) int) (far Conn, near Conn, l *Loop) {
 	t.Helper()
 	opened := make(chan Conn, 2)
 	h := &script{open: func(c Conn) { opened <- c }, data: data}

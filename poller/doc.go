@@ -16,7 +16,7 @@
 //	epoll_wait (netpoll's Wait)
 //	  -> events: read, write, accept          handler: Open Data Drained Closed
 //	  -> posted tasks, one slice of a cast
-//	  -> deadlines that have passed           handler: Timeout
+//	  -> deadlines that have passed           handler: Timeout; the loop's alarm
 //	  -> settle: input resumed, then the dead buried   handler: Data, Closed
 //	  -> timerfd armed for the next deadline
 //

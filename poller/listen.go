@@ -132,16 +132,16 @@ func listenOne(ap netip.AddrPort, opt *Options) (int, error) {
 
 // setSocketOptions sets what all our connections have in common.
 func setSocketOptions(fd int, opt *Options) error {
-	if err := unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1); err != nil {
+	if err := sysSetInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1); err != nil {
 		return fmt.Errorf("TCP_NODELAY: %w", err)
 	}
 	if opt.SendBuffer > 0 {
-		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, opt.SendBuffer); err != nil {
+		if err := sysSetInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, opt.SendBuffer); err != nil {
 			return fmt.Errorf("SO_SNDBUF=%d: %w", opt.SendBuffer, err)
 		}
 	}
 	if opt.NotSentLowat > 0 {
-		if err := unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, opt.NotSentLowat); err != nil {
+		if err := sysSetInt(fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, opt.NotSentLowat); err != nil {
 			return fmt.Errorf("TCP_NOTSENT_LOWAT=%d: %w", opt.NotSentLowat, err)
 		}
 	}

@@ -100,6 +100,8 @@ type Loop struct {
 	now      int64 // ns since the Poller began, read once a turn
 	yielded  int64 // last pass through the Go scheduler
 	armed    int64 // when the timerfd will fire; 0 is never
+	alarmAt  int64 // when alarm runs; 0: none is set
+	alarm    Task
 	secondAt int64 // next look at blocked connections
 	trimAt   int64 // next look at unused buffers
 	stopping bool
@@ -181,6 +183,13 @@ func (l *Loop) Now() time.Duration { return time.Duration(l.now) }
 // called from any goroutine and reports false when the loop has ended or too
 // many tasks wait.
 func (l *Loop) Post(t Task) bool { return l.tasks.post(t) }
+
+// SetAlarm has the loop run t once, d from now, as exactly as the kernel's timers
+// are; one that was set before is forgotten. Below 0 counts as 0, which is the
+// next turn. Deadlines of connections are coarser and cost less.
+func (l *Loop) SetAlarm(d time.Duration, t Task) {
+	l.alarmAt, l.alarm = max(l.p.clock()+int64(min(max(d, 0), maxDeadline)), 1), t
+}
 
 // run is the loop's goroutine.
 func (l *Loop) run() error {
@@ -290,6 +299,10 @@ func (l *Loop) expire() {
 		l.buffers.trim()
 	}
 	l.wakeListener()
+	if l.alarmAt != 0 && l.now >= l.alarmAt {
+		l.alarmAt = 0
+		l.alarm.Run(l)
+	}
 }
 
 // timeout deals with the passed deadline of one slot.
@@ -355,7 +368,7 @@ func (l *Loop) arm() {
 	if tick, ok := l.wheel.next(); ok {
 		at = int64(tick) * int64(tickLength)
 	}
-	for _, t := range [...]int64{l.acceptAt, l.secondIfBlocked(), l.trimIfKept()} {
+	for _, t := range [...]int64{l.acceptAt, l.alarmAt, l.secondIfBlocked(), l.trimIfKept()} {
 		if t != 0 && (at == 0 || t < at) {
 			at = t
 		}

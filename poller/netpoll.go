@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"runtime"
 	"unsafe"
 
 	"github.com/cloudwego/netpoll"
@@ -50,6 +51,8 @@ type reactor struct {
 	poll netpoll.Poll
 	epfd int
 
+	bell *bell // nil: wait in epoll itself
+
 	// Owned by the goroutine that calls wait.
 	events [maxBatch]unix.EpollEvent
 	err    error // why wait ended by itself
@@ -87,6 +90,12 @@ func (r *reactor) hook(handle func(events []unix.EpollEvent)) error {
 		return errHook
 	}
 	r.epfd = int(fd.Int())
+	if runtime.GOMAXPROCS(0) == 1 {
+		var err error
+		if r.bell, err = newBell(r.epfd); err != nil {
+			return err
+		}
+	}
 
 	// netpoll opens its two descriptors without close-on-exec.
 	unix.CloseOnExec(r.epfd)
@@ -125,10 +134,14 @@ func (r *reactor) hook(handle func(events []unix.EpollEvent)) error {
 	return nil
 }
 
-// next waits for the next batch. The scheduler knows that it blocks.
+// next waits for the next batch.
 func (r *reactor) next() ([]unix.EpollEvent, error) {
+	if r.bell != nil {
+		n, err := r.bell.wait(r.events[:])
+		return r.events[:n], err
+	}
 	for {
-		n, err := unix.EpollWait(r.epfd, r.events[:], -1)
+		n, err := unix.EpollWait(r.epfd, r.events[:], -1) // the scheduler knows that it blocks
 		if err == nil {
 			return r.events[:n], nil
 		}
@@ -191,6 +204,9 @@ func (r *reactor) control(op, fd int, events uint32, token uint64) error {
 
 // wait runs the reactor on this goroutine until close.
 func (r *reactor) wait() error {
+	if r.bell != nil {
+		defer r.bell.close()
+	}
 	if err := r.poll.Wait(); err != nil {
 		return err
 	}

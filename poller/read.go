@@ -241,12 +241,8 @@ func (l *Loop) connEvent(slot, gen uint32, events uint32) {
 
 // socketError takes the pending error off a socket.
 func socketError(fd int) error {
-	e, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR)
-	if err != nil {
+	if err := sysSocketError(fd); err != nil {
 		return err
 	}
-	if e == 0 {
-		return io.EOF
-	}
-	return unix.Errno(e)
+	return io.EOF
 }

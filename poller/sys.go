@@ -1,6 +1,8 @@
 package poller
 
 import (
+	"encoding/binary"
+	"net/netip"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -66,6 +68,79 @@ func sysAccept(fd int) (nfd int, errno unix.Errno) {
 		return -1, e
 	}
 	return int(r), 0
+}
+
+// sysSocket makes a TCP socket of a family, non-blocking and not inherited by
+// children.
+func sysSocket(family int) (fd int, errno unix.Errno) {
+	r, _, e := unix.RawSyscall(unix.SYS_SOCKET, uintptr(family), unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if e != 0 {
+		return -1, e
+	}
+	return int(r), 0
+}
+
+// sysSetInt sets an option of a socket.
+func sysSetInt(fd, level, name, value int) error {
+	v := int32(value)
+	_, _, e := unix.RawSyscall6(unix.SYS_SETSOCKOPT, uintptr(fd), uintptr(level), uintptr(name), uintptr(unsafe.Pointer(&v)), 4, 0)
+	if e != 0 {
+		return e
+	}
+	return nil
+}
+
+// sysSocketError takes what SO_ERROR has, nil for nothing.
+func sysSocketError(fd int) error {
+	v, n := int32(0), uint32(4)
+	_, _, e := unix.RawSyscall6(unix.SYS_GETSOCKOPT, uintptr(fd), unix.SOL_SOCKET, unix.SO_ERROR, uintptr(unsafe.Pointer(&v)), uintptr(unsafe.Pointer(&n)), 0)
+	switch {
+	case e != 0:
+		return e
+	case v != 0:
+		return unix.Errno(v)
+	}
+	return nil
+}
+
+// rawAddr is a socket address as the kernel has it.
+type rawAddr struct {
+	b [unix.SizeofSockaddrInet6]byte
+	n uintptr
+}
+
+func newRawAddr(ap netip.AddrPort) (a rawAddr) {
+	binary.BigEndian.PutUint16(a.b[2:], ap.Port())
+	if ip := ap.Addr(); ip.Is4() {
+		binary.NativeEndian.PutUint16(a.b[:], unix.AF_INET)
+		ip4 := ip.As4()
+		copy(a.b[4:], ip4[:])
+		a.n = unix.SizeofSockaddrInet4
+	} else {
+		binary.NativeEndian.PutUint16(a.b[:], unix.AF_INET6)
+		ip16 := ip.As16()
+		copy(a.b[8:], ip16[:])
+		a.n = unix.SizeofSockaddrInet6
+	}
+	return a
+}
+
+// sysBind gives a socket its own address.
+func sysBind(fd int, ap netip.AddrPort) error {
+	a := newRawAddr(ap)
+	if _, _, e := unix.RawSyscall(unix.SYS_BIND, uintptr(fd), uintptr(unsafe.Pointer(&a.b)), a.n); e != 0 {
+		return e
+	}
+	return nil
+}
+
+// sysConnect starts to connect a socket.
+func sysConnect(fd int, ap netip.AddrPort) error {
+	a := newRawAddr(ap)
+	if _, _, e := unix.RawSyscall(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&a.b)), a.n); e != 0 && e != unix.EINPROGRESS {
+		return e
+	}
+	return nil
 }
 
 // sysClose closes fd. Linux has released it even when close says EINTR.

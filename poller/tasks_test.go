@@ -5,6 +5,7 @@ import (
 	"runtime/debug"
 	"sync"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -203,4 +204,45 @@ func TestTasksThatPost(t *testing.T) {
 	client.close()
 	recv(t, "Closed", why)
 	do(t, l, func(*Loop) { end = true })
+}
+
+// TestAlarm: once, not before its time, and one that is set anew replaces the
+// other, whichever is earlier.
+func TestAlarm(t *testing.T) {
+	p := start(t, Options{}, &script{})
+	l := p.Loops()[0]
+	rang := make(chan time.Duration, 8)
+	ring := func(name time.Duration) Task { return TaskFunc(func(*Loop) { rang <- name }) }
+	var set time.Time
+	l.Post(TaskFunc(func(l *Loop) {
+		l.SetAlarm(time.Hour, ring(time.Hour))
+		l.SetAlarm(3*time.Millisecond, ring(3))
+		l.SetAlarm(5*time.Millisecond, ring(5))
+		set = time.Now()
+	}))
+	if got := recv(t, "an alarm", rang); got != 5 {
+		t.Errorf("alarm %d rang", got)
+	}
+	if d := time.Since(set); d < 5*time.Millisecond {
+		t.Errorf("it rang after %v, before its time", d)
+	}
+	// One that sets itself again, behind us, goes on.
+	n := 0
+	var again Task
+	again = TaskFunc(func(l *Loop) {
+		if n++; n < 100 {
+			l.SetAlarm(-time.Second, again)
+		} else {
+			rang <- 100
+		}
+	})
+	l.Post(again)
+	if got := recv(t, "a hundred alarms", rang); got != 100 {
+		t.Errorf("alarm %d rang", got)
+	}
+	select {
+	case got := <-rang:
+		t.Errorf("alarm %d rang again", got)
+	default:
+	}
 }
