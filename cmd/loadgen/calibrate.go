@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 
 	"roost/loadgen/calibrate"
 	"roost/loadgen/coord"
@@ -125,8 +126,8 @@ func (r *runFlags) ceiling(errout io.Writer) func(context.Context, *scenario.Sce
 		if s.Validity.CeilingFactor <= 0 || workers < 1 {
 			return nil, nil
 		}
-		c, err := store.Of(ctx, s, workers)
-		store.Refresh = false // once for a search
+		c, err := store.Of(ctx, s, min(workers, runtime.NumCPU())) // more do no more
+		store.Refresh = false                                      // once for a search
 		return c, err
 	}
 }

@@ -192,7 +192,7 @@ func (r *runFlags) options(s *scenario.Scenario, workers preflight.Workers, argv
 	o = coord.Options{Scenario: s, Argv: argv, Labels: r.labels, Tool: coord.ThisTool("loadgen"), Workers: workers.Here, Worker: parts(),
 		Expect: r.expect, Listen: r.listen, Token: r.token, Wait: r.wait, AllowLoss: r.allowLoss, Log: t.errout}
 	if workers.Here > 1 {
-		o.Command = workerCommand
+		o.Command, o.WorkerEnv = workerCommand, crowded(workers.Here)
 	} else {
 		// The worker's loop keeps a processor of Go's; the coordinator and the view
 		// need one beside it.

@@ -29,6 +29,18 @@ const tokenEnv = "LOADGEN_TOKEN"
 // the collector need another.
 const workerProcs = 3
 
+// crowded is the environment of workers of which there are more than processors.
+// With a single P the runtime's monitor thread goes to sleep soon after the last
+// thread has; with an idle one beside it, it looks each 20 us for a millisecond
+// and ever less often for ten (Go 1.26, sysmon and retake in runtime/proc.go),
+// which is 0.1 ms of a core for each wake-up of each process.
+func crowded(workers int) []string {
+	if workers <= runtime.NumCPU() || os.Getenv("GOMAXPROCS") != "" {
+		return nil
+	}
+	return []string{"GOMAXPROCS=1"}
+}
+
 // workerGC is GOGC of a process with a worker in it, unless the environment
 // has one. What a worker holds for its clients is free of pointers and costs a
 // collection nothing; of 18 MB with 18,500 clients this keeps 5 from piling up
@@ -79,7 +91,9 @@ started by loadgen run itself.)`)
 	if len(rest) > 0 {
 		return 0, mistake("unexpected argument %q: worker takes flags only", rest[0])
 	}
-	runtime.GOMAXPROCS(min(workerProcs, runtime.NumCPU()+1))
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(min(workerProcs, runtime.NumCPU()+1))
+	}
 	keepSmall()
 	p := parts()
 	p.Token = *token

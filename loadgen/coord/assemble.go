@@ -101,9 +101,21 @@ func (r *run) finalLevels(p *phase) levels {
 func (r *run) planned(p *phase) time.Duration {
 	end := p.end
 	if end == 0 {
-		end = max(r.clock.Now(), p.at)
+		end = max(min(r.counted(), r.clock.Now()), p.at)
 	}
 	return time.Duration(end - p.at)
+}
+
+// counted is until when all workers have said what they did: what is planned
+// behind it cannot be in any count yet.
+func (r *run) counted() int64 {
+	least := int64(math.MaxInt64)
+	for _, m := range r.members {
+		if m.alive() {
+			least = min(least, m.slot)
+		}
+	}
+	return least
 }
 
 // plannedDials are those that the phase was to make up to its end.

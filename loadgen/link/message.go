@@ -11,7 +11,7 @@ import (
 )
 
 // Version is that of the messages. Both ends have to be of the same.
-const Version = 3
+const Version = 4
 
 // Message is one message: exactly one of its fields is set.
 type Message struct {
@@ -58,10 +58,11 @@ type Plan struct {
 	Worker   int    `json:"worker"`
 	Workers  int    `json:"workers"`
 	Run      uint32 `json:"run"`
-	Shift    int64  `json:"shift"` // of the clock, ns
-	Check    bool   `json:"check"` // whether the machine is enough is the worker's to find out: nobody else has looked
-	Here     int    `json:"here"`  // workers on this machine, which divide its source ports
-	Index    int    `json:"index"` // which of those this one is
+	Shift    int64  `json:"shift"`    // of the clock, ns
+	Check    bool   `json:"check"`    // whether the machine is enough is the worker's to find out: nobody else has looked
+	Here     int    `json:"here"`     // workers on this machine, which divide its source ports
+	Index    int    `json:"index"`    // which of those this one is
+	InARow   int    `json:"in_a_row"` // of a ramp's dials, one worker's; the same for all workers
 }
 
 // Ready says that the worker can begin.

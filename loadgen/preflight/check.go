@@ -20,10 +20,8 @@ const (
 	// userPerWorker is bytes of a worker without clients.
 	userPerWorker = 40 << 20
 	// reserveFiles are descriptors of a worker that are no clients: its loop, the
-	// coordinator, files, a look at /proc. filesPerAPI are connections for
-	// publishing to each of target.apis.
+	// coordinator, files, a look at /proc.
 	reserveFiles = 72
-	filesPerAPI  = 64
 	// threadsPerWorker is an upper bound of the threads of a worker.
 	threadsPerWorker = 20
 )
@@ -66,7 +64,8 @@ func Check(s *scenario.Scenario, workers Workers, m *Machine) (list []Shortfall)
 
 // others returns the descriptors of a worker that are no clients.
 func others(s *scenario.Scenario) int64 {
-	return reserveFiles + filesPerAPI*int64(max(len(s.Target.APIs), 2))
+	apis := max(len(s.Target.APIs), 1)
+	return reserveFiles + int64(apis*scenario.LeastInFlight(apis))
 }
 
 func ceil(a, b int64) int64 { return (a + b - 1) / b }

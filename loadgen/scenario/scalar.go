@@ -32,6 +32,10 @@ const (
 	maxReplay   = 50_000
 )
 
+// LeastInFlight returns how many requests a worker always may have under way at
+// each of so many APIs: 128 at all of them, but 8 at each.
+func LeastInFlight(apis int) int { return max(128/max(apis, 1), 8) }
+
 // number reads decimal digits, which may be grouped by _. What is too large for
 // a float64 is infinite, and beyond every bound.
 func number(text string) (float64, bool) {

@@ -18,7 +18,8 @@ type dials struct {
 	ramp     *plan.Arrivals // nil: none
 	begin    int64          // of the ramp's phase
 	end      int64          // what is due at it or later is not planned
-	next     uint32         // client of the ramp's next due time, among those of all workers
+	from     uint32         // client of the ramp's first due time, among those of all workers
+	next     uint32         // of its next, counted on from there
 	goal     uint32         // behind its last
 	queue    timedHeap      // by client; those have flag queued
 	inflight int            // handshakes under way
@@ -64,10 +65,21 @@ func (w *Worker) pump(now int64) {
 	}
 }
 
-// rampDue returns when the ramp's next dial is due.
+// rampDue returns when the next dial of ours in the ramp is due, and passes over
+// those before it: a turn for each dial of sixty workers is 120,000 turns a second
+// on one machine.
 func (w *Worker) rampDue() (at int64, ok bool) {
 	d := &w.dials
-	if d.ramp == nil || d.next >= d.goal {
+	if d.ramp == nil {
+		return 0, false
+	}
+	for ; d.next < d.goal; d.next++ {
+		if _, own := w.local(w.rampClient(d.next)); own {
+			break
+		}
+		d.ramp.Next()
+	}
+	if d.next >= d.goal {
 		return 0, false
 	}
 	due, ok := d.ramp.Peek()
@@ -75,16 +87,28 @@ func (w *Worker) rampDue() (at int64, ok bool) {
 	return at, ok && at < d.end
 }
 
-// rampNext dials the ramp's next client, if it is ours and has no connection.
+// rampClient returns the client of the ramp's due time n. It is n itself, unless
+// each worker has several in a row: as far as there are so many for each.
+func (w *Worker) rampClient(n uint32) uint32 {
+	workers, inARow := uint32(w.cfg.Workers), uint32(max(w.cfg.InARow, 1))
+	if inARow == 1 {
+		return n
+	}
+	round := workers * inARow
+	first := w.dials.from + (n-w.dials.from)/round*round
+	if w.dials.goal-first < round {
+		return n
+	}
+	r := n - first
+	return first + r%inARow*workers + r/inARow
+}
+
+// rampNext dials the client that rampDue has found, if it has no connection.
 func (w *Worker) rampNext(at int64) {
 	d := &w.dials
 	d.ramp.Next()
-	client := d.next
+	i, _ := w.local(w.rampClient(d.next))
 	d.next++
-	i, own := w.local(client)
-	if !own {
-		return
-	}
 	c := &w.clients[i]
 	if c.state != idle {
 		w.level.dialed.Add(1)
@@ -150,7 +174,7 @@ func (w *Worker) holdDials() {
 	}
 	for _, ok := w.rampDue(); ok; _, ok = w.rampDue() {
 		d.ramp.Next()
-		if i, own := w.local(d.next); own && w.clients[i].state == idle {
+		if i, _ := w.local(w.rampClient(d.next)); w.clients[i].state == idle {
 			w.rec.counts(w.clients[i].group).HeldDials++
 		}
 		d.next++

@@ -16,11 +16,11 @@
 //
 // A worker has one event loop and does everything on it: it dials, publishes
 // over HTTP, reads, and walks the plan. More cores are used by more workers.
-// The loop has a turn when something is due, but at most each half millisecond,
+// The loop has a turn when something is due, but at most each quarter of a millisecond,
 // and what is late is sent late and never left out.
 //
 //	Begin, Finish, Settle, Tick   --post-->  loop          Progress reads gauges
-//	thread of pace.go             --post-->  turn: advance, cut, churn, send, dial, resume
+//	the loop's alarm (pace.go)    ------->   turn: advance, cut, churn, send, dial, resume
 //	poller's events               ------->   Open Data Timeout Closed
 //
 // The plan of a publish is walked twice (stream.go): when a message is due every

@@ -42,18 +42,15 @@ type posts struct {
 }
 
 // MaxPosts is how many requests a worker may have under way at one API, as far as
-// there are descriptors beside those of clients; LeastPosts it always may. What is
-// due beyond that waits.
-const (
-	MaxPosts   = scenario.MaxInFlight
-	LeastPosts = 64
-)
+// there are descriptors beside those of clients. What is due beyond that waits.
+const MaxPosts = scenario.MaxInFlight
 
 // maxPostDials is how many connections to an API may be on their way at once.
 const maxPostDials = 64
 
-// warm is how many connections are made when a phase begins.
-const warm = 4
+// warm is how many connections are made to each API when a phase begins, of
+// mostWarm in all: sixty workers with sixty APIs would keep 250 at each.
+const warm, mostWarm = 4, 16
 
 func newAPIs(t targets) []api {
 	apis := make([]api, len(t.apis))
@@ -65,7 +62,7 @@ func newAPIs(t targets) []api {
 
 // warmPosts makes connections before the first message wants one.
 func (w *Worker) warmPosts() {
-	for i := range w.apis {
+	for i := range w.apis[:min(len(w.apis), mostWarm/warm)] {
 		for w.apis[i].open < warm {
 			if !w.dialPost(i) {
 				break

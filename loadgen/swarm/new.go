@@ -55,11 +55,7 @@ func New(cfg Config) (*Worker, error) {
 	w.setClock()
 	w.apis = newAPIs(t)
 	w.posts.most = mostPosts(openFiles()-int(w.count)-w.window, len(w.apis))
-	if w.pace, err = newPacer(); err != nil {
-		return nil, fmt.Errorf("swarm: eventfd: %w", err)
-	}
 	if err := w.start(); err != nil {
-		unix.Close(w.pace.fd)
 		return nil, fmt.Errorf("swarm: %w", err)
 	}
 	return w, nil
@@ -68,7 +64,7 @@ func New(cfg Config) (*Worker, error) {
 // mostPosts is how many requests an API may get at once, where clients leave so
 // many descriptors.
 func mostPosts(files, apis int) int {
-	return min(max((files-reserveFiles)/max(apis, 1), LeastPosts), MaxPosts)
+	return min(max((files-reserveFiles)/max(apis, 1), scenario.LeastInFlight(apis)), MaxPosts)
 }
 
 // reserveFiles are descriptors of a worker that are no connections, with some to
@@ -103,7 +99,7 @@ const (
 	seedChurn
 )
 
-// start opens the loop and the thread that wakes it.
+// start opens the loop and has it work.
 func (w *Worker) start() (err error) {
 	w.config = ws.Config{Role: ws.Client, Limits: ws.Limits{Frame: largestMessage, Message: largestMessage, Inflated: largestMessage}}
 	w.p, err = poller.New(poller.Options{

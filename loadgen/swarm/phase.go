@@ -90,7 +90,7 @@ func (w *Worker) beginPhase(p *phase, ramp *plan.Arrivals, before, goal uint32) 
 	w.dials.ramp = nil
 	if ramp != nil {
 		w.dials.ramp, w.dials.begin, w.dials.end = ramp, p.begin, p.end
-		w.dials.next, w.dials.goal = before, w.wanted
+		w.dials.from, w.dials.next, w.dials.goal = before, before, w.wanted
 	}
 	g := &w.level
 	g.phase.Store(int32(p.index))

@@ -19,6 +19,9 @@ type Config struct {
 	// source ports among them, and Index which of those this one is, from 0. Here
 	// 0: all are, and it is Worker.
 	Here, Index int
+	// InARow is how many dials of a ramp, one after the other, are one worker's; the
+	// same for all workers. Below 2: dials go round all of them.
+	InARow int
 }
 
 // Progress is where a phase is, read at any time by any goroutine. Levels, not

@@ -25,7 +25,7 @@ type Worker struct {
 	topics  topicPlan
 	p       *poller.Poller
 	l       *poller.Loop
-	pace    *pacer
+	pace    pacer
 	config  ws.Config
 
 	level gauges // written by the loop, read anywhere
@@ -137,8 +137,8 @@ func (w *Worker) do(f func()) bool {
 // Close ends all connections with a reset, which leaves no TIME_WAIT, and then
 // the loop.
 func (w *Worker) Close() {
-	w.pace.stop()
 	w.do(func() {
+		w.pace.stop()
 		w.ending = true
 		w.l.Each(func(pc poller.Conn) bool {
 			pc.Reset(errEnd)

@@ -146,10 +146,7 @@ type histForm struct {
 
 // MarshalJSON writes the histogram whole.
 func (h *Hist) MarshalJSON() ([]byte, error) {
-	b, err := h.h.EncodeV2()
-	if err != nil {
-		return nil, err
-	}
+	b := h.encode(nil)
 	return json.Marshal(histForm{Count: h.Count(), Misses: h.Misses, Over: h.Over, P50: h.Quantile(.5), P90: h.Quantile(.9),
 		P99: h.Quantile(.99), P999: h.Quantile(.999), Max: h.Max(), HDR: string(b)})
 }

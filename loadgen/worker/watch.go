@@ -30,13 +30,13 @@ type processWatch struct {
 	// Guarded by hiccups.
 	hiccups sync.Mutex
 	late    *tally.Hist
+	paused  bool
 }
 
 // WatchProcess begins to watch this process, one of so many workers on this
-// machine. All together look for hiccups 1,000 times a second and core, however
-// many they are.
+// machine.
 func WatchProcess(workers int) Watch {
-	every := usage.HiccupEvery * time.Duration(max(workers/runtime.NumCPU(), 1))
+	every := hiccupEvery(workers, runtime.NumCPU())
 	w := &processWatch{runtime: usage.ReadRuntime(), late: tally.NewHist()}
 	w.cgroup, w.err = usage.FindCgroup(self)
 	w.sched, _ = self.Sched()          // Read says what cannot be read
@@ -44,9 +44,18 @@ func WatchProcess(workers int) Watch {
 	w.stop = usage.WatchHiccups(every, func(ns int64) {
 		w.hiccups.Lock()
 		defer w.hiccups.Unlock()
-		w.late.Record(ns)
+		if !w.paused {
+			w.late.Record(ns)
+		}
 	})
 	return w
+}
+
+// Pause implements Watch.
+func (w *processWatch) Pause(on bool) {
+	w.hiccups.Lock()
+	w.paused = on
+	w.hiccups.Unlock()
 }
 
 func (w *processWatch) Close() { w.stop() }
@@ -131,4 +140,12 @@ func (w *processWatch) readMachine(s *link.Self, unread func(string, error)) {
 	d := n.Sub(w.net)
 	s.Net = link.Net{"ListenOverflows": d.ListenOverflows, "ListenDrops": d.ListenDrops, "TCPBacklogDrop": d.BacklogDrop,
 		"TCPRcvQDrop": d.RcvQDrop, "RetransSegs": d.Retransmitted, "TCPTimeWaitOverflow": d.TimeWaitOverflow}
+}
+
+// hiccupEvery is how often each of so many workers looks for hiccups. A look is a
+// wake-up of a process, which costs about eight switches of threads: that of 54
+// workers 20 times a second each was a core's half.
+func hiccupEvery(workers, cores int) time.Duration {
+	crowd := max(workers/max(cores, 1), 1)
+	return min(usage.HiccupEvery*time.Duration(crowd*crowd), 100*time.Millisecond)
 }

@@ -52,6 +52,9 @@ type Watch interface {
 	// the last call (nil: none). whole asks for what costs time as well, and is
 	// set between phases only.
 	Read(whole bool) (*link.Self, *tally.Hist)
+	// Pause says whether the thread's oversleep matters. While accounts are closed
+	// and added up, nothing is measured that it could delay.
+	Pause(on bool)
 	Close()
 }
 
@@ -91,6 +94,7 @@ type worker struct {
 	// Guarded by reporting, which keeps ticks in order.
 	reporting sync.Mutex
 	phase     int
+	unsent    *link.Tick // that waits for its time
 }
 
 // Serve joins the coordinator at the other end of l, and works until it is done
@@ -171,7 +175,7 @@ func (w *worker) prepare() *link.Fail {
 		}
 	}
 	w.parts.Clock.Shift(p.Shift)
-	w.swarm, err = w.parts.New(swarm.Config{Scenario: s, Worker: p.Worker, Workers: p.Workers, Clock: w.parts.Clock, Run: p.Run, Here: p.Here, Index: p.Index})
+	w.swarm, err = w.parts.New(swarm.Config{Scenario: s, Worker: p.Worker, Workers: p.Workers, Clock: w.parts.Clock, Run: p.Run, Here: p.Here, Index: p.Index, InARow: p.InARow})
 	if err != nil {
 		return &link.Fail{Error: err.Error()}
 	}
@@ -247,6 +251,9 @@ func (w *worker) begin(b *link.Begin) error {
 		return fmt.Errorf("phase %d of %d", b.Phase, len(w.scenario.Phases))
 	}
 	w.phase = b.Phase
+	if w.watch != nil {
+		w.watch.Pause(false)
+	}
 	return w.swarm.Begin(b.Phase, b.At)
 }
 
@@ -264,6 +271,9 @@ func (w *worker) finish(ctx context.Context, f *link.Finish) error {
 		return context.Cause(ctx)
 	case errors.Is(err, swarm.ErrOverflow), err != nil && !errors.Is(err, context.DeadlineExceeded):
 		return err
+	}
+	if w.watch != nil {
+		w.watch.Pause(true)
 	}
 	return SendRefusals(refused, func(part []swarm.Refusal, more bool) error {
 		return w.link.Send(&link.Message{Finished: &link.Finished{Refused: part, More: more}})
@@ -289,6 +299,9 @@ func (w *worker) settle(refused []swarm.Refusal) error {
 	defer w.reporting.Unlock()
 	progress := w.swarm.Progress()
 	if err := w.link.Send(&link.Message{Progress: &progress}); err != nil {
+		return err
+	}
+	if err := w.flush(); err != nil {
 		return err
 	}
 	return w.link.Send(&link.Message{Settled: &link.Settled{Tick: w.tick(w.parts.Clock.Now(), true)}})
