@@ -92,7 +92,7 @@ calibrate: build ## whether loadgen tells the truth, against servers of known be
 	bin/loadgen calibrate
 
 .PHONY: million
-million: build ## a million devices on this machine (N= for fewer; needs about 24 GiB), each reached; writes bench/results (about 6 minutes)
+million: build ## a million devices on this machine (N= for fewer; needs 12 GiB free), each reached; writes bench/results (about 10 minutes)
 	bin/bench million --connections $(or $(N),1000000) $(BENCH_FLAGS)
 
 .PHONY: bench-scenarios

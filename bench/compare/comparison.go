@@ -22,7 +22,7 @@ type Side struct {
 // Options says how to compare. Zero fields mean their defaults.
 type Options struct {
 	// Primary is the metric that the verdict hangs on; default
-	// server.cpu_per_msg if every run has it, else delivery.p99, else the first
+	// server.cpu_to_loadgen or server.cpu_per_msg if every run has it, else delivery.p99, else the first
 	// of the secondary ones that every run has.
 	Primary string
 	// MinEffect is the least |B/A - 1| that counts, of every metric; default 0.05

@@ -20,7 +20,7 @@ var secondary = []string{
 }
 
 // primaries are what the primary metric is chosen from.
-var primaries = []string{"server.cpu_per_msg", "delivery.p99", "connect.p99"}
+var primaries = []string{"server.cpu_to_loadgen", "server.cpu_per_msg", "delivery.p99", "connect.p99"}
 
 const (
 	effectTimes  = 0.05 // p99 and other times scatter more than sums do

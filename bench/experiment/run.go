@@ -181,7 +181,7 @@ func (x *experiment) tell(e *entry, r *result.Result) {
 		what = "warm-up"
 	}
 	fmt.Fprintf(x.out, "%-14s %-12s %-8s", what, e.Server, e.Verdict)
-	for _, name := range []string{x.Primary, "server.cpu_per_msg", "delivery.p99"} {
+	for _, name := range []string{x.Primary, "server.cpu_to_loadgen", "server.cpu_per_msg", "delivery.p99"} {
 		if m, ok, _ := r.Lookup(name); ok {
 			fmt.Fprintf(x.out, "  %s %s", name, compare.Format(m.Value, m.Unit))
 			break

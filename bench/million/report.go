@@ -26,6 +26,7 @@ func (x *run) report(r *result.Result) error {
 	x.setUp(&b, r)
 	x.memory(&b, r)
 	x.deliveries(&b, r)
+	resolution(&b, r)
 	fmt.Fprintf(&b, "\nRaw: [result.json](result.json), [report.html](report.html), [scenario.yaml](scenario.yaml).\n")
 	if _, err := x.out.Write(b.Bytes()); err != nil {
 		return err
@@ -99,11 +100,30 @@ func (x *run) deliveries(w io.Writer, r *result.Result) {
 	}
 }
 
+// longest is beyond every time that is one: a quantile that is a message which
+// never came.
+const longest = 1e17
+
+// resolution says how late the generator was itself.
+func resolution(w io.Writer, r *result.Result) {
+	value := map[string]time.Duration{}
+	for _, c := range r.Validity {
+		if c.State != "unknown" {
+			value[c.Name] = time.Duration(c.Value).Round(time.Millisecond)
+		}
+	}
+	fmt.Fprintf(w, "\nLatencies are no finer than the generator is punctual: the worst worker sent %v late (p99), and an idle thread of the worst woke up %v late (p99.9).\n",
+		value["send lag p99"], value["hiccup p99.9"])
+}
+
 // spell writes a metric that is a time.
 func spell(r *result.Result, name string) string {
 	m, ok, _ := r.Lookup(name)
 	if !ok {
 		return "-"
+	}
+	if m.Value > longest {
+		return "never"
 	}
 	return time.Duration(m.Value).Round(10 * time.Microsecond).String()
 }

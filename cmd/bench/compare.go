@@ -35,7 +35,7 @@ in which they were measured, A1 with B1, A2 with B2. One pair alone proves nothi
 	c.StringVar(&f.b, "b", "", "`files` of B")
 	c.StringVar(&f.labelA, "label-a", "", "`name` of A (default A; of a folder: the server's)")
 	c.StringVar(&f.labelB, "label-b", "", "`name` of B")
-	c.StringVar(&f.Primary, "primary", "", "`metric` that the verdict hangs on (default server.cpu_per_msg if a server was probed, else delivery.p99)")
+	c.StringVar(&f.Primary, "primary", "", "`metric` that the verdict hangs on (default server.cpu_to_loadgen if a server was probed, else delivery.p99)")
 	c.share(&f.MinEffect, "min-effect", "least `change` that counts, of every metric (default 5% for times, 2% for the rest)")
 	c.share(&f.Alpha, "alpha", "`chance` of a false alarm in the primary metric, and in all others together (default 0.05)")
 	c.BoolVar(&f.Unpaired, "unpaired", false, "run i of A and run i of B were no neighbours in time")

@@ -68,7 +68,7 @@ ports that its command names are open.
 	c.list(&f.Params, "p", "`key=value`, a parameter of the scenario; may be repeated")
 	c.StringVar(&f.Out, "out", "", "`folder` for everything that comes of it")
 	c.IntVar(&f.Pairs, "pairs", 10, "`number` of pairs; decide before you look")
-	c.StringVar(&f.Primary, "primary", "", "`metric` that the verdict hangs on (default server.cpu_per_msg, else delivery.p99)")
+	c.StringVar(&f.Primary, "primary", "", "`metric` that the verdict hangs on (default server.cpu_to_loadgen, else delivery.p99)")
 	c.share(&f.MinEffect, "min-effect", "least `change` that counts (default 5% for times, 2% for the rest)")
 	c.DurationVar(&f.Cooldown, "cooldown", 0, "least pause between runs (default 2s); after it a busy machine is waited for")
 	c.DurationVar(&f.Quiet, "quiet", 0, "most time to wait for a quiet machine (default 30s; negative: none)")
