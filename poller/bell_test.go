@@ -9,6 +9,33 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// TestParkedLoop: in a process with one P, loops are parked; they hear of
+// connections, input, tasks and their end like others.
+func TestParkedLoop(t *testing.T) {
+	before := runtime.GOMAXPROCS(1)
+	p := start(t, Options{}, &script{data: func(c Conn, b []byte) int {
+		c.Write(b, Reliable)
+		return len(b)
+	}})
+	runtime.GOMAXPROCS(before)
+	if p.Loops()[0].re.bell == nil {
+		t.Fatal("it is not parked")
+	}
+	c := dialTo(t, p)
+	defer c.Close()
+	for i := range 1000 {
+		if _, err := c.Write([]byte{byte(i)}); err != nil {
+			t.Fatal(err)
+		}
+		if b := readFull(t, c, 1); b[0] != byte(i) {
+			t.Fatalf("echo %d is %d", i, b[0])
+		}
+		if i%10 == 0 {
+			do(t, p.Loops()[0], func(*Loop) {})
+		}
+	}
+}
+
 // TestBell: it tells of what is there already, of what comes while it waits, and of
 // one that comes again; it keeps no descriptor.
 func TestBell(t *testing.T) {
