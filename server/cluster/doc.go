@@ -62,6 +62,10 @@
 //	          -> one pointer                                   swap
 //	          -> file
 //
+// BenchmarkEventToSwap, 100 nodes, 100 weights a second beside, 2 cores with ten
+// other processes on them, 500 changes: whole p50 0.55 ms, p99 5.8 ms (capture 0.01
+// and 0.7, compute 0.53 and 5.8, swap below 0.001).
+//
 // A version that removes dead nodes, or empties a node that drains, is in force at
 // once. Joins and weights begin as a canary, which Judge promotes or rolls back.
 // A rollback is a new activation, so whatever is late never looks newer.

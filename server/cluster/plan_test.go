@@ -184,10 +184,10 @@ func TestDecideConverges(t *testing.T) {
 		v := planView(1, "")
 		for _, id := range ids.Draw(t, "members") {
 			m := member(id)
-			m.Capacity = rapid.SampledFrom([]float64{0, 1, 5000, 1e5, 1e9}).Draw(t, "capacity")
+			m.Capacity = rapid.SampledFrom([]float64{0, 1, 5000, 1e5, 1e6}).Draw(t, "capacity")
 			v.Members[id] = m
 			if rapid.Bool().Draw(t, "publishes") {
-				v.Weights[id] = Weight{Value: rapid.SampledFrom([]float64{0, 0.001, 4000, 1e12}).Draw(t, "published")}
+				v.Weights[id] = Weight{Value: rapid.SampledFrom([]float64{0, 0.001, 4000, 1e6}).Draw(t, "published")}
 			}
 		}
 		converges(t, v, stable)

@@ -164,16 +164,20 @@ func (w *Watcher) list(ctx context.Context) error {
 	}
 	d.Revision = resp.Header.GetRevision()
 	w.lists.Add(1)
-	w.show(&d.View, true, begin)
+	w.show(d, true, begin)
 	return nil
 }
 
 // show makes a view of what etcd says and lets readers see it.
-func (w *Watcher) show(raw *View, list bool, arrived time.Time) {
-	last := w.View()
+func (w *Watcher) show(d *draft, list bool, arrived time.Time) {
+	last, raw := w.View(), &d.View
 	w.raw = raw
 	next := *raw
-	w.guard, next.Members = w.guard.look(last.Members, raw.Members, list, time.Now(), w.gset)
+	if list || d.copied[copyMembers] {
+		w.guard, next.Members = w.guard.look(last.Members, raw.Members, list, time.Now(), w.gset)
+	} else {
+		next.Members = last.Members // most events are of weights
+	}
 	next.Held = w.guard.times()
 	next.Stale, next.arrived = time.Time{}, arrived
 	w.view.Store(&next)
@@ -269,7 +273,7 @@ func (w *Watcher) take(r *clientv3.WatchResponse) error {
 	d := from(w.raw, w.c.keys)
 	d.apply(r.Events)
 	if d.Revision > w.raw.Revision {
-		w.show(&d.View, false, begin)
+		w.show(d, false, begin)
 	}
 	return nil
 }
