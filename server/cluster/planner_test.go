@@ -238,6 +238,12 @@ func TestPlannerAfterWipe(t *testing.T) {
 			return a.Pointer.Stable > first.Pointer.Stable && owners(a.Routes.Stable(), "n0", "n1", "n2")
 		})
 		if err != nil {
+			for _, o := range nodes {
+				state, why := o.p.State()
+				v := o.w.View()
+				t.Logf("%s: planner %v (%s), %+v; view at %d: members %s, pointer at %d, stale %v; registration %+v; router %+v",
+					o.id, state, why, o.steps, v.Revision, sorted(v.Members), v.Pointer.Activation, v.Stale, o.reg.Status(), o.r.Status())
+			}
 			t.Fatalf("%s: %v; %+v", n.id, err, n.r.Load().Pointer)
 		}
 		// A node that was out for a moment leaves hardly anything behind.

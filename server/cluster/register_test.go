@@ -212,7 +212,7 @@ func TestRegisterThroughRestarts(t *testing.T) {
 	s := testetcd.Start(t)
 	c := identified(t, s)
 	w := watching(t, c, fast)
-	r := joined(t, c, member("n1"), RegisterOptions{TTL: time.Second})
+	r := joined(t, c, member("n1"), RegisterOptions{TTL: 3 * time.Second})
 	incarnation := r.Status().Incarnation
 	back := func(what string) {
 		t.Helper()

@@ -200,7 +200,7 @@ func (w *Watcher) stale() {
 var (
 	errSilent   = errors.New("no sign of life from etcd")
 	errClosed   = errors.New("the watch was closed")
-	errHistory  = errors.New("etcd has lost its data, and begun anew")
+	errHistory  = errors.New("etcd has lost its data and begun anew, or events are missing")
 	errIdentity = errors.New("somebody has touched the identity of the cluster")
 )
 
@@ -280,23 +280,45 @@ func (w *Watcher) take(r *clientv3.WatchResponse) error {
 
 // probe asks for a sign of life, again and again: without it a watch whose servers
 // are all gone is silent for ever. It closes anew if etcd has another history than
-// the view: a watch that is taken up on it would wait for revisions to come.
+// the view: a watch that is taken up on it would wait for revisions to come. It
+// does so too if the pointer has been another one than the view's twice in a row:
+// etcd before 3.4.25 tells of progress ahead of the events it has still to send
+// (etcd issue 15220), and a client that reconnects then goes on behind them.
 func (w *Watcher) probe(ctx context.Context, history string, anew chan<- struct{}) {
+	missed := false
 	for pause(ctx, w.o.Silence/3, nil) {
 		asked, cancel := context.WithTimeout(ctx, w.o.Silence/3)
 		_ = w.c.etcd.RequestProgress(asked) // silence says it
-		resp, err := w.c.etcd.Get(asked, w.c.keys.history())
 		cancel()
+		now, pointer, err := w.signs(ctx)
 		if err != nil {
 			continue
 		}
-		now := ""
-		for _, kv := range resp.Kvs {
-			now = string(kv.Value)
-		}
-		if now != history {
+		v := w.View()
+		other := pointer != v.Pointer.Activation && v.Refused[w.c.keys.active()] == nil
+		if now != history || missed && other {
 			close(anew)
 			return
 		}
+		missed = other
 	}
+}
+
+// signs reads what a view is compared with: the history, and the revision of the
+// pointer.
+func (w *Watcher) signs(ctx context.Context) (history string, pointer int64, err error) {
+	ctx, cancel := context.WithTimeout(ctx, w.o.Silence/3)
+	defer cancel()
+	k := w.c.keys
+	resp, err := w.c.etcd.Txn(ctx).Then(clientv3.OpGet(k.history()), clientv3.OpGet(k.active(), clientv3.WithKeysOnly())).Commit()
+	if err != nil {
+		return "", 0, err
+	}
+	if kv := only(resp.Responses[0].GetResponseRange().GetKvs()); kv != nil {
+		history = string(kv.Value)
+	}
+	if kv := only(resp.Responses[1].GetResponseRange().GetKvs()); kv != nil {
+		pointer = kv.ModRevision
+	}
+	return history, pointer, nil
 }
