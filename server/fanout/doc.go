@@ -42,6 +42,14 @@
 // the topics that is in use: their channels carry the part as a hash tag, lie in one
 // slot, and are spread over the servers. A server that hangs holds up its own lanes only.
 //
+// # What it costs
+//
+// On two cores that were busy with other work as well (load 9), 128 bytes of payload, 261 with the envelope: 0.3 us to encode, 0.6 to
+// decode, neither allocates; node to node over one Redis 190,000 a second with 5 allocations and
+// 540 bytes each, both nodes in one process; question and answer, one after the other, p50 0.11 ms, p99
+// 0.28 ms. At 5,000 a second, one by one, 27 us of CPU for both nodes and 9 in Redis; at 1,000 a second 129 and 38, most of
+// it waking up (go test -bench . ./server/fanout).
+//
 // # Lock order
 //
 // Redis.mu, then line.mu, then sender.mu; queue.mu and Requests.mu are taken alone.
