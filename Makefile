@@ -5,7 +5,7 @@ SHELL := /bin/bash
 GO        ?= go
 PKGS      := ./...
 RUN_FLAGS ?= --listen 127.0.0.1:8080 --api 127.0.0.1:8081 --auth none --data-dir var --echo
-FUZZTIME  ?= 3s
+FUZZTIME  ?= 2s
 
 .PHONY: help
 help: ## this list
@@ -24,7 +24,7 @@ bin/roostd bin/loadgen bin/bench bin/roostctl: bin/%: need-go
 	@$(GO) build -trimpath -o $@ ./cmd/$*
 
 .PHONY: test
-test: need-go need-gcc ## all tests: format, vet, staticcheck, race, allocation gates, fuzz smoke, C, JavaScript
+test: need-go need-gcc need-servers ## all tests: format, vet, staticcheck, race, allocation gates, fuzz smoke, C, JavaScript
 	@$(MAKE) --no-print-directory lint
 	$(GO) test -race -shuffle=on -timeout 10m $(PKGS)
 	@# Allocation gates are built without the race detector, which allocates.
@@ -60,7 +60,7 @@ test-report: need-go ## the pages of results, comparisons and trends in Chromium
 	ROOST_BROWSER=1 $(GO) test -run InBrowser -count 1 -timeout 5m ./loadgen/report ./bench/compare ./bench/trend
 
 .PHONY: check
-check: need-go lint ## before each commit: format, vet, staticcheck, short tests; under 2 minutes
+check: need-go need-servers lint ## before each commit: format, vet, staticcheck, short tests; under 2 minutes
 	$(GO) test -short -shuffle=on -timeout 2m $(PKGS)
 
 .PHONY: lint
@@ -70,7 +70,7 @@ lint: need-go
 	$(GO) tool -modfile=tools/go.mod staticcheck $(PKGS)
 
 .PHONY: fuzz
-fuzz: need-go ## each fuzz target for FUZZTIME (3s)
+fuzz: need-go ## each fuzz target for FUZZTIME (2s)
 	@set -e; for pkg in $$(grep -rl --include='*_test.go' '^func Fuzz' poller ring decay server loadgen bench cmd 2>/dev/null | xargs -n1 dirname | sort -u); do \
 	  for f in $$(grep -ho '^func Fuzz[A-Za-z0-9_]*' $$pkg/*_test.go | cut -c6-); do \
 	    echo "fuzz ./$$pkg $$f"; \
@@ -114,7 +114,9 @@ clean: ## remove what was built
 	rm -rf bin var bench/peers/bin
 
 # What a fresh machine may lack is installed, and said.
-.PHONY: need-go need-gcc
+.PHONY: need-go need-gcc need-servers
+need-servers:
+	@for p in redis-server:redis-server etcd:etcd-server; do command -v $${p%%:*} >/dev/null || { echo "installing $${p##*:} (for tests with real servers)"; apt-get update -qq; DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -qq --no-install-recommends $${p##*:} >/dev/null; }; done
 need-go:
 	@command -v $(GO) >/dev/null || { echo "Go 1.26 or newer is needed: https://go.dev/dl"; exit 1; }
 need-gcc:
