@@ -232,6 +232,9 @@ func TestPlannerAfterWipe(t *testing.T) {
 		nodes = append(nodes, startNode(t, s, fmt.Sprint("n", i), plan, trial))
 	}
 	first := has(t, nodes[0].r, "three nodes", "n0", "n1", "n2")
+	for _, n := range nodes { // whoever has no ring yet would plan a first one
+		has(t, n.r, "on every node", "n0", "n1", "n2")
+	}
 	s.Wipe()
 	for _, n := range nodes {
 		a, err := n.r.Wait(limit(t), func(a *Active) bool {

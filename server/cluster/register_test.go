@@ -221,6 +221,7 @@ func TestRegisterThroughRestarts(t *testing.T) {
 		})
 		eventually(t, what+": registered", func() bool { return r.Status().State == Registered })
 	}
+	back("start")
 	s.Kill()
 	eventually(t, "unheard", func() bool { return r.Status().State == Unheard })
 	if v := w.View(); v.Members["n1"].ID == "" {
