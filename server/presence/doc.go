@@ -57,5 +57,15 @@
 //
 // # Costs
 //
-// See bench_test.go; what was measured is at the end of this comment.
+// go test -run '^$' -bench . ./server/presence, Redis 7.0.15 on loopback, 2 cores that
+// others used as well (load 8): times are upper bounds, bytes are exact.
+//
+//	claim, 64 at a time               34 us of wall clock, 29,000 a second
+//	refresh, batches of 512           11 us a device: 100,000 devices in 2 min take 1 % of the time
+//	sweep, pages of 512               16 us a device: 200,000 devices take 3 s
+//	a frame (Touch)                   131 ns, no allocation
+//	a device in a Keeper's table      80 B with an id of 16 bytes, without a pointer
+//	a device in Redis, held           152 B its record, 72 B its place in the index; 252 B with
+//	                                  all that Redis keeps beside (total.allocated / devices)
+//	a device in Redis, gone           168 B its record; 231 B with key and expiry
 package presence

@@ -28,16 +28,22 @@ func checkModel(t *testing.T, s *stage) {
 	if testing.Short() {
 		n /= 4
 	}
-	before := flag.Lookup("rapid.checks").Value.String()
-	must(t, flag.Set("rapid.checks", fmt.Sprint(n)))
-	defer flag.Set("rapid.checks", before)
-	rapid.Check(t, func(rt *rapid.T) {
+	times(t, n, func(rt *rapid.T) {
 		s.clear()
 		w := newWorld(rt, s)
 		rt.Repeat(w.actions())
 		w.settle()
 		w.verify()
 	})
+}
+
+// times checks a property n times.
+func times(t *testing.T, n int, f func(*rapid.T)) {
+	t.Helper()
+	before := flag.Lookup("rapid.checks").Value.String()
+	must(t, flag.Set("rapid.checks", fmt.Sprint(n)))
+	defer flag.Set("rapid.checks", before)
+	rapid.Check(t, f)
 }
 
 // world is the nodes and the devices.
