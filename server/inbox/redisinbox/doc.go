@@ -8,7 +8,7 @@
 // appends, and sets expiries; an open numbers the session, judges what the device says of
 // itself, and returns where the stream stands. What waits is a list and not a stream of
 // Redis: numbers are without holes, so the place in the list is the number, and a list with
-// one message of 100 bytes has 240 bytes where a stream has 4.5 KiB, because it
+// one message of 100 bytes has 280 bytes where a stream has 4,728, because that
 // allocates a node of 4 KiB at once (TestBytesInRedis).
 //
 // A node mirrors the devices that are connected to it (mirror.go): what the loops ask is
@@ -29,7 +29,8 @@
 // configuration's business, and is what "stored" means:
 //
 //	appendfsync always     on disk before the answer: nothing is lost by kill -9 or loss of power
-//	appendfsync everysec   up to a second (two, when the disk is slow) is lost by loss of power, nothing by kill -9
+//	appendfsync everysec   a second or two is lost by loss of power, and by kill -9 too while an fsync is slow:
+//	                       Redis then puts off the write (the model test has met it)
 //	no append-only file    all is lost by a restart without a replica
 //	Replicas: 1            (WAIT 1) a failover to that replica loses nothing; with several, Redis chooses the
 //	                       one that has most. It does not say that anything is on a disk.
@@ -69,6 +70,18 @@
 // looks name it, and what is not the last session's has no effect. A session that was
 // overtaken elsewhere learns of it with the next thing that it asks, or within
 // Options.Sweep.
+//
+// # Costs
+//
+// In Redis 7.0, by MEMORY USAGE: a device that has nothing waiting 152 bytes and about 88
+// for its place in the index; its first message of 100 bytes 280, each further one 119 to
+// 128; an idempotency key of 16 bytes 136 if it is the device's only one.
+//
+// BenchmarkPut on two cores that were shared with other work (load 11, 2026-11-27, so these are
+// upper bounds): a put with an id and the acknowledgement of the one before take Redis
+// 42 to 52 us in pipelines, which is what bounds puts, and 88 us one by one. p50 of a single
+// commit 0.13 ms, p99 0.8 ms; 0.94 and 10 ms with appendfsync always; an open takes 0.06 ms,
+// a fetch of 32 messages 0.2 ms, a message to many 49 us a receiver.
 //
 // # Lock order
 //

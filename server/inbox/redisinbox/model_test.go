@@ -17,7 +17,7 @@ import (
 // and maps: sessions that move, late words of old ones, repetitions, expiry, removals,
 // and a Redis that is killed and comes back, with nothing lost.
 func TestAgainstModel(t *testing.T) {
-	server := testredis.Start(t, "--appendonly", "yes", "--appendfsync", "everysec") // written before the answer, as kill -9 needs
+	server := testredis.Start(t, "--appendonly", "yes", "--appendfsync", "always") // with everysec a kill -9 now and then takes a write along
 	rapid.Check(t, func(r *rapid.T) {
 		server.Text("FLUSHALL")
 		clock := newClock()
