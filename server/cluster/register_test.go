@@ -209,6 +209,9 @@ func TestLostLease(t *testing.T) {
 // again, one that hangs, and one that has lost everything.
 func TestRegisterThroughRestarts(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("waits for leases for seconds: runs without -short")
+	}
 	s := testetcd.Start(t)
 	c := identified(t, s)
 	w := watching(t, c, fast)

@@ -43,6 +43,9 @@ func TestWatchThroughCompaction(t *testing.T) {
 // it, is written to and compacted by its own hand after a restart.
 func TestWatchCompactedWhileAway(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("waits for leases for seconds: runs without -short")
+	}
 	s := testetcd.Start(t)
 	c := identified(t, s)
 	w := watching(t, c, fast)
@@ -95,7 +98,7 @@ func TestMoreThanHalfGone(t *testing.T) {
 	s := testetcd.Start(t)
 	c := identified(t, s)
 	slow := fast
-	slow.Look = 2 * time.Second
+	slow.Look = time.Second
 	w := watching(t, c, slow)
 	text := func(id string) string { m := member(id); b, _ := m.encode(); return b }
 	for _, id := range []string{"a", "b", "c", "d"} {
