@@ -136,7 +136,7 @@ func TestAllocsPerConnect(t *testing.T) {
 			}
 		}
 	}
-	bare := allocsPer(200, connect(false)) // what dialing costs on the test's side
+	bare := allocsPer(200, connect(false))                  // what dialing costs on the test's side
 	if n := allocsPer(200, connect(true)) - bare; n > 2.5 { // background work of the runtime adds a few hundredths
 		t.Errorf("a connect allocates %.2f times", n)
 	}
