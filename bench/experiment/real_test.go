@@ -35,7 +35,7 @@ func TestRealServers(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out.String())
 	}
 	// One pair is inconclusive, or INVALID; the servers are comparable.
-	if c := cs[0]; len(c.Facts) > 0 || len(c.Tested) == 0 || c.Tested[0].Metric != "server.cpu_per_msg" || len(c.Latency) == 0 || c.Latency[0].A.Count == 0 {
-		t.Errorf("%+v", cs[0])
+	if c := cs[0]; len(c.Facts) > 0 || len(c.Tested) == 0 || c.Tested[0].Metric != "server.cpu_to_loadgen" || len(c.Latency) == 0 || c.Latency[0].A.Count == 0 {
+		t.Errorf("facts %v, %d tested, %d latencies: %s", cs[0].Facts, len(cs[0].Tested), len(cs[0].Latency), cs[0].Reason)
 	}
 }

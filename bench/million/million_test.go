@@ -54,7 +54,7 @@ func TestMillionEndToEnd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"100 devices on one machine", "2 roostd processes", "100 of 100 devices connected", "| broadcast | ", "| push | 500 | 500 | 500 | 0 | 0 |"} {
+	for _, want := range []string{"100 devices on one machine", "2 roostd processes", "100 of 100 devices connected", "| broadcast | ", "| push | 100 | 100 | 100 | 0 | 0 |"} {
 		if !strings.Contains(string(report), want) {
 			t.Errorf("%q is not in\n%s", want, report)
 		}

@@ -14,7 +14,7 @@ import (
 func TestMain(m *testing.M) {
 	code := m.Run()
 	err := goleak.Find()
-	for end := time.Now().Add(5 * time.Second); err != nil && time.Now().Before(end); err = goleak.Find() {
+	for end := time.Now().Add(10 * time.Second); err != nil && time.Now().Before(end); err = goleak.Find() {
 		time.Sleep(50 * time.Millisecond)
 	}
 	if code == 0 && err != nil {
