@@ -172,16 +172,13 @@ func (x *run) generate(ctx context.Context) (*result.Result, error) {
 	return r, err
 }
 
-// latency is what workers may be late. What a run is for is how many there are, what
-// each costs and that everything comes; as long as each process has a processor,
-// latencies are as good as in any run. 54 nodes and 54 workers on two cores are
-// half idle, and still a worker waits up to half a second for its turn: the
-// report says how long.
-func (x *run) latency() time.Duration {
-	if 2*len(x.nodes) <= runtime.NumCPU() {
-		return 10 * time.Millisecond
-	}
-	return time.Second
+// latency is what workers may be late: 10 ms, as in any run, for each process that
+// shares a processor. What a run is for is how many there are, what each costs and
+// that everything comes. 54 nodes and 54 workers on two cores are half idle, and
+// still a worker waits up to half a second for its turn, where 540 ms is the
+// limit: the report says how long it was.
+func latency(processes, cores int) time.Duration {
+	return 10 * time.Millisecond * time.Duration((processes+cores-1)/cores)
 }
 
 // pids lists the nodes' processes, separated by commas.
@@ -205,6 +202,7 @@ func (x *run) scenario() []byte {
 	broadcasts := math.Round(1000*x.opt.Deliveries/perNode) / 1000
 	forAll := time.Duration(float64(len(x.nodes))/broadcasts*1e9) + time.Second
 	pushes := min(x.opt.Connections, mostPushed)
+	late := latency(2*len(x.nodes), runtime.NumCPU())
 	return fmt.Appendf(nil, `# Written by bench million.
 name: million
 description: %d devices on %d independent nodes, each reached by a broadcast, %d by a push of their own
@@ -227,6 +225,6 @@ server:
   pid: [%s]
 `, x.opt.Connections, len(x.nodes), pushes,
 		x.list(func(v *experiment.Running) string { return v.URL() + "?hb=" + heartbeat }), x.list((*experiment.Running).API),
-		x.opt.Connections, 128*len(x.nodes), x.latency(), x.latency(), x.opt.Rate, x.opt.Hold, broadcasts, forAll.Round(time.Second), pushRate, pushes, max(pushes/pushRate, 1),
+		x.opt.Connections, 128*len(x.nodes), late, late, x.opt.Rate, x.opt.Hold, broadcasts, forAll.Round(time.Second), pushRate, pushes, max(pushes/pushRate, 1),
 		min(max(x.opt.Connections/33_000, 1), 30), x.pids())
 }

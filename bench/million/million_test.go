@@ -88,3 +88,16 @@ func TestJudge(t *testing.T) {
 		}
 	}
 }
+
+// TestLatency: a process with a processor is as punctual as in any run, of those
+// that share one each adds as much.
+func TestLatency(t *testing.T) {
+	for _, c := range []struct {
+		processes, cores int
+		want             time.Duration
+	}{{2, 2, 10 * time.Millisecond}, {2, 64, 10 * time.Millisecond}, {12, 2, 60 * time.Millisecond}, {108, 2, 540 * time.Millisecond}} {
+		if got := latency(c.processes, c.cores); got != c.want {
+			t.Errorf("%d processes on %d: %v, want %v", c.processes, c.cores, got, c.want)
+		}
+	}
+}

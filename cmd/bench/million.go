@@ -16,7 +16,7 @@ func runMillion(ctx context.Context, args []string, out io.Writer) error {
 	c := newCommand("million", "[flags]", `Holds a million devices on this machine: as many roostd processes as descriptors ask for
 and as many workers of loadgen, on nodes that know nothing of each other. Every device is reached by a
 broadcast at its node, 5,000 by a push of their own; then all are sent away. A million needs 12 GiB free
-(8.2 KB of kernel memory a connection for both ends, 0.6 KB of both programs) and no sysctl; give
+(8.3 KB of kernel memory a connection for both ends, 2.2 KB of both programs' processes) and no sysctl; give
 --connections for less.
 
 Exit code: 0 all were held and reached, 3 INVALID (the generator was the limit, or lost a worker: lower

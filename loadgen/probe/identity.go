@@ -27,6 +27,7 @@ func describe(pid int) result.Server {
 	if s.Binary != "" {
 		s.Name = filepath.Base(s.Binary) // comm is cut off after 15 bytes
 	}
+	s.Binary = below(s.Binary)
 	s.SHA256 = sum(dir + "exe") // the file itself, also if another one is at its path now
 	s.Version = version(dir + "exe")
 	s.Argv = redact.Argv(list(dir + "cmdline"))
@@ -36,6 +37,19 @@ func describe(pid int) result.Server {
 		}
 	}
 	return s
+}
+
+// below shortens a path in the working directory to what is below it: where
+// somebody keeps his files is nobody's business who reads a result.
+func below(path string) string {
+	dir, err := os.Getwd()
+	if err != nil {
+		return path
+	}
+	if rest, ok := strings.CutPrefix(path, dir+"/"); ok {
+		return rest
+	}
+	return path
 }
 
 func firstLine(path string) string {

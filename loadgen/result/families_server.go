@@ -12,7 +12,7 @@ const needsProbe = "no server was probed, or it does not say: give its --pid or 
 // per connection are taken at the end of the phase with the most connections.
 var serverFamilies = []family{
 	{name: "server.cpu_per_msg", unit: "ns/msg", better: lower, needs: needsProbe, value: perMessage(serverCPU)},
-	{name: "server.cpu_to_loadgen", unit: "ratio", better: lower, needs: needsProbe, value: toLoadgen},
+	{name: "server.cpu_to_loadgen", unit: "ratio", better: lower, needs: "no server was probed on this machine: give its --pid", value: toLoadgen},
 	{name: "server.user_cpu_per_msg", unit: "ns/msg", better: lower, needs: needsProbe, value: perMessage(serverUser)},
 	{name: "server.cpu_cores", unit: "cores", better: lower, needs: needsProbe, value: cores(serverCPU)},
 	{name: "server.rss_b_per_conn", unit: "B/conn", better: lower, needs: needsProbe, value: perConn(rss)},
@@ -79,6 +79,11 @@ func systemCPU(p *Phase) time.Duration {
 // 22 %, and this by 4.
 func toLoadgen(s *scope) (float64, string, bool) {
 	var server, workers float64
+	for i := range s.run.Servers {
+		if s.run.Servers[i].Source == "metrics" { // it may be another machine's, and then nothing falls out
+			return 0, "", false
+		}
+	}
 	for _, p := range s.phases {
 		if len(p.Servers) > 0 && s.countsOf(p, false).Delivered > 0 {
 			server += serverCPU(p).Seconds()
