@@ -79,7 +79,7 @@ func TestDeadlinesAndHandlesDoNotAllocate(t *testing.T) {
 			c.SetVariant(1)
 			c.Pause()
 			c.Resume()
-			if !c.Alive() {
+			if !c.Alive() || !c.RemoteAddrPort().IsValid() {
 				t.Error("gone")
 			}
 		})

@@ -316,7 +316,7 @@ func TestGoneConn(t *testing.T) {
 			c.Resume()
 			c.SetVariant(1)
 			c.SetLimit(0)
-			if c.Alive() || c.Dialed() || c.Waiting() != 0 || c.RemoteAddr() != "" ||
+			if c.Alive() || c.Dialed() || c.Waiting() != 0 || c.RemoteAddr() != "" || c.RemoteAddrPort().IsValid() ||
 				c.Write([]byte("x"), Reliable) != Gone || c.WriteShared([]byte("x"), Control) != Gone || c.WriteJoined([]byte("x"), Droppable, 2) != Gone {
 				t.Errorf("%s is alive", c.Handle())
 			}

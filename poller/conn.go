@@ -1,6 +1,7 @@
 package poller
 
 import (
+	"net/netip"
 	"time"
 	"unsafe"
 
@@ -184,17 +185,22 @@ func (c Conn) Waiting() int {
 }
 
 // RemoteAddr returns the peer's address as host:port, or "" when it is gone.
-// It asks the kernel and allocates: for logs and limits, not for every message.
+// It allocates: for logs, not for every message.
 func (c Conn) RemoteAddr() string {
+	if a := c.RemoteAddrPort(); a.IsValid() {
+		return a.String()
+	}
+	return ""
+}
+
+// RemoteAddrPort returns the peer's address, or the zero AddrPort when it is gone. It
+// asks the kernel: a system call. An IPv4 address in IPv6 form is returned as IPv4.
+func (c Conn) RemoteAddrPort() netip.AddrPort {
 	s := c.get()
 	if s == nil {
-		return ""
+		return netip.AddrPort{}
 	}
-	sa, err := unix.Getpeername(int(s.fd))
-	if err != nil {
-		return ""
-	}
-	return sockaddrString(sa)
+	return sysPeer(int(s.fd))
 }
 
 // lookup returns the record that h names, or nil when it has been freed since.

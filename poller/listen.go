@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -214,8 +213,4 @@ func addrPort(sa unix.Sockaddr) netip.AddrPort {
 		return netip.AddrPortFrom(netip.AddrFrom16(a.Addr).Unmap(), uint16(a.Port))
 	}
 	return netip.AddrPort{}
-}
-
-func sockaddrString(sa unix.Sockaddr) string {
-	return strings.TrimPrefix(addrPort(sa).String(), "invalid AddrPort")
 }

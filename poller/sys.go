@@ -125,6 +125,29 @@ func newRawAddr(ap netip.AddrPort) (a rawAddr) {
 	return a
 }
 
+// addrPort is the inverse of newRawAddr.
+func (a *rawAddr) addrPort() netip.AddrPort {
+	port := binary.BigEndian.Uint16(a.b[2:])
+	switch {
+	case a.n >= unix.SizeofSockaddrInet4 && binary.NativeEndian.Uint16(a.b[:]) == unix.AF_INET:
+		return netip.AddrPortFrom(netip.AddrFrom4([4]byte(a.b[4:8])), port)
+	case a.n >= unix.SizeofSockaddrInet6 && binary.NativeEndian.Uint16(a.b[:]) == unix.AF_INET6:
+		return netip.AddrPortFrom(netip.AddrFrom16([16]byte(a.b[8:24])).Unmap(), port)
+	}
+	return netip.AddrPort{}
+}
+
+// sysPeer returns the address of a socket's peer, the zero one if it has none.
+func sysPeer(fd int) netip.AddrPort {
+	var a rawAddr
+	n := uint32(len(a.b))
+	if _, _, e := unix.RawSyscall(unix.SYS_GETPEERNAME, uintptr(fd), uintptr(unsafe.Pointer(&a.b)), uintptr(unsafe.Pointer(&n))); e != 0 {
+		return netip.AddrPort{}
+	}
+	a.n = uintptr(min(n, uint32(len(a.b))))
+	return a.addrPort()
+}
+
 // sysBind gives a socket its own address.
 func sysBind(fd int, ap netip.AddrPort) error {
 	a := newRawAddr(ap)
