@@ -41,7 +41,7 @@ var mayImport = map[string]struct {
 	"server/cluster":  {[]string{"ring", "ring/snapshot", "decay/dawn"}, "etcd only: who is there, which ring is in force; serves no device"},
 	"server/fanout":   {nil, "carries messages between nodes; knows neither devices nor rings"},
 	"server/api":      {[]string{"server/jsonscan"}, "declares the interface that it needs of a node"},
-	"server":          {[]string{"poller", "server/ws", "server/wire", "server/session", "server/metrics", "server/api", "server/inbox", "server/delivery"}, "joins the parts"},
+	"server":          {[]string{"poller", "server/ws", "server/wire", "server/session", "server/metrics", "server/api", "server/inbox", "server/delivery", "server/proxyproto"}, "joins the parts"},
 	"loadgen/plan":    {nil, "pure: schedules and addresses, tested without a clock"},
 	"loadgen/usage":   {[]string{"poller"}, "reads processes and the kernel"},
 
@@ -91,6 +91,7 @@ var mayImport = map[string]struct {
 
 	"server/testetcd":                {nil, "real etcd for tests; what is built does not import it"},
 	"server/testredis":               {nil, "real Redis servers for tests; what is built does not import it"},
+	"server/proxyproto":              {nil, "the PROXY protocol without I/O: usable as a library"},
 	"server/inbox/journal":           {nil, "bytes on disk, no meaning: tested with a file system that fails"},
 	"server/inbox/redisinbox":        {[]string{"server/inbox"}, "a store on Redis; presence is handed in"},
 	"server/inbox/journal/diskfault": {[]string{"server/inbox/journal"}, "a disk that fails, for tests"},

@@ -51,6 +51,7 @@ type handler struct {
 	n loopCounters // written here, read anywhere
 
 	conns poller.Slab[connState]
+	far   poller.Slab[farAddr] // clients' addresses, where there are proxies
 
 	// Parsing: one parser serves every connection that is between messages;
 	// one that is in the middle of a message keeps the parser it has.
@@ -136,7 +137,7 @@ func (h *handler) Data(c poller.Conn, b []byte) int {
 	st.last = h.now()
 	n := 0
 	if st.kind == kindHandshake {
-		if n = h.handshake(c, st, b); n == 0 || n == len(b) {
+		if n = h.begin(c, st, b); n == 0 || n == len(b) {
 			return n
 		}
 	}

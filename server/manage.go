@@ -50,7 +50,7 @@ func (h *handler) describe(c poller.Conn) *api.Connection {
 	}
 	f, bits := splitVariant(st.variant)
 	return &api.Connection{
-		Address: c.RemoteAddr(), Protocol: f.String(), Deflate: bits != 0, HeartbeatSeconds: int(st.hb),
+		Address: h.remote(c).String(), Protocol: f.String(), Deflate: bits != 0, HeartbeatSeconds: int(st.hb),
 		Since: h.s.timeOf(st.since), LastInbound: h.s.timeOf(st.last),
 		Sent: h.lane.Sent(&st.peer), QueuedBytes: c.Waiting(),
 	}

@@ -48,6 +48,9 @@ type Options struct {
 	// Node is the name of this node. Default: the host's name and the port.
 	Node string
 
+	// Proxy says whether proxies in front of the device listener name their clients.
+	Proxy Proxy
+
 	// Echo serves /v1/echo.
 	Echo bool
 	// Deflate agrees to permessage-deflate where a client offers it.

@@ -44,7 +44,7 @@ type settings struct {
 }
 
 // parse reads the command line.
-func parse(args []string, errout io.Writer) (*settings, error) {
+func parse(args []string, errout io.Writer) (_ *settings, err error) {
 	s := &settings{}
 	fs := flag.NewFlagSet("roostd", flag.ContinueOnError)
 	fs.SetOutput(errout)
@@ -56,6 +56,8 @@ func parse(args []string, errout io.Writer) (*settings, error) {
 	fs.StringVar(&s.opt.Node, "node", "", "`name` of this node (default: host:port)")
 	fs.BoolVar(&s.opt.Echo, "echo", false, "serve /v1/echo, for conformance suites and comparison")
 	fs.BoolVar(&s.opt.Deflate, "deflate", false, "agree to permessage-deflate where a client offers it")
+	proxy := fs.String("proxy-protocol", "off", "whether proxies in front name their clients by the PROXY protocol: off, optional or required")
+	proxies := fs.String("proxy-from", "", "`addresses` or networks (CIDR) of those proxies, comma separated (default: loopback)")
 	fs.IntVar(&s.opt.Loops, "loops", 0, "event loops (default: one per core)")
 	unknown := fs.String("inbox-unknown", "refuse", "kept messages for devices that were never seen: refuse or store")
 	uring := fs.String("io-uring", "auto", "send broadcasts through io_uring: auto or off")
@@ -87,6 +89,9 @@ func parse(args []string, errout io.Writer) (*settings, error) {
 		return nil, errors.New("inbox file needs a directory: give --data-dir")
 	}
 	s.limits.KeepUnknown = *unknown == "store"
+	if s.opt.Proxy, err = server.ParseProxy(*proxy, *proxies); err != nil {
+		return nil, err
+	}
 	switch *uring {
 	case "auto":
 	case "off":
