@@ -76,6 +76,9 @@ func TestLevelsAreSums(t *testing.T) {
 	if l := sum(2, []swarm.Progress{{Phase: 2, Idle: true}, {Phase: 1, Idle: true, Connected: 3}}); l.idle || l.current || l.Connected != 3 {
 		t.Errorf("%+v", l)
 	}
+	if l := sum(0, []swarm.Progress{{Phase: 0, Goal: 10, Connected: 10}, {Phase: -1}}); l.idle || l.current {
+		t.Error("one has not begun the first phase, and all are in it")
+	}
 	if l := sum(0, nil); l.current {
 		t.Error("nobody is there, and all are in the phase")
 	}

@@ -17,6 +17,7 @@ import (
 	"roost/loadgen/redact"
 	"roost/loadgen/result"
 	"roost/loadgen/scenario"
+	"roost/loadgen/swarm"
 	"roost/loadgen/tally"
 	"roost/loadgen/validity"
 	"roost/loadgen/worker"
@@ -168,7 +169,7 @@ func (r *run) gather() error {
 	}
 	r.pool = c
 	for _, m := range c.Members {
-		r.members = append(r.members, &member{Member: m})
+		r.members = append(r.members, &member{Member: m, progress: swarm.Progress{Phase: -1}})
 	}
 	r.shared = r.sharesProcessors()
 	return nil

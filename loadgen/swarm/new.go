@@ -34,6 +34,7 @@ func New(cfg Config) (*Worker, error) {
 	}
 	w := &Worker{cfg: cfg, s: s, targets: t, total: uint32(s.Clients.Count),
 		count: uint32(plan.Shard(s.Clients.Count, cfg.Worker, cfg.Workers))}
+	w.level.phase.Store(-1)
 	w.groups = newGroups(s)
 	w.window = max(s.Clients.Window/cfg.Workers, 1)
 	w.rng = rand.New(rand.NewPCG(plan.Seed(s.Seed, uint64(cfg.Worker), seedWorker), uint64(cfg.Run)))

@@ -63,6 +63,9 @@ func newRig(t testing.TB, s *scenario.Scenario, workers int) *rig {
 			t.Fatal(err)
 		}
 		t.Cleanup(w.Close)
+		if p := w.Progress(); p.Phase != -1 {
+			t.Fatalf("before the first phase: %+v", p)
+		}
 		r.workers = append(r.workers, w)
 	}
 	return r

@@ -27,7 +27,7 @@ type Config struct {
 // Progress is where a phase is, read at any time by any goroutine. Levels, not
 // sums.
 type Progress struct {
-	Phase     int  `json:"phase"`
+	Phase     int  `json:"phase"`   // -1 before the first
 	Clients   int  `json:"clients"` // of this worker
 	Connected int  `json:"connected"`
 	Dialing   int  `json:"dialing"`

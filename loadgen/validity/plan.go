@@ -97,8 +97,13 @@ func (j *judge) delays() {
 		j.add(check{name: nameSendLag, unit: "ns", value: lag.value, limit: float64(j.limits.SendLag), off: j.limits.SendLag <= 0, unknown: lag.unknown,
 			means: fmt.Sprintf("How late %s sent the messages that were due (p99).", lag.whose),
 			mend:  "Latency counts from when a message was due, so it includes this delay: give workers processors of their own, use more of them, or a lower rate."})
+		// The measured p99 is that of all workers, and so are the late sends it is
+		// held against. With 54 workers of 100 messages each the worst worker's p99
+		// is its one late message, which no percentile of all shows: 414 ms, where
+		// that of all was far below (bench/results/million-2026-11-27-b).
+		lag.value, lag.whose = tail(j.allSendLag(), .99), "all workers"
 		j.shareOfDelivery(check{name: nameSendShare, limit: sendShare, off: j.limits.SendLag <= 0, advice: came(j.o.Delivery, .99) <= leastP99,
-			means: fmt.Sprintf("The late sends of %s, as a share of the measured p99.", lag.whose),
+			means: fmt.Sprintf("The late sends of %s (p99), as a share of the measured p99.", lag.whose),
 			mend:  "A good part of the latency is the generator's own: give workers processors of their own, use more of them, or a lower rate; delivery_sent is without this delay."}, lag)
 	}
 	if lag := j.worst(func(w *Worker) float64 { return tail(w.DialLag, .99) }); j.o.PlannedDials > 0 {
@@ -127,6 +132,16 @@ func (j *judge) delays() {
 			means: fmt.Sprintf("The time from the arrival in the kernel to the reading by %s, at least, as a share of the measured p99.", rx.whose),
 			mend:  mend}, rx)
 	}
+}
+
+// allSendLag is how late the workers that were not lost sent, together.
+func (j *judge) allSendLag() (all *tally.Hist) {
+	for i := range j.o.Workers {
+		if w := &j.o.Workers[i]; w.Lost == "" {
+			all = all.Add(w.SendLag)
+		}
+	}
+	return all
 }
 
 // shareOfDelivery adds a check of a lag as a share of the measured p99. Lags

@@ -101,6 +101,16 @@ func TestChecks(t *testing.T) {
 		{"one of few is no percentile", func(o *Observation) { o.Workers[0].SendLag = hist(12, ms, 1, 20*ms) }, nameSendLag, "pass"},
 		{"two of few are", func(o *Observation) { o.Workers[0].SendLag = hist(12, ms, 2, 20*ms) }, nameSendLag, "fail"},
 		{"late for what is measured", func(o *Observation) { o.Workers[0].SendLag = hist(60_000, 6*ms, 0, 0) }, nameSendShare, "fail"},
+		{"late in one worker of many, for none of the percentiles", func(o *Observation) {
+			few := o.Workers[0]
+			few.Index, few.SendLag = 1, hist(100, ms, 3, 9*ms)
+			o.Workers = append(o.Workers, few)
+		}, nameSendShare, "pass"},
+		{"late in one worker of many, as the percentile of all", func(o *Observation) {
+			few := o.Workers[0]
+			few.Index, few.SendLag = 1, hist(2000, ms, 1000, 9*ms)
+			o.Workers = append(o.Workers, few)
+		}, nameSendShare, "fail"},
 		{"a little late for little", func(o *Observation) {
 			o.Delivery = hist(60_000, 900*time.Microsecond, 0, 0)
 			o.Workers[0].SendLag = hist(60_000, 800*time.Microsecond, 0, 0)
