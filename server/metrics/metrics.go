@@ -78,29 +78,43 @@ var (
 	IOUring = Desc{"roost_io_uring", Gauge, "1 if broadcasts go through io_uring."}
 )
 
-// nameAPISeconds is the latency of API requests, by route and status.
-const nameAPISeconds = "roost_api_request_seconds"
+// Set is the metrics of one node that are not read from their owners: how long
+// things took, and those of the process.
+type Set struct {
+	api     histogram
+	publish stages
+	ring    stages
+}
 
-// apiBuckets reach from 100 us to 30 s, three a decade.
-var apiBuckets = []float64{1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30}
-
-// Set is the metrics of one node.
-type Set struct{ vm *vm.Set }
-
-// NewSet returns an empty set.
-func NewSet() *Set { return &Set{vm: vm.NewSet()} }
+// NewSet returns a set in which nothing has been counted.
+func NewSet() *Set {
+	return &Set{api: newHistogram(apiSeconds, apiBuckets), publish: newStages(publishSeconds, PublishStages[:]),
+		ring: newStages(ringSeconds, RingStages[:])}
+}
 
 // APIRequest counts one request. route and status are from fixed lists, so the
 // number of series is bounded.
 func (s *Set) APIRequest(route string, status int, took time.Duration) {
-	name := nameAPISeconds + `{route="` + route + `",status="` + strconv.Itoa(status) + `"}`
-	s.vm.GetOrCreatePrometheusHistogramExt(name, apiBuckets).Update(took.Seconds())
+	s.api.of(`route="` + route + `",status="` + strconv.Itoa(status) + `"`).Update(took.Seconds())
 }
 
-// Write writes the set's own metrics and those of the process.
+// PublishStage counts how long a part of a publish took: an index of PublishStages.
+func (s *Set) PublishStage(stage int, took time.Duration) { s.publish.took(stage, took) }
+
+// RingStage counts how long a part of a change of rings took: an index of RingStages.
+// Others are not counted.
+func (s *Set) RingStage(stage int, took time.Duration) {
+	if stage >= 0 && stage < len(RingStages) {
+		s.ring.took(stage, took)
+	}
+}
+
+// Write writes the set's own metrics and those of the process. Stages of which
+// nothing was counted are left out.
 func (s *Set) Write(w io.Writer) {
-	fmt.Fprintf(w, "# HELP %s Seconds to answer an API request.\n# TYPE %s histogram\n", nameAPISeconds, nameAPISeconds)
-	s.vm.WritePrometheus(w)
+	s.api.write(w)
+	s.publish.write(w)
+	s.ring.write(w)
 	vm.WriteProcessMetrics(w)
 }
 

@@ -35,6 +35,9 @@ roost_devices 1.5
 func TestSetIsExposition(t *testing.T) {
 	s := NewSet()
 	s.APIRequest("/v1/publish", 200, 3*time.Millisecond)
+	s.PublishStage(1, 2500*time.Microsecond)
+	s.RingStage(3, 9*time.Millisecond)
+	s.RingStage(len(RingStages), time.Second) // of a later version: not counted
 	var b strings.Builder
 	s.Write(&b)
 	line := regexp.MustCompile(`^(# (HELP|TYPE) [a-zA-Z_:][a-zA-Z0-9_:]*( .*)?|[a-zA-Z_:][a-zA-Z0-9_:]*(\{.*\})? [-+0-9.eE]+(Inf|NaN)?)$`)
@@ -47,6 +50,10 @@ func TestSetIsExposition(t *testing.T) {
 		`roost_api_request_seconds_bucket{route="/v1/publish",status="200",le="0.002"} 0`,
 		`roost_api_request_seconds_bucket{route="/v1/publish",status="200",le="0.005"} 1`,
 		`roost_api_request_seconds_count{route="/v1/publish",status="200"} 1`,
+		`roost_publish_stage_seconds_bucket{stage="redis",le="0.002"} 0`,
+		`roost_publish_stage_seconds_bucket{stage="redis",le="0.003"} 1`,
+		`roost_ring_stage_seconds_count{stage="whole"} 1`,
+		"# TYPE roost_ring_stage_seconds histogram",
 	} {
 		if !strings.Contains(b.String(), want+"\n") {
 			t.Errorf("no line %s", want)
