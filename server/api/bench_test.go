@@ -24,6 +24,8 @@ func (n *benchNode) Publish(_ context.Context, ps []*Publication) ([]Result, err
 	return n.results[:len(ps)], nil
 }
 
+func (*benchNode) RingMark() *RingMark { return nil }
+
 // benchLine is a kept push as the measured loads have it: 200 bytes.
 func benchLine(i int) string {
 	return fmt.Sprintf(`{"device":"meter-%08d","id":"0196f2c4-7d1e-7c3a-%012d","ttl":3600,"payload":{"cmd":"set","key":"interval","value":%d,"at":"2026-11-22T08:00:00Z","text":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}}`, i, i, i)

@@ -37,6 +37,13 @@ type eventData struct {
 	Payload json.RawMessage `json:"payload,omitempty"`        // up
 	Bytes   []byte          `json:"payload_base64,omitempty"` // up, if the payload is not JSON
 	Missed  int             `json:"missed,omitempty"`         // missed: how many
+	Node    string          `json:"node,omitempty"`           // in a cluster
+	Fence   uint32          `json:"fence,omitempty"`
+	Reason  string          `json:"reason,omitempty"`
+	Devices int             `json:"devices,omitempty"`
+	Back    int             `json:"back,omitempty"`
+	Lost    int             `json:"lost,omitempty"`
+	Singles int             `json:"singles,omitempty"`
 }
 
 // stream writes events to one client.
@@ -78,8 +85,8 @@ func (x *exchange) filter() (f EventFilter, bad *problem) {
 		f.Kinds = strings.Split(x.query.Get("kind"), ",")
 	}
 	for _, kind := range f.Kinds {
-		if !slices.Contains([]string{EventOnline, EventOffline, EventUp}, kind) {
-			return f, invalidParameter("kind", fmt.Sprintf("kind has %q in it: want online, offline or up, with commas between", clip([]byte(kind))))
+		if !slices.Contains(eventKinds, kind) {
+			return f, invalidParameter("kind", fmt.Sprintf("kind has %q in it: want %s, with commas between", clip([]byte(kind)), strings.Join(eventKinds, ", ")))
 		}
 	}
 	if x.query.Has("device") {
@@ -123,7 +130,8 @@ func (s *stream) event(e *Event) error {
 	if e == nil {
 		return s.write([]byte(":\n\n"))
 	}
-	data := eventData{Kind: e.Kind, Device: e.Device, At: e.At, Code: e.Code, Topic: e.Topic, Missed: e.Missed}
+	data := eventData{Kind: e.Kind, Device: e.Device, At: e.At, Code: e.Code, Topic: e.Topic, Missed: e.Missed,
+		Node: e.Node, Fence: e.Fence, Reason: e.Reason, Devices: e.Devices, Back: e.Back, Lost: e.Lost, Singles: e.Singles}
 	if e.Raw || !json.Valid(e.Payload) {
 		data.Bytes = e.Payload
 	} else {

@@ -23,7 +23,9 @@ type fakeNode struct {
 	devices []DeviceSummary
 	topics  []Topic
 	more    bool
+	weight  float64
 	books   Consistency
+	rings   *RingMark
 	stream  func(ctx context.Context, f func(*Event) error) error // nil: returns err
 }
 
@@ -45,12 +47,45 @@ func (n *fakeNode) Publish(_ context.Context, ps []*Publication) ([]Result, erro
 func (n *fakeNode) Device(_ context.Context, id string) (Device, error) {
 	n.asked = "device " + id
 	at := time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC)
-	return Device{Device: id, Online: true, Topics: []string{"fw/eu"}, Connection: &Connection{Since: at, LastInbound: at}}, n.err
+	return Device{Device: id, Online: true, Topics: []string{"fw/eu"}, Connection: &Connection{Since: at, LastInbound: at},
+		Presence: &Presence{Status: "online", Node: "n2", Since: at}}, n.err
 }
 
-func (n *fakeNode) Devices(_ context.Context, p Page) ([]DeviceSummary, bool, error) {
+func (n *fakeNode) Devices(_ context.Context, p Page) (devices []DeviceSummary, next string, err error) {
 	n.asked = fmt.Sprintf("devices %+v", p)
-	return n.devices, n.more, n.err
+	if n.more && len(n.devices) > 0 {
+		next = n.devices[len(n.devices)-1].Device
+	}
+	return n.devices, next, n.err
+}
+
+const someHash = "0123456789abcdef"
+
+func (n *fakeNode) Route(_ context.Context, device string, failed []string) (Route, error) {
+	n.asked = fmt.Sprintf("route %s %q", device, failed)
+	return Route{Node: "n2", URL: "ws://192.0.2.2", Ring: 12, Hash: someHash}, n.err
+}
+
+func (n *fakeNode) Ring(context.Context) (Ring, error) {
+	n.asked = "ring"
+	weight := n.weight
+	return Ring{Node: "n1", Activation: 1234, From: "etcd", Stable: 12, StableHash: someHash,
+		Nodes: []RingNode{{ID: "n1", URL: "ws://192.0.2.1", Weight: &weight}}}, n.err
+}
+
+func (n *fakeNode) RingSnapshot(_ context.Context, version uint64, binary bool) (Snapshot, error) {
+	n.asked = fmt.Sprintf("snapshot %d %v", version, binary)
+	if binary {
+		return Snapshot{Body: []byte{0, 255}, Hash: someHash}, n.err
+	}
+	return Snapshot{Body: []byte(`{"version":12}`), Hash: someHash}, n.err
+}
+
+func (n *fakeNode) RingMark() *RingMark { return n.rings }
+
+func (n *fakeNode) Cluster(context.Context) (Cluster, error) {
+	n.asked = "cluster"
+	return Cluster{Node: "n1", Ring: HeldRing{StableHash: someHash}, Members: []ClusterMember{{ID: "n1"}}}, n.err
 }
 
 func (n *fakeNode) RemoveDevice(_ context.Context, id string) error {

@@ -123,7 +123,7 @@ func (s *spec) exampleBodies(o operation) (all []exampleBody) {
 // asks it. Any may also time out or fail in a way that is not foreseen.
 var mayReturn = map[operation][]error{
 	{"POST", routePublish}:        {ErrOverloaded, ErrStore, ErrStoreFull},
-	{"GET", routeDevices}:         {ErrOverloaded, ErrStore},
+	{"GET", routeDevices}:         {ErrOverloaded, ErrStore, ErrUnknownNode, ErrAlone},
 	{"GET", routeDevice}:          {ErrUnknownDevice, ErrOverloaded, ErrStore},
 	{"DELETE", routeDevice}:       {ErrUnknownDevice, ErrOverloaded, ErrStore, ErrStoreFull},
 	{"DELETE", routeConnection}:   {ErrUnknownDevice, ErrNotConnected, ErrOverloaded},
@@ -132,6 +132,9 @@ var mayReturn = map[operation][]error{
 	{"GET", routeTopics}:          {ErrOverloaded, ErrStore},
 	{"GET", routeTopic}:           {ErrUnknownTopic, ErrOverloaded, ErrStore},
 	{"DELETE", routeLatest}:       {ErrUnknownTopic, ErrOverloaded, ErrStore, ErrStoreFull},
+	{"GET", routeRoute}:           {ErrAlone, ErrNoRing},
+	{"GET", routeRing}:            {ErrAlone, ErrNoRing, ErrUnknownRing},
+	{"GET", routeCluster}:         {ErrAlone, ErrOverloaded},
 	{"GET", routeConsistency}:     {ErrOverloaded, ErrStore},
 }
 
@@ -204,6 +207,7 @@ var specials = map[operation][]special{
 		{503, &fakeNode{err: ErrOverloaded}, exampleBody{}, nil},
 		{500, &fakeNode{err: errors.New("broken")}, exampleBody{}, nil},
 	},
+	{"GET", routeRing}:        {{304, &fakeNode{}, exampleBody{}, []string{"If-None-Match", "*"}}},
 	{"GET", routeReady}:       {{503, &fakeNode{ready: errors.New("draining")}, exampleBody{}, nil}},
 	{"GET", routeConsistency}: {{500, &fakeNode{books: Consistency{Problems: []string{"1 is missing"}}}, exampleBody{}, nil}},
 }

@@ -90,14 +90,15 @@ func (h *handler) devices(x *exchange) {
 		return
 	}
 	list := deviceList{Devices: []DeviceSummary{}}
-	devices, more, err := h.node.Devices(x.ctx, page)
-	if len(devices) > 0 {
+	devices, next, err := h.node.Devices(x.ctx, page)
+	if list.Next = next; len(devices) > 0 {
 		list.Devices = devices
-		if more {
-			list.Next = devices[len(devices)-1].Device
-		}
 	}
-	x.answer(list, err, "")
+	what := ""
+	if page.Node != "" {
+		what = fmt.Sprintf("node %q", page.Node)
+	}
+	x.answer(list, err, what)
 }
 
 // topics serves GET /v1/topics.
@@ -130,6 +131,11 @@ func (x *exchange) page() (p Page, bad *problem) {
 			return p, invalidParameter("limit", fmt.Sprintf("limit is %q: want 1 to %d", clip([]byte(x.query.Get("limit"))), maxLimit))
 		}
 		p.Limit = n
+	}
+	if x.query.Has("node") {
+		if p.Node = x.query.Get("node"); !printable(p.Node) {
+			return p, invalidParameter("node", "node "+nameRule)
+		}
 	}
 	if x.query.Has("online") {
 		switch online := x.query.Get("online"); online {

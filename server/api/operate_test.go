@@ -105,7 +105,15 @@ func TestWrongRequests(t *testing.T) {
 		{"GET", "/v1/devices?%zz", 400, "", "", "query"},
 		{"POST", "/v1/publish?wait=5", 400, "", "wait", "takes no parameter"},
 		{"GET", "/v1/events?kind=online,down", 400, "", "kind", `"down"`},
-		{"GET", "/v1/events?kind=", 400, "", "kind", "online, offline or up"},
+		{"GET", "/v1/events?kind=", 400, "", "kind", "online, offline, up, node_suspect"},
+		{"GET", "/v1/devices?node=", 400, "", "node", "1 to 128"},
+		{"GET", "/v1/topics?node=n1", 400, "", "node", "takes no parameter"},
+		{"GET", "/v1/route", 400, "", "device", "1 to 128"},
+		{"GET", "/v1/route?device=d1&failed=", 400, "", "failed", "at most 16 ids"},
+		{"GET", "/v1/route?device=d1&failed=a" + strings.Repeat(",a", 16), 400, "", "failed", "17 entries"},
+		{"GET", "/v1/ring?format=binary", 400, "", "version", `version is ""`},
+		{"GET", "/v1/ring?version=0", 400, "", "version", `version is "0"`},
+		{"GET", "/v1/ring?version=12&format=xml", 400, "", "format", "want binary or json"},
 		{"GET", "/v1/events?device=", 400, "", "device", "1 to 128"},
 	} {
 		n := &fakeNode{}
@@ -127,12 +135,13 @@ func TestLists(t *testing.T) {
 		asked string
 		want  string
 	}{
-		{"/v1/devices", false, "devices {After: Limit:100 Online:false}",
+		{"/v1/devices", false, "devices {After: Limit:100 Online:false Node:}",
 			`{"devices":[{"device":"a","online":false,"seq":0,"acked":0,"waiting":0},{"device":"b","online":true,"seq":7,"acked":6,"waiting":1}]}`},
-		{"/v1/devices?after=a%2Fb&limit=1000&online=true", true, "devices {After:a/b Limit:1000 Online:true}", `"next":"b"}`},
-		{"/v1/devices?after=&limit=1&online=false", true, "devices {After: Limit:1 Online:false}", `"next":"b"}`},
-		{"/v1/topics", false, "topics {After: Limit:100 Online:false}", `{"topics":[{"topic":"fw/eu","subscribers":0,"latest":true}]}`},
-		{"/v1/topics?limit=7&after=a", true, "topics {After:a Limit:7 Online:false}", `"next":"fw/eu"}`},
+		{"/v1/devices?after=a%2Fb&limit=1000&online=true", true, "devices {After:a/b Limit:1000 Online:true Node:}", `"next":"b"}`},
+		{"/v1/devices?node=n2&after=17.3", true, "devices {After:17.3 Limit:100 Online:false Node:n2}", `"next":"b"}`},
+		{"/v1/devices?after=&limit=1&online=false", true, "devices {After: Limit:1 Online:false Node:}", `"next":"b"}`},
+		{"/v1/topics", false, "topics {After: Limit:100 Online:false Node:}", `{"topics":[{"topic":"fw/eu","subscribers":0,"latest":true}]}`},
+		{"/v1/topics?limit=7&after=a", true, "topics {After:a Limit:7 Online:false Node:}", `"next":"fw/eu"}`},
 	} {
 		n.more = tt.more
 		rec, _ := call(t, n, "GET", tt.path, "")

@@ -63,6 +63,14 @@ func failure(err error, what string) *problem {
 		p.Title, p.Status = "Unknown device", http.StatusNotFound
 	case is(ErrUnknownTopic):
 		p.Title, p.Status = "Unknown topic", http.StatusNotFound
+	case is(ErrAlone):
+		p.Title, p.Status = "No cluster", http.StatusNotFound
+	case is(ErrUnknownRing):
+		p.Title, p.Status = "Unknown ring", http.StatusNotFound
+	case is(ErrUnknownNode):
+		p.Title, p.Status = "Unknown node", http.StatusNotFound
+	case is(ErrNoRing):
+		p.Title, p.Status, p.RetryAfter = "No ring", http.StatusServiceUnavailable, 1
 	case is(ErrNotConnected):
 		p.Title, p.Status = "Not connected", http.StatusConflict
 	case is(ErrLimit):

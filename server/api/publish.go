@@ -85,6 +85,7 @@ func (h *handler) publish(x *exchange) {
 func (w *work) send(node Node, x *exchange, ps []*Publication) {
 	var results []Result
 	var err error
+	x.markRing(node.RingMark())
 	if len(ps) > 0 { // else no line made sense
 		if results, err = node.Publish(x.ctx, ps); err == nil && len(results) != len(ps) {
 			err = fmt.Errorf("the node gave %d results for %d messages", len(results), len(ps))

@@ -19,6 +19,9 @@ const (
 	routeTopic        = "/v1/topics/{topic}"
 	routeLatest       = "/v1/topics/{topic}/latest"
 	routeEvents       = "/v1/events"
+	routeRoute        = "/v1/route"
+	routeRing         = "/v1/ring"
+	routeCluster      = "/v1/cluster"
 	routeConsistency  = "/debug/consistency"
 	routeProfiles     = "/debug/pprof/"
 	routeProfile      = "/debug/pprof/{profile}"
@@ -64,7 +67,7 @@ func (h *handler) addRoutes() {
 	put := func(f func(*exchange)) method { return method{http.MethodPut, f} }
 	del := func(f func(*exchange)) method { return method{http.MethodDelete, f} }
 	h.add(route{path: routePublish}, method{http.MethodPost, h.publish})
-	h.add(route{path: routeDevices, query: []string{"after", "limit", "online"}}, get(h.devices))
+	h.add(route{path: routeDevices, query: []string{"after", "limit", "node", "online"}}, get(h.devices))
 	h.add(route{path: routeDevice}, get(h.device), del(h.removeDevice))
 	h.add(route{path: routeConnection}, del(h.disconnect))
 	h.add(route{path: routeSubscription}, put(h.subscribe), del(h.unsubscribe))
@@ -74,6 +77,9 @@ func (h *handler) addRoutes() {
 	// GET on a path that ends in /latest is of the topic of that name: see match.
 	h.routes[routeLatest].allow = "GET, HEAD, DELETE"
 	h.add(route{path: routeEvents, query: []string{"kind", "device"}, endless: true}, get(h.events))
+	h.add(route{path: routeRoute, query: []string{"device", "failed"}}, get(h.route))
+	h.add(route{path: routeRing, query: []string{"format", "version"}}, get(h.ring))
+	h.add(route{path: routeCluster}, get(h.cluster))
 	h.add(route{path: routeConsistency}, get(h.consistency))
 	h.add(route{path: routeProfiles, anyQuery: true}, get(profiles))
 	h.add(route{path: routeProfile, anyQuery: true, endless: true}, get(profile))
@@ -100,7 +106,7 @@ func (h *handler) add(rt route, methods ...method) {
 type names struct{ device, topic, profile string }
 
 // fixed are the routes that are their own path.
-var fixed = []string{routePublish, routeDevices, routeTopics, routeEvents, routeConsistency, routeProfiles,
+var fixed = []string{routePublish, routeDevices, routeTopics, routeEvents, routeRoute, routeRing, routeCluster, routeConsistency, routeProfiles,
 	routeHealth, routeReady, routeMetrics, routeOpenAPI}
 
 // match finds the route of a path that is still percent-encoded.

@@ -25,6 +25,15 @@ var (
 	ErrStore = errors.New("the store does not work: nothing was accepted")
 	// ErrLimit says that a bound of the node or device is reached (409).
 	ErrLimit = errors.New("limit reached")
+
+	// ErrAlone says that there is no cluster to ask about (404).
+	ErrAlone = errors.New("this node is not part of a cluster")
+	// ErrNoRing says that no ring is in force yet (503).
+	ErrNoRing = errors.New("no ring is in force yet: none was ever activated, or etcd has not been reached and there is no file of the last one")
+	// ErrUnknownRing says that the node does not hold that version (404).
+	ErrUnknownRing = errors.New("this version is not in force here: ask for stable or canary of /v1/ring")
+	// ErrUnknownNode says that presence does not know the node (404).
+	ErrUnknownNode = errors.New("unknown node: /v1/cluster has those that there are")
 )
 
 // Node is what the API needs of the server. Every method may be called from any
@@ -39,9 +48,11 @@ type Node interface {
 	Publish(ctx context.Context, ps []*Publication) (results []Result, err error)
 	// Device describes a device, or returns ErrUnknownDevice.
 	Device(ctx context.Context, id string) (Device, error)
-	// Devices returns known devices in order of id, beginning after p.After; more says
-	// that there are further ones.
-	Devices(ctx context.Context, p Page) (devices []DeviceSummary, more bool, err error)
+	// Devices returns known devices in order of id, beginning after p.After; next is
+	// the After of the next page, empty if there is none. With p.Node they are those
+	// connected to that node, in no order; next is opaque then, and the errors are
+	// ErrAlone, ErrUnknownNode and ErrStore.
+	Devices(ctx context.Context, p Page) (devices []DeviceSummary, next string, err error)
 	// RemoveDevice forgets a device with all that waits for it and closes its
 	// connection, or returns ErrUnknownDevice.
 	RemoveDevice(ctx context.Context, id string) error
@@ -65,6 +76,19 @@ type Node interface {
 	// called f, or when this one was too slow; f is called from one goroutine,
 	// and by nobody once Events has returned.
 	Events(ctx context.Context, filter EventFilter, f func(*Event) error) error
+	// Route says where a device connects, leaving out the nodes that it could not
+	// reach. It returns ErrAlone or ErrNoRing.
+	Route(ctx context.Context, device string, failed []string) (Route, error)
+	// Ring says which rings are in force and who is there; ErrAlone, ErrNoRing.
+	Ring(ctx context.Context) (Ring, error)
+	// RingSnapshot returns a ring that is in force, in the binary form or as JSON;
+	// ErrAlone, ErrUnknownRing.
+	RingSnapshot(ctx context.Context, version uint64, binary bool) (Snapshot, error)
+	// RingMark returns what every answer to a publish says of the rings, nil for
+	// nothing. It is not changed once it is returned.
+	RingMark() *RingMark
+	// Cluster says what the node knows of its cluster, or returns ErrAlone.
+	Cluster(ctx context.Context) (Cluster, error)
 	// Consistency checks the node's own books.
 	Consistency(ctx context.Context) (Consistency, error)
 	// Ready returns nil when devices can connect, or why they cannot.
@@ -151,8 +175,9 @@ type Counts struct {
 	Dropped      int `json:"dropped,omitempty"` // live: pushed out of a full queue, or the connection ended
 }
 
-// Device is what GET /v1/devices/{device} answers. Connection is missing while the
-// device is away.
+// Device is what GET /v1/devices/{device} answers. Connection is missing unless the
+// device is connected to the node that answers, Presence unless there is a cluster;
+// Node is the one that has the device, or the one that answers.
 type Device struct {
 	Device  string   `json:"device"`
 	Online  bool     `json:"online"`
@@ -165,6 +190,7 @@ type Device struct {
 	Topics  []string `json:"topics,omitempty"`
 
 	Connection *Connection `json:"connection,omitempty"`
+	Presence   *Presence   `json:"presence,omitempty"`
 }
 
 // Connection is the connection of a device.
@@ -200,6 +226,7 @@ type Page struct {
 	After  string // begin behind this id or name; empty: at the first
 	Limit  int    // at most so many, 1 to 1,000
 	Online bool   // devices: connected ones only
+	Node   string // devices: those connected to that node; empty: all
 }
 
 // Event kinds.
@@ -208,7 +235,15 @@ const (
 	EventOffline = "offline"
 	EventUp      = "up"     // a device's message to the backend
 	EventMissed  = "missed" // the listener was too slow: Missed events were left out
+
+	// In a cluster, by presence: each is told by one node.
+	EventNodeSuspect = "node_suspect" // a node shows no sign of life: its devices are suspect
+	EventNodeLost    = "node_lost"    // a node is dead: of its Devices, Back have come back and Lost have not
+	EventNodeBack    = "node_back"    // a node that was suspect lives
 )
+
+// eventKinds are those that may be asked for.
+var eventKinds = []string{EventOnline, EventOffline, EventUp, EventNodeSuspect, EventNodeLost, EventNodeBack}
 
 // Event is something that happened to a device.
 type Event struct {
@@ -220,12 +255,21 @@ type Event struct {
 	Payload []byte // EventUp
 	Raw     bool   // Payload is bytes, not JSON
 	Missed  int    // EventMissed: how many
+
+	// In a cluster, of all kinds but EventUp and EventMissed.
+	Node    string // that has the device or had it; that the event is about
+	Fence   uint32 // of the device's session: the event with the higher one is the later
+	Reason  string // EventOffline: why, where no close code says it
+	Devices int    // EventNodeSuspect: at most so many; EventNodeLost: exactly
+	Back    int    // EventNodeLost
+	Lost    int    // EventNodeLost
+	Singles int    // EventNodeLost: of the lost, how many had an EventOffline of their own
 }
 
 // EventFilter chooses events; the zero value is all. EventMissed comes whatever was
 // chosen.
 type EventFilter struct {
-	Kinds  []string // of EventOnline, EventOffline, EventUp; empty: all
+	Kinds  []string // of those above but EventMissed; empty: all
 	Device string   // empty: all
 }
 
