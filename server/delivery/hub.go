@@ -64,9 +64,17 @@ func (h *Hub) Connect(hello *Hello) (s Session, err error) {
 	if !session.ValidID(hello.ID) {
 		return s, session.ErrID
 	}
-	if s.Opened, err = h.store.Open(hello.ID, hello.Resume); err != nil {
+	opened, err := h.store.Open(hello.ID, hello.Resume)
+	if err != nil {
 		return s, err
 	}
+	return h.Enter(hello, opened)
+}
+
+// Enter is the second half of Connect, for a store whose Open waits: the device was
+// opened elsewhere, as the store has said. The only error is ErrLate.
+func (h *Hub) Enter(hello *Hello, opened inbox.Opened) (s Session, err error) {
+	s.Opened = opened
 	h.acked(s.Ref, s.Acked) // what it says it has may be waited for
 	s.Outcome = h.registry.Register(uint32(s.Ref), hello.SID, hello.Fresh, uint64(hello.Conn), s.Fence)
 	if !s.Late && !h.store.Current(s.Ref, s.Fence) && h.store.Find(hello.ID) == s.Ref {
@@ -98,29 +106,24 @@ const (
 // a duplicate; when c.Err is set nothing happened. For other operations stored is
 // called, if not nil, once they are: what it posts to lanes they get in the order
 // of the commits.
-func (h *Hub) Publish(c *inbox.Commit, stored, done func()) {
-	c.Done = func(c *inbox.Commit) {
-		if c.Err == nil && stored != nil {
-			stored()
-		}
-		h.route(c, done)
-	}
-	h.store.Commit(c)
-}
+func (h *Hub) Publish(c *inbox.Commit, stored, done func()) { h.PublishTo(c, nil, stored, done) }
 
 // offer is a stored message on its way to a lane.
 type offer struct {
 	put  *inbox.Put
 	conn Conn
+	told bool // another node has the device, as the store says: its word is the outcome
 }
 
-// route hands what is stored to the lanes that have the devices.
-func (h *Hub) route(c *inbox.Commit, done func()) {
+// route hands what is stored to the lanes that have the devices, and word of the
+// rest to the nodes that have them.
+func (h *Hub) route(c *inbox.Commit, away Away, done func()) {
 	if c.Err != nil {
 		done()
 		return
 	}
 	r := &routed{hub: h, c: c, done: done}
+	r.left.add(1)        // route itself
 	var lanes [4][]offer // more than that are rare, and pay an allocation
 	by := lanes[:]
 	if h.lanes.Len() > len(by) {
@@ -133,12 +136,19 @@ func (h *Hub) route(c *inbox.Commit, done func()) {
 		case p.Verdict == inbox.Duplicate:
 			p.Outcome = p.First
 		case p.Verdict == inbox.Stored:
-			p.Outcome = uint8(StatusOffline)
-			if conn, ok := h.registry.Lookup(uint32(p.Ref)); ok {
-				p.Outcome = uint8(StatusQueued)
-				lane := h.lanes.Of(Conn(conn))
-				by[lane] = append(by[lane], offer{p, Conn(conn)})
+			told := r.elsewhere(away, p)
+			conn, here := h.registry.Lookup(uint32(p.Ref))
+			if !told {
+				p.Outcome = uint8(StatusOffline)
 			}
+			if !here {
+				continue
+			}
+			if !told {
+				p.Outcome = uint8(StatusQueued)
+			}
+			lane := h.lanes.Of(Conn(conn))
+			by[lane] = append(by[lane], offer{p, Conn(conn), told})
 		}
 	}
 	r.post(by)
@@ -149,12 +159,11 @@ type routed struct {
 	hub  *Hub
 	c    *inbox.Commit
 	done func()
-	left counter // lanes that have not finished, and post itself
+	left counter // lanes and other nodes that have not finished, and route itself
 }
 
-// post gives each lane its share.
+// post gives each lane its share, and ends route.
 func (r *routed) post(by [][]offer) {
-	r.left.add(1)
 	for lane, offers := range by {
 		if len(offers) == 0 {
 			continue
@@ -170,10 +179,11 @@ func (r *routed) post(by [][]offer) {
 // deliver runs on a lane.
 func (r *routed) deliver(l *Lane, offers []offer) {
 	for _, o := range offers {
-		switch l.Offer(o.conn, o.put) {
-		case Written:
+		switch r := l.Offer(o.conn, o.put); {
+		case o.told:
+		case r == Written:
 			o.put.Outcome = uint8(StatusWritten)
-		case Gone:
+		case r == Gone:
 			o.put.Outcome = uint8(StatusOffline)
 		}
 	}
