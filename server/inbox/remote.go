@@ -4,11 +4,21 @@ import (
 	"bytes"
 	"crypto/rand"
 	"encoding/binary"
+	"errors"
 	"strconv"
 )
 
 // This file is what a store in another package needs: one whose truth is on a server
 // that several nodes share.
+
+// Why sessions end without their connection knowing.
+var (
+	// ErrOvertaken: the device has connected elsewhere since.
+	ErrOvertaken = errors.New("inbox: the device has a later session")
+	// ErrHistory: the store has lost what the device was given. It has a new stream, which
+	// it learns of when it connects again.
+	ErrHistory = errors.New("inbox: the store has lost a part of the device's history")
+)
 
 // Blocking is a Store whose Open may wait for a server: it is called where waiting
 // holds nobody up, not on an event loop.
@@ -26,11 +36,16 @@ type Leaver interface {
 
 // Notice is what another node says about a message that it has stored.
 type Notice struct {
+	// Set by whoever has stored it.
 	Device []byte
 	Epoch  []byte // name of the device's stream
 	Fence  uint32 // Put.Fence: of the device's last session
 	Seq    uint64 // Put.Seq
 	Tag    uint32 // Put.Tag
+
+	// Set by the Noticer: Put.Life of the device here, for those who wait for its
+	// acknowledgement; 0 when it has another stream, so that its numbers say nothing.
+	Life uint32
 }
 
 // Noticer is a Store that other nodes put into as well.

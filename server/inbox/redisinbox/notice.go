@@ -25,6 +25,9 @@ func (s *Store) Noticed(n *inbox.Notice) (ref inbox.Ref, look bool) {
 	fence := d.fence
 	news := d.noted(n.Fence, epoch, n.Seq, n.Tag)
 	away := d.leftAt != 0
+	if n.Life = 0; d.epoch == epoch || d.fence == 0 {
+		n.Life = d.life
+	}
 	s.mu.Unlock()
 	switch news {
 	case overtaken:
@@ -142,7 +145,7 @@ func (s *Store) look(refs []inbox.Ref) (err error) {
 	s.mu.Lock()
 	for _, ref := range refs {
 		d := s.m.get(ref)
-		if d == nil || s.m.current(ref, d.fence) == nil {
+		if d == nil || d.alone != 0 || s.m.current(ref, d.fence) == nil {
 			continue
 		}
 		n := s.names(d.id)
@@ -170,23 +173,24 @@ func (s *Store) look(refs []inbox.Ref) (err error) {
 
 // Resync looks at all connected devices, or at those in a topic, after notices may have
 // been lost: pause is slept after every 256 of them. Who has more to get is told by
-// Moved. It is not for an event loop.
-func (s *Store) Resync(topic string, pause time.Duration) (err error) {
+// Moved. It ends with the first question that Redis does not answer. It is not for an
+// event loop.
+func (s *Store) Resync(topic string, pause time.Duration) error {
 	for next := inbox.Ref(1); next != 0; {
 		var refs []inbox.Ref
 		if refs, next = s.some(next, spreadSlice, topic); len(refs) == 0 {
 			continue
 		}
-		if e := s.look(refs); e != nil {
-			err = e
+		if err := s.look(refs); err != nil {
+			return err
 		}
 		select {
 		case <-s.stop:
-			return err
+			return nil
 		case <-time.After(pause):
 		}
 	}
-	return err
+	return nil
 }
 
 // some returns connected devices from a number on, and where to go on, 0 for the end.
