@@ -1,4 +1,4 @@
-package testredis
+package engines
 
 import (
 	"fmt"
@@ -15,8 +15,8 @@ const (
 	lastPort  = 32_000
 )
 
-// freePort returns a port of 127.0.0.1 that nobody listened on a moment ago.
-func freePort() (int, error) {
+// FreePort returns a port of 127.0.0.1 that nobody listened on a moment ago.
+func FreePort() (int, error) {
 	for range 1000 {
 		port := firstPort + rand.IntN(lastPort-firstPort)
 		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))

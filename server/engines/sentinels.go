@@ -1,4 +1,4 @@
-package testredis
+package engines
 
 import (
 	"fmt"
@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"testing"
 )
 
 // MasterSet is the name of the master that Sentinels watch.
@@ -15,23 +14,23 @@ const MasterSet = "roost"
 // Sentinels are a master, a replica and three Sentinels that agree by two.
 type Sentinels struct {
 	// Static after StartSentinels.
-	tb        testing.TB
-	data      []*Server // master of the beginning first
-	sentinels []*Server
+	tb        Owner
+	data      []*Redis // master of the beginning first
+	sentinels []*Redis
 }
 
-// StartSentinels runs them until the test ends. It returns when all know each other and the
+// StartSentinels runs them until its owner ends. It returns when all know each other and the
 // replica is in step. A master that does not answer for 1 s counts as gone. args are added
 // to the command lines of master and replica.
-func StartSentinels(tb testing.TB, args ...string) *Sentinels {
+func StartSentinels(tb Owner, args ...string) *Sentinels {
 	tb.Helper()
 	c := &Sentinels{tb: tb}
 	for range 2 {
-		c.data = append(c.data, start(tb, Server{extra: args}, false))
+		c.data = append(c.data, start(tb, Redis{extra: args}, false))
 	}
 	c.data[1].Text("REPLICAOF", "127.0.0.1", fmt.Sprint(c.data[0].port))
 	for range 3 {
-		c.sentinels = append(c.sentinels, start(tb, Server{watches: c.data[0].Addr()}, false))
+		c.sentinels = append(c.sentinels, start(tb, Redis{watches: c.data[0].Addr()}, false))
 	}
 	Await(tb, "the Sentinels know each other and the replica", func() bool {
 		for _, s := range c.sentinels {
@@ -46,7 +45,7 @@ func StartSentinels(tb testing.TB, args ...string) *Sentinels {
 }
 
 // sentinelFile writes a Sentinel's configuration, which it changes itself, unless it is there.
-func (s *Server) sentinelFile() string {
+func (s *Redis) sentinelFile() string {
 	file := filepath.Join(s.dir, "sentinel.conf")
 	if _, err := os.Stat(file); err == nil {
 		return file
@@ -75,7 +74,7 @@ func (c *Sentinels) Addrs() []string {
 }
 
 // Master returns who is the master in the eyes of the first Sentinel.
-func (c *Sentinels) Master() *Server {
+func (c *Sentinels) Master() *Redis {
 	c.tb.Helper()
 	v, err := c.sentinels[0].Do("SENTINEL", "GET-MASTER-ADDR-BY-NAME", MasterSet)
 	if addr, _ := v.([]any); err == nil && len(addr) == 2 {
@@ -91,7 +90,7 @@ func (c *Sentinels) Master() *Server {
 
 // KillMaster ends the master as a crash does and returns it. It does not wait for the
 // failover: AwaitMaster does.
-func (c *Sentinels) KillMaster() *Server {
+func (c *Sentinels) KillMaster() *Redis {
 	c.tb.Helper()
 	s := c.Master()
 	s.Kill()
@@ -99,9 +98,9 @@ func (c *Sentinels) KillMaster() *Server {
 }
 
 // AwaitMaster waits until another server than old is the master, in its own eyes too, and returns it.
-func (c *Sentinels) AwaitMaster(old *Server) *Server {
+func (c *Sentinels) AwaitMaster(old *Redis) *Redis {
 	c.tb.Helper()
-	var now *Server
+	var now *Redis
 	Await(c.tb, "another master", func() bool {
 		now = c.Master()
 		if now == old || !now.Alive() {

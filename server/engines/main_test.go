@@ -1,4 +1,4 @@
-package testredis
+package engines
 
 import (
 	"fmt"
@@ -10,8 +10,8 @@ import (
 
 // TestMain is also the program of TestServersDieWithTheTest.
 func TestMain(m *testing.M) {
-	if os.Getenv("ROOST_TESTREDIS_DIE") != "" {
-		s := &Server{tb: &refuser{}, binary: os.Getenv("ROOST_TESTREDIS_DIE"), dir: os.Getenv("ROOST_TESTREDIS_DIR")}
+	if os.Getenv("ROOST_ENGINES_DIE") != "" {
+		s := &Redis{tb: &refuser{}, binary: os.Getenv("ROOST_ENGINES_DIE"), dir: os.Getenv("ROOST_ENGINES_DIR")}
 		err := s.place(false)
 		if err == nil {
 			err = s.launch()

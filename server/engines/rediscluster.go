@@ -1,11 +1,10 @@
-package testredis
+package engines
 
 import (
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
-	"testing"
 	"time"
 )
 
@@ -20,23 +19,23 @@ const (
 // 15 s. A failover takes it and one to two seconds.
 const nodeTimeout = time.Second
 
-// Cluster is a Redis Cluster of three masters with a replica each. Shard i of 0, 1, 2 is
+// RedisCluster is a Redis Cluster of three masters with a replica each. Shard i of 0, 1, 2 is
 // the i-th third of the slots, whoever serves it.
-type Cluster struct {
-	// Static after StartCluster.
-	tb    testing.TB
-	nodes []*Server
+type RedisCluster struct {
+	// Static after StartRedisCluster.
+	tb    Owner
+	nodes []*Redis
 }
 
-// StartCluster runs a cluster until the test ends. It returns when every node sees all
+// StartRedisCluster runs a cluster until its owner ends. It returns when every node sees all
 // slots served and every replica is in step. args are added to each server's command line.
 //
 // A node that does not answer for 1 s counts as gone.
-func StartCluster(tb testing.TB, args ...string) *Cluster {
+func StartRedisCluster(tb Owner, args ...string) *RedisCluster {
 	tb.Helper()
-	c := &Cluster{tb: tb}
+	c := &RedisCluster{tb: tb}
 	for range Masters + Replicas {
-		c.nodes = append(c.nodes, start(tb, Server{extra: args}, true))
+		c.nodes = append(c.nodes, start(tb, Redis{extra: args}, true))
 	}
 	for i, s := range c.nodes {
 		// Epochs that differ from the start: nodes that agree on one settle that first.
@@ -51,7 +50,7 @@ func StartCluster(tb testing.TB, args ...string) *Cluster {
 		}
 	}
 	Await(tb, "all nodes of the cluster know each other", func() bool {
-		return !slices.ContainsFunc(c.nodes, func(s *Server) bool { return c.met(s) < len(c.nodes) })
+		return !slices.ContainsFunc(c.nodes, func(s *Redis) bool { return c.met(s) < len(c.nodes) })
 	})
 	for i, s := range c.nodes[Masters:] {
 		s.Text("CLUSTER", "REPLICATE", c.nodes[i].Text("CLUSTER", "MYID"))
@@ -64,7 +63,7 @@ func StartCluster(tb testing.TB, args ...string) *Cluster {
 func shard(i int) (first, last int) { return i * Slots / Masters, (i+1)*Slots/Masters - 1 }
 
 // met counts the nodes that s knows and is through the handshake with, itself included.
-func (c *Cluster) met(s *Server) int {
+func (c *RedisCluster) met(s *Redis) int {
 	n := 0
 	for _, l := range lines(s) {
 		if !l.has("handshake") && !l.has("noaddr") {
@@ -75,7 +74,7 @@ func (c *Cluster) met(s *Server) int {
 }
 
 // Addrs returns host:port of all six, masters of the beginning first.
-func (c *Cluster) Addrs() []string {
+func (c *RedisCluster) Addrs() []string {
 	var addrs []string
 	for _, s := range c.nodes {
 		addrs = append(addrs, s.Addr())
@@ -84,10 +83,10 @@ func (c *Cluster) Addrs() []string {
 }
 
 // Nodes returns the six servers in the order of Addrs.
-func (c *Cluster) Nodes() []*Server { return slices.Clone(c.nodes) }
+func (c *RedisCluster) Nodes() []*Redis { return slices.Clone(c.nodes) }
 
 // Master returns who serves a shard in the eyes of the others that live, nil if nobody does.
-func (c *Cluster) Master(i int) *Server {
+func (c *RedisCluster) Master(i int) *Redis {
 	first, _ := shard(i)
 	for _, witness := range c.nodes {
 		if !witness.Alive() || witness.paused {
@@ -105,7 +104,7 @@ func (c *Cluster) Master(i int) *Server {
 	return nil
 }
 
-func (c *Cluster) at(addr string) *Server {
+func (c *RedisCluster) at(addr string) *Redis {
 	for _, s := range c.nodes {
 		if s.Addr() == addr {
 			return s
@@ -116,7 +115,7 @@ func (c *Cluster) at(addr string) *Server {
 
 // KillMaster ends the server that serves a shard as a crash does and returns it, so that it
 // can be started again. It does not wait for the failover: AwaitMaster does.
-func (c *Cluster) KillMaster(i int) *Server {
+func (c *RedisCluster) KillMaster(i int) *Redis {
 	c.tb.Helper()
 	s := c.Master(i)
 	if s == nil {
@@ -128,9 +127,9 @@ func (c *Cluster) KillMaster(i int) *Server {
 
 // AwaitMaster waits until another server than old serves a shard, everybody who lives sees
 // all slots served, and returns the new one.
-func (c *Cluster) AwaitMaster(i int, old *Server) *Server {
+func (c *RedisCluster) AwaitMaster(i int, old *Redis) *Redis {
 	c.tb.Helper()
-	var now *Server
+	var now *Redis
 	Await(c.tb, fmt.Sprintf("another master for shard %d", i), func() bool {
 		now = c.Master(i)
 		return now != nil && now != old
@@ -141,15 +140,15 @@ func (c *Cluster) AwaitMaster(i int, old *Server) *Server {
 
 // AwaitOK waits until every server that lives sees all slots served, and every replica that
 // lives is connected with its master.
-func (c *Cluster) AwaitOK() {
+func (c *RedisCluster) AwaitOK() {
 	c.tb.Helper()
 	Await(c.tb, "the cluster is whole", func() bool {
-		return !slices.ContainsFunc(c.nodes, func(s *Server) bool { return s.Alive() && !s.paused && !inStep(s) })
+		return !slices.ContainsFunc(c.nodes, func(s *Redis) bool { return s.Alive() && !s.paused && !inStep(s) })
 	})
 }
 
 // inStep reports whether s sees the whole cluster and has its master's data.
-func inStep(s *Server) bool {
+func inStep(s *Redis) bool {
 	info, err := s.Do("CLUSTER", "INFO")
 	if text, _ := info.(string); err != nil || !strings.Contains(text, "cluster_state:ok") {
 		return false
@@ -173,7 +172,7 @@ func (l line) serves(slot int) bool {
 }
 
 // lines is what s knows of the cluster; nothing if it does not answer.
-func lines(s *Server) []line {
+func lines(s *Redis) []line {
 	text, err := s.Do("CLUSTER", "NODES")
 	if err != nil {
 		return nil

@@ -1,4 +1,4 @@
-package testredis
+package engines
 
 import (
 	"bytes"
@@ -28,7 +28,7 @@ func TestMissingServerFails(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		Start(r)
+		StartRedis(r)
 	}()
 	<-done
 	if !strings.Contains(r.said, "make test installs it: apt-get install redis-server") {
@@ -42,7 +42,7 @@ func TestBadArgumentsAreTold(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		Start(r, "--no-such-setting", "yes")
+		StartRedis(r, "--no-such-setting", "yes")
 	}()
 	<-done
 	if !strings.Contains(r.said, "no-such-setting") {
@@ -67,7 +67,7 @@ func TestKillLosesAndKeepsWhatItShould(t *testing.T) {
 		{"synced", []string{"--appendonly", "yes", "--appendfsync", "always"}, "1"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			s := Start(t, row.args...)
+			s := StartRedis(t, row.args...)
 			addr := s.Addr()
 			s.Text("SET", "k", "1")
 			s.Kill()
@@ -90,7 +90,7 @@ func TestKillLosesAndKeepsWhatItShould(t *testing.T) {
 }
 
 func TestPauseAndResume(t *testing.T) {
-	s := Start(t)
+	s := StartRedis(t)
 	s.Pause()
 	Await(t, "the process is stopped", func() bool { return state(t, s.Pid()) == "T" })
 	s.Resume()
@@ -122,7 +122,7 @@ func TestServersDieWithTheTest(t *testing.T) {
 	need(t)
 	binary, _ := exec.LookPath("redis-server")
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), "ROOST_TESTREDIS_DIE="+binary, "ROOST_TESTREDIS_DIR="+t.TempDir())
+	cmd.Env = append(os.Environ(), "ROOST_ENGINES_DIE="+binary, "ROOST_ENGINES_DIR="+t.TempDir())
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatal(err)
@@ -139,7 +139,7 @@ func TestServersDieWithTheTest(t *testing.T) {
 }
 
 func TestReplies(t *testing.T) {
-	s := Start(t)
+	s := StartRedis(t)
 	s.Text("SET", "a", "x\r\ny")
 	s.Text("RPUSH", "l", "1", "2")
 	for _, row := range []struct {

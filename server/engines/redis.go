@@ -1,4 +1,4 @@
-package testredis
+package engines
 
 import (
 	"errors"
@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
-	"testing"
 	"time"
 )
 
@@ -22,10 +21,10 @@ const poll = 5 * time.Millisecond
 // and the server's bind.
 const starts = 10
 
-// Server is one redis-server.
-type Server struct {
-	// Static after Start.
-	tb      testing.TB
+// Redis is one redis-server.
+type Redis struct {
+	// Static after StartRedis.
+	tb      Owner
 	binary  string
 	dir     string
 	port    int
@@ -33,24 +32,24 @@ type Server struct {
 	watches string // address of the master that a Sentinel watches; empty for others
 	extra   []string
 
-	// Owned by the test's goroutine.
-	p      *process
+	// Owned by the owner's goroutine.
+	p      *Process
 	paused bool
 }
 
-// Start runs one server until the test ends. It holds nothing on disk; args are added to
+// StartRedis runs one server until its owner ends. It holds nothing on disk; args are added to
 // its command line and override that:
 //
-//	testredis.Start(t, "--appendonly", "yes", "--appendfsync", "always")
+//	engines.StartRedis(t, "--appendonly", "yes", "--appendfsync", "always")
 //
-// It ends the test when redis-server is missing or does not come up.
-func Start(tb testing.TB, args ...string) *Server {
+// It ends the owner when redis-server is missing or does not come up.
+func StartRedis(tb Owner, args ...string) *Redis {
 	tb.Helper()
-	return start(tb, Server{extra: args}, false)
+	return start(tb, Redis{extra: args}, false)
 }
 
 // start runs a server like the given one.
-func start(tb testing.TB, like Server, cluster bool) *Server {
+func start(tb Owner, like Redis, cluster bool) *Redis {
 	tb.Helper()
 	binary, err := exec.LookPath("redis-server")
 	if err != nil {
@@ -78,19 +77,19 @@ func start(tb testing.TB, like Server, cluster bool) *Server {
 var errTaken = errors.New("the port is taken")
 
 // place chooses ports.
-func (s *Server) place(cluster bool) (err error) {
-	if s.port, err = freePort(); err != nil || !cluster {
+func (s *Redis) place(cluster bool) (err error) {
+	if s.port, err = FreePort(); err != nil || !cluster {
 		return err
 	}
 	for s.cluster == 0 || s.cluster == s.port {
-		if s.cluster, err = freePort(); err != nil {
+		if s.cluster, err = FreePort(); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s *Server) args() []string {
+func (s *Redis) args() []string {
 	if s.watches != "" {
 		return []string{s.sentinelFile(), "--sentinel"}
 	}
@@ -111,20 +110,20 @@ func (s *Server) args() []string {
 }
 
 // launch starts the process and waits until it answers.
-func (s *Server) launch() error {
+func (s *Redis) launch() error {
 	log, err := os.OpenFile(s.logFile(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return err
 	}
 	defer log.Close() // the child has its own
-	p, err := launch(s.binary, s.args(), log)
+	p, err := Launch(s.binary, s.args(), nil, log)
 	if err != nil {
 		return err
 	}
 	s.p, s.paused = p, false
-	mine := fmt.Sprintf("\nprocess_id:%d\r", p.pid)
+	mine := fmt.Sprintf("\nprocess_id:%d\r", p.Pid())
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(poll) {
-		if !p.alive() {
+		if !p.Alive() {
 			return s.failure("it ended")
 		}
 		// Not every Redis that answers here is ours. Until the data are loaded it
@@ -134,14 +133,14 @@ func (s *Server) launch() error {
 			return nil
 		}
 	}
-	p.kill()
+	p.Kill()
 	return s.failure(fmt.Sprintf("it did not answer within %v", patience))
 }
 
-func (s *Server) logFile() string { return filepath.Join(s.dir, "redis.log") }
+func (s *Redis) logFile() string { return filepath.Join(s.dir, "redis.log") }
 
 // failure is an error with the end of the log.
-func (s *Server) failure(what string) error {
+func (s *Redis) failure(what string) error {
 	log, _ := os.ReadFile(s.logFile())
 	text := string(log[max(0, len(log)-2000):])
 	if strings.Contains(text, "Address already in use") {
@@ -151,34 +150,34 @@ func (s *Server) failure(what string) error {
 }
 
 // Addr returns host:port, the same after every Restart.
-func (s *Server) Addr() string { return fmt.Sprintf("127.0.0.1:%d", s.port) }
+func (s *Redis) Addr() string { return fmt.Sprintf("127.0.0.1:%d", s.port) }
 
 // Dir returns the folder of its data.
-func (s *Server) Dir() string { return s.dir }
+func (s *Redis) Dir() string { return s.dir }
 
 // Pid returns the number of its process, 0 once it has ended.
-func (s *Server) Pid() int {
-	if !s.p.alive() {
+func (s *Redis) Pid() int {
+	if !s.p.Alive() {
 		return 0
 	}
-	return s.p.pid
+	return s.p.Pid()
 }
 
 // Alive reports whether the process is there, paused or not.
-func (s *Server) Alive() bool { return s.p.alive() }
+func (s *Redis) Alive() bool { return s.p.Alive() }
 
 // Kill ends the server as a crash does (SIGKILL) and waits until it is gone. Nothing
 // happens if it has ended.
-func (s *Server) Kill() {
-	s.p.kill()
+func (s *Redis) Kill() {
+	s.p.Kill()
 	s.paused = false
 }
 
 // Stop ends the server in order (SIGTERM) and waits until it is gone.
-func (s *Server) Stop() {
+func (s *Redis) Stop() {
 	s.tb.Helper()
 	s.Resume()
-	if err := s.p.signal(syscall.SIGTERM); err != nil {
+	if err := s.p.Signal(syscall.SIGTERM); err != nil {
 		return
 	}
 	select {
@@ -190,7 +189,7 @@ func (s *Server) Stop() {
 
 // Restart starts the server again: the same address, the same data. One that runs is
 // killed first. It returns when the server answers and has loaded its data.
-func (s *Server) Restart() {
+func (s *Redis) Restart() {
 	s.tb.Helper()
 	s.Kill()
 	var err error
@@ -208,29 +207,29 @@ func (s *Server) Restart() {
 
 // Pause stops the process where it is (SIGSTOP): its connections stay, the kernel takes
 // bytes for it, nothing answers.
-func (s *Server) Pause() {
+func (s *Redis) Pause() {
 	s.tb.Helper()
-	if err := s.p.signal(syscall.SIGSTOP); err != nil {
+	if err := s.p.Signal(syscall.SIGSTOP); err != nil {
 		s.tb.Fatalf("redis-server %s cannot be paused: %v", s.Addr(), err)
 	}
 	s.paused = true
 }
 
 // Resume lets a paused process go on (SIGCONT). Nothing happens to one that is not.
-func (s *Server) Resume() {
+func (s *Redis) Resume() {
 	if s.paused {
-		_ = s.p.signal(syscall.SIGCONT) // it has ended: nothing to go on
+		_ = s.p.Signal(syscall.SIGCONT) // it has ended: nothing to go on
 		s.paused = false
 	}
 }
 
 // Do sends one command past every client library, within 5 s. The reply is a string, an
 // int64, nil or a []any of those; what Redis refuses is a ReplyError.
-func (s *Server) Do(args ...string) (any, error) { return do(s.Addr(), args...) }
+func (s *Redis) Do(args ...string) (any, error) { return do(s.Addr(), args...) }
 
 // Text is Do for commands whose reply is one value: it returns that as text, "" for nil, and
-// ends the test on errors.
-func (s *Server) Text(args ...string) string {
+// ends the owner on errors.
+func (s *Redis) Text(args ...string) string {
 	s.tb.Helper()
 	v, err := s.Do(args...)
 	if err != nil {
@@ -242,8 +241,8 @@ func (s *Server) Text(args ...string) string {
 	return fmt.Sprint(v)
 }
 
-// Await looks again and again until ok holds, and ends the test when it does not within 30 s.
-func Await(tb testing.TB, what string, ok func() bool) {
+// Await looks again and again until ok holds, and ends the owner when it does not within 30 s.
+func Await(tb Owner, what string, ok func() bool) {
 	tb.Helper()
 	for end := time.Now().Add(patience); !ok(); time.Sleep(poll) {
 		if time.Now().After(end) {

@@ -1,9 +1,9 @@
-package testredis
+package engines
 
 import "testing"
 
 func TestClusterFailsOver(t *testing.T) {
-	c := StartCluster(t)
+	c := StartRedisCluster(t)
 	if len(c.Addrs()) != Masters+Replicas {
 		t.Fatalf("addresses: %v", c.Addrs())
 	}

@@ -1,0 +1,17 @@
+package testetcd
+
+import (
+	"testing"
+
+	"roost/server/engines"
+)
+
+// Server is one etcd.
+type Server = engines.Etcd
+
+// Start starts etcd with fast elections, in addition with args, and waits until it
+// is healthy. It ends with the test.
+func Start(tb testing.TB, args ...string) *Server {
+	tb.Helper()
+	return engines.StartEtcd(tb, args...)
+}
