@@ -9,6 +9,7 @@
 //	Versions      rings written down, and the pointer to those in force
 //	Router        the pointer followed: rings loaded, swapped, kept in a file
 //	Planner       the elected one that makes new versions; Decide and Judge are its rules
+//	Drains        operators' wishes that nodes be emptied
 //	Nights        the requests of decay/dawn
 //
 // # Keys
@@ -22,8 +23,12 @@
 //	/weights/<id>         weight and what it is made of   that node, lease of 5 s
 //	/rings/v/<version>    a snapshot (ring/snapshot)      planner or operator, once
 //	/rings/active         Pointer                         planner or operator, by compare-and-swap
+//	/rings/zones          ZoneFactors                     planner or operator, by compare-and-swap
 //	/planner              who plans                       whoever got it, lease of 5 s
 //	/config/...           live configuration, dawn's lock and records
+//	/config/drain/<id>    Drain                           operators
+//	/config/zones         ZoneConfig                      operators
+//	/config/weights       Pins                            operators, by compare-and-swap
 //
 // Each write compares /cluster in its transaction: of two clusters that were given
 // one prefix the second is refused, also if it finds out late.
@@ -67,7 +72,7 @@
 // and 0.7, compute 0.53 and 5.8, swap below 0.001).
 //
 // A version that removes dead nodes, or empties a node that drains, is in force at
-// once. Joins and weights begin as a canary, which Judge promotes or rolls back.
+// once. Joins, weights and zones (ring/zones) begin as a canary, which Judge promotes or rolls back.
 // A rollback is a new activation, so whatever is late never looks newer.
 //
 // # While etcd is away

@@ -20,6 +20,8 @@ var (
 var (
 	// ErrOtherCluster: the prefix belongs to another cluster, or environment.
 	ErrOtherCluster = errors.New("cluster: the prefix belongs to another cluster")
+	// ErrNoCluster: nobody has the prefix.
+	ErrNoCluster = errors.New("cluster: the prefix belongs to no cluster")
 	// ErrTaken: another process that lives has the node's id.
 	ErrTaken = errors.New("cluster: the node id is taken")
 	// ErrConflict: a version is there with other content.

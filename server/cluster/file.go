@@ -68,6 +68,20 @@ func readActive(name string, id Identity) (*Active, error) {
 	return nil, fmt.Errorf("%s: %w: it is ignored, and written anew with the next ring", name, err)
 }
 
+// IsRoutesFile reports whether bytes begin as the file of a node's last routes does.
+func IsRoutesFile(b []byte) bool {
+	return strings.HasPrefix(string(b[:min(len(b), 64)]), fileMagic+" ")
+}
+
+// ReadRoutes reads the bytes of the file of a node's last routes, of a cluster.
+// Errors are ErrDamaged and ErrOtherCluster.
+func ReadRoutes(b []byte, id Identity) (*Active, error) {
+	if len(b) > maxFile {
+		return nil, fmt.Errorf("%w: more than %d bytes", ErrDamaged, maxFile)
+	}
+	return parseActive(b, id)
+}
+
 func readBounded(name string) ([]byte, error) {
 	f, err := os.Open(name)
 	if err != nil {

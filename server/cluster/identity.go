@@ -56,6 +56,22 @@ func (c *Client) Identify(ctx context.Context) error {
 	return c.sameIn(resp.Responses[0].GetResponseRange())
 }
 
+// Known returns nil if the prefix belongs to this cluster, ErrOtherCluster if it
+// is another's, and ErrNoCluster if it is nobody's. Unlike Identify it takes
+// nothing: it is for who looks, and may have misspelt the prefix.
+func (c *Client) Known(ctx context.Context) error {
+	ctx, cancel := c.within(ctx)
+	defer cancel()
+	resp, err := c.etcd.Get(ctx, c.keys.cluster())
+	if err != nil {
+		return c.failed("look for cluster "+c.id.ID, err)
+	}
+	if kv := only(resp.Kvs); kv != nil {
+		return c.sameCluster(string(kv.Value))
+	}
+	return fmt.Errorf("%w: %s at etcd %v: is it the right prefix, and has a node ever started there?", ErrNoCluster, c.keys.prefix, c.o.Endpoints)
+}
+
 // sameCluster returns ErrOtherCluster unless value is ours.
 func (c *Client) sameCluster(value string) error {
 	if value == c.mark {

@@ -36,6 +36,7 @@ const (
 	inVersions = "/rings/v/"
 	inConfig   = "/config/"
 	active     = "/rings/active"
+	zoned      = "/rings/zones"
 )
 
 func (k keys) all() string                  { return k.prefix + "/" }
@@ -48,6 +49,7 @@ func (k keys) weight(id string) string      { return k.prefix + inWeights + id }
 func (k keys) versions() string             { return k.prefix + inVersions }
 func (k keys) version(v uint64) string      { return k.prefix + inVersions + strconv.FormatUint(v, 10) }
 func (k keys) active() string               { return k.prefix + active }
+func (k keys) zones() string                { return k.prefix + zoned }
 func (k keys) planner() string              { return k.prefix + "/planner" }
 func (k keys) config() string               { return k.prefix + inConfig }
 func (k keys) under(relative string) string { return k.prefix + relative }
@@ -62,6 +64,7 @@ const (
 	versionKey
 	activeKey
 	configKey
+	zonesKey
 )
 
 // parse says what a key is of, and its name: the id of a node, the number of a
@@ -72,8 +75,11 @@ func (k keys) parse(key string) (kind, string) {
 	if !ok {
 		return otherKey, ""
 	}
-	if rest == active {
+	switch rest {
+	case active:
 		return activeKey, ""
+	case zoned:
+		return zonesKey, ""
 	}
 	for _, p := range []struct {
 		of     kind

@@ -25,6 +25,9 @@ type Member struct {
 	// put its key, kept when it puts it again after a lost lease. Of two with one
 	// id the larger came later, as long as etcd keeps its data.
 	Incarnation int64 `json:"incarnation,omitempty"`
+	// Start names the same life where etcd may be away: when the process began, Unix
+	// milliseconds by its clock. Presence knows it by that. 0 is not said.
+	Start int64 `json:"start,omitempty"`
 	// Token tells processes apart that come with one id. Who brings the same token
 	// as the holder of the key says that the holder is dead: see Registering.Token.
 	Token string `json:"token,omitempty"`
@@ -50,8 +53,8 @@ func (m *Member) check() error {
 			return fmt.Errorf("%w: node %q: %s has %d bytes, at most %d are allowed", ErrMember, m.ID, f.name, len(f.value), ring.MaxName)
 		}
 	}
-	if m.Incarnation < 0 {
-		return fmt.Errorf("%w: node %q: incarnation %d is negative", ErrMember, m.ID, m.Incarnation)
+	if m.Incarnation < 0 || m.Start < 0 {
+		return fmt.Errorf("%w: node %q: incarnation %d or start %d is negative", ErrMember, m.ID, m.Incarnation, m.Start)
 	}
 	return nil
 }
@@ -98,6 +101,10 @@ type Weight struct {
 	Trial *Counts `json:"trial,omitempty"`
 	// At is when it was made, by the node's clock.
 	At time.Time `json:"at"`
+
+	// Mark has the weight put at once where it differs from that of the last one: for
+	// inputs that cannot wait for WeightRefresh. Not stored.
+	Mark string `json:"-"`
 
 	// Revision is that at which it was put. Not stored.
 	Revision int64 `json:"-"`

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"roost/ring"
+	"roost/ring/zones"
 )
 
 // PlanSettings say when a new version is made. The zero value of each is its
@@ -35,6 +36,8 @@ type PlanSettings struct {
 	// AfterRollback is how long joins and weights are left alone after a rollback;
 	// default 10 min.
 	AfterRollback time.Duration
+	// Zones say when zones are evened out; an Every below 0 is never.
+	Zones zones.Settings
 	// Share of ring.ShareUnit with which a canary begins; default 500, 5 %.
 	// ring.ShareUnit is no canary: all versions are in force at once.
 	Share int
@@ -81,6 +84,9 @@ func (s PlanSettings) Validate() error {
 	case s.Quiet < 0 || s.Most < s.Quiet || s.RemoveQuiet < 0 || s.MostGone < 0 || s.WeightsEvery < 0 || s.AfterRollback < 0:
 		return fmt.Errorf("%w: plan: a time that is negative, or most %v below quiet %v", ErrOptions, s.Most, s.Quiet)
 	}
+	if _, err := s.Zones.Slots.Validate(); err != nil {
+		return fmt.Errorf("%w: plan: zones: %w", ErrOptions, err)
+	}
 	_, err := ring.Build(1, nil, ring.Options{PointsPerUnit: s.PointsPerUnit, TableBits: s.TableBits})
 	return err
 }
@@ -96,23 +102,26 @@ const (
 	Urgent        // dead nodes out, draining ones emptied, addresses: in force at once, a trial goes on
 	Join          // nodes that are new, or do not drain any more: canary
 	Weights       // weights that have changed enough: canary
+	Zones         // zones whose shares are off their targets: factors, and a canary
 )
 
 // String returns the kind's name.
 func (k Kind) String() string {
-	return [...]string{"nothing", "first", "restored", "urgent", "join", "weights"}[min(k, Weights)]
+	return [...]string{"nothing", "first", "restored", "urgent", "join", "weights", "zones"}[min(k, Zones)]
 }
 
 // Decision is what Decide found to do.
 type Decision struct {
 	Kind Kind
-	// Stable is the change of the stable ring; for a Join or Weights the canary is
+	// Stable is the change of the stable ring; for a Join, Weights or Zones the canary is
 	// the stable ring with it. First has all nodes in Set.
 	Stable ring.Change
 	// Canary is the change of the ring on trial, for Urgent. DropCanary ends the
 	// trial instead.
 	Canary     ring.Change
 	DropCanary bool
+	// Factors are those of zones afterwards, for Zones.
+	Factors map[string]float64
 	// Wait is when to ask again if nothing changes, from now; 0 is not.
 	Wait time.Duration
 	// Why says it in words.
@@ -133,6 +142,7 @@ type PlanMemory struct {
 	urgent, joins, weights want
 	activation             int64
 	moved                  time.Time // when the pointer was first seen as it is
+	zones                  zones.Memory
 }
 
 // Decide says what is to be done to the ring. It does nothing itself, reads no
@@ -226,12 +236,19 @@ func slow(w wants, in PlanInput, mem PlanMemory, set *PlanSettings) (Decision, P
 		return Decision{Kind: Join, Stable: ring.Change{Set: w.joins}, Why: "join: " + names(w.joins)}, mem
 	}
 	mem.joins = want{}
-	if !w.overBand {
+	sinceMoved := in.Now.Sub(mem.moved)
+	even := Decision{Why: "the ring is as it should be"}
+	if sinceMoved >= set.WeightsEvery {
+		if even = evenOut(in, &mem, set, even); even.Kind != Nothing {
+			return even, mem
+		}
+	}
+	if !w.overBand || w.owners == 0 { // all pinned to nothing: the last ring stays
 		mem.weights = want{}
-		return Decision{Why: "the ring is as it should be"}, mem
+		return even, mem
 	}
 	mem.weights = mem.weights.next(fingerprint(w.weights), in.Now)
-	d.Wait = max(mem.weights.wait(in.Now, set.Quiet, set.Most), set.WeightsEvery-in.Now.Sub(mem.moved))
+	d.Wait = max(mem.weights.wait(in.Now, set.Quiet, set.Most), set.WeightsEvery-sinceMoved)
 	if d.Wait > 0 {
 		return Decision{Wait: d.Wait, Why: "weights have changed: " + names(w.weights)}, mem
 	}
@@ -257,20 +274,25 @@ func wanted(v *View, r *ring.Ring, set *PlanSettings) (w wants) {
 			w.urgent.Remove = append(w.urgent.Remove, n.ID)
 		}
 	}
+	pins, _ := PinsOf(v) // what cannot be read pins nothing, and status says so
 	for _, id := range slices.Sorted(maps.Keys(v.Members)) {
 		m := v.Members[id]
 		old := r.Node(r.Find(id))
-		weight := weightOf(&m, v, old, set)
+		weight := weightOf(&m, v, pins, old, set)
+		published, is := v.Weights[id]
+		drains := is && published.Value == 0
 		n := ring.Node{ID: id, Addr: m.Addr, Zone: m.Zone, Weight: weight, Capacity: m.Capacity}
 		switch {
 		case old == nil || old.Weight == 0:
 			if weight > 0 {
 				w.joins = append(w.joins, n)
 			}
-		case weight == 0:
+		case drains:
 			w.urgent.Set = append(w.urgent.Set, n)
 		default:
-			w.owners++
+			if weight > 0 {
+				w.owners++
+			}
 			w.compare(old, n, set)
 		}
 	}
@@ -289,20 +311,27 @@ func (w *wants) compare(old *ring.Node, n ring.Node, set *PlanSettings) {
 	}
 }
 
-// weightOf returns the ring weight of a member: as published; without that the one
-// it has, and before that its capacity.
-func weightOf(m *Member, v *View, old *ring.Node, set *PlanSettings) float64 {
+// weightOf returns the ring weight of a member: as an operator has pinned it, unless
+// the node drains; as published; without that the one it has, and before that its
+// capacity.
+func weightOf(m *Member, v *View, pins map[string]Pin, old *ring.Node, set *PlanSettings) float64 {
 	devices := m.Capacity
 	if devices == 0 {
 		devices = set.Unit
 	}
-	if published, ok := v.Weights[m.ID]; ok {
-		if devices = published.Value; devices == 0 {
-			return 0
-		}
-	} else if old != nil {
+	published, ok := v.Weights[m.ID]
+	pin, pinned := pins[m.ID]
+	switch {
+	case ok && published.Value == 0 || pinned && pin.Weight == 0:
+		return 0
+	case pinned:
+		devices = pin.Weight * set.Unit
+	case ok:
+		devices = published.Value
+	case old != nil:
 		return old.Weight
 	}
+	devices *= v.Zones.of(m.Zone)
 	perUnit := set.PointsPerUnit
 	if perUnit == 0 {
 		perUnit = 160

@@ -287,8 +287,15 @@ func (p *Planner) execute(ctx context.Context, h *holding, in PlanInput, d Decis
 	if err != nil {
 		return Pointer{}, err
 	}
+	if d.Kind == Zones {
+		// First: a planner that takes over in between wants the same weights by them.
+		f := ZoneFactors{Factors: d.Factors, By: t.By, Why: t.Why, At: t.At}
+		if _, err := versions.PutFactors(ctx, in.View.Zones.Revision, f); err != nil {
+			return Pointer{}, err
+		}
+	}
 	switch d.Kind {
-	case Join, Weights:
+	case Join, Weights, Zones:
 		if p.o.Plan.Share == ring.ShareUnit {
 			return versions.Activate(ctx, expect, stable.Version(), t)
 		}
@@ -321,20 +328,13 @@ const maxNumbers = 16
 
 // next returns a version number above all that are known.
 func (p *Planner) next(ctx context.Context, versions *Versions, in PlanInput) (uint64, error) {
-	list, err := versions.List(ctx)
-	if err != nil {
-		return 0, err
-	}
-	most := max(in.View.Pointer.Stable, in.View.Pointer.Canary, in.View.Pointer.RolledBack)
-	if len(list) > 0 {
-		most = max(most, list[len(list)-1])
-	}
+	next, err := versions.Next(ctx, in.View.Pointer)
 	for _, r := range []*ring.Ring{in.Stable, in.Canary} {
 		if r != nil {
-			most = max(most, r.Version())
+			next = max(next, r.Version()+1) // etcd may have lost them
 		}
 	}
-	return most + 1, nil
+	return next, err
 }
 
 // make applies a change to a ring, or builds the first one, and stores the result

@@ -39,7 +39,7 @@ type Publisher struct {
 func (c *Client) Publisher(id string) *Publisher { return &Publisher{c: c, id: id} }
 
 // Publish says what the node's weight is now, and keeps the lease alive. It is
-// called about each second, and puts the key only if the value has changed, a
+// called about each second, and puts the key only if value or mark has changed, a
 // trial began or ended, or WeightRefresh is over. An error leaves the last one
 // to expire; the next call puts again. Errors are ErrMember, ErrTooBig, ErrOtherCluster, or etcd's.
 func (p *Publisher) Publish(ctx context.Context, w Weight) error {
@@ -76,7 +76,7 @@ func (p *Publisher) same(w *Weight) bool {
 		}
 		return w.Trial.Trial
 	}
-	return w.Value == p.last.Value && trial(w) == trial(&p.last) && time.Since(p.put) < WeightRefresh
+	return w.Value == p.last.Value && w.Mark == p.last.Mark && trial(w) == trial(&p.last) && time.Since(p.put) < WeightRefresh
 }
 
 // store puts w, on a new lease if there is none.

@@ -27,6 +27,8 @@ type View struct {
 	Weights map[string]Weight
 	// Pointer says which rings are in force; zero if there is none.
 	Pointer Pointer
+	// Zones are the factors of zones; zero if there are none.
+	Zones ZoneFactors
 	// Config holds the keys under /config/, by what follows it.
 	Config map[string]Entry
 	// Refused says why keys do not count that cannot be read, by key.
@@ -34,6 +36,9 @@ type View struct {
 	// Stale is zero as long as etcd is heard, else the time at which it was heard
 	// last: all of this is as it was then.
 	Stale time.Time
+	// History names the data that Revision counts in: it is another one once etcd has
+	// lost them. Empty before the first list.
+	History string
 
 	// Snapshots that the watch has brought, the latest few, so that the router need
 	// not read them.
@@ -139,6 +144,8 @@ func (d *draft) put(kv *mvccpb.KeyValue) {
 		} else {
 			d.Pointer = d.before.Pointer
 		}
+	case zonesKey:
+		err = d.putZones(kv)
 	case configKey:
 		d.Config = own(d, copyConfig, d.Config)
 		d.Config[name] = Entry{bytes.Clone(kv.Value), kv.ModRevision}
@@ -189,6 +196,8 @@ func (d *draft) remove(key string) {
 		delete(d.Weights, name)
 	case activeKey:
 		d.Pointer = Pointer{}
+	case zonesKey:
+		d.Zones = ZoneFactors{}
 	case configKey:
 		d.Config = own(d, copyConfig, d.Config)
 		delete(d.Config, name)

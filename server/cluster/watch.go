@@ -144,7 +144,7 @@ func (w *Watcher) list(ctx context.Context) error {
 	k, prefix := w.c.keys, clientv3.WithPrefix()
 	resp, err := w.c.etcd.Txn(ctx).If(w.c.ours()).Then(
 		clientv3.OpGet(k.nodes(), prefix), clientv3.OpGet(k.weights(), prefix), clientv3.OpGet(k.active()), clientv3.OpGet(k.config(), prefix),
-		clientv3.OpGet(k.history()),
+		clientv3.OpGet(k.history()), clientv3.OpGet(k.zones()),
 	).Else(clientv3.OpGet(k.cluster())).Commit()
 	if err != nil {
 		return w.c.failed("list the cluster", err)
@@ -179,7 +179,7 @@ func (w *Watcher) show(d *draft, list bool, arrived time.Time) {
 		next.Members = last.Members // most events are of weights
 	}
 	next.Held = w.guard.times()
-	next.Stale, next.arrived = time.Time{}, arrived
+	next.Stale, next.arrived, next.History = time.Time{}, arrived, w.history
 	w.view.Store(&next)
 	w.o.Stages.took(Capture, time.Since(arrived))
 	w.subs.wake()
