@@ -1,0 +1,20 @@
+package fleet
+
+import (
+	"slices"
+	"time"
+)
+
+// mostWithin returns the largest number of instants that lie within any stretch of
+// time of so much, its end excluded.
+func mostWithin(at []time.Duration, stretch time.Duration) (most int) {
+	at = slices.Sorted(slices.Values(at)) // who dials at once is noted in any order
+	first := 0
+	for last := range at {
+		for at[last]-at[first] >= stretch {
+			first++
+		}
+		most = max(most, last-first+1)
+	}
+	return most
+}
