@@ -49,7 +49,9 @@ func (e *events) wanted() bool { return e.n.Load() > 0 }
 
 // send gives an event to all who want it; it never waits.
 func (e *events) send(ev api.Event) {
-	ev.At = time.Now()
+	if ev.At.IsZero() {
+		ev.At = time.Now()
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, l := range e.list {
@@ -110,24 +112,32 @@ func (s *Server) Events(ctx context.Context, filter api.EventFilter, f func(*api
 
 // enter makes a connection its device's, and tells that the device is online. One
 // that moves over from an older connection was online before.
-func (s *Server) enter(hello *delivery.Hello) (delivery.Session, error) {
-	if !s.events.wanted() {
-		return s.hub.Connect(hello)
+// opened is what the store has said, nil where it answers at once and is asked here.
+func (s *Server) enter(hello *delivery.Hello, opened *inbox.Opened) (delivery.Session, error) {
+	if !s.events.wanted() || s.cluster != nil { // in a cluster presence tells
+		return s.connect(hello, opened)
 	}
 	s.events.order.Lock()
 	defer s.events.order.Unlock()
-	got, err := s.hub.Connect(hello)
+	got, err := s.connect(hello, opened)
 	if err == nil && got.Old == 0 {
 		s.events.send(api.Event{Kind: api.EventOnline, Device: string(hello.ID)})
 	}
 	return got, err
 }
 
+func (s *Server) connect(hello *delivery.Hello, opened *inbox.Opened) (delivery.Session, error) {
+	if opened == nil {
+		return s.hub.Connect(hello)
+	}
+	return s.hub.Enter(hello, *opened)
+}
+
 // gone takes a device out of the registry, unless a later connection has taken
 // over, and tells that it is offline.
 func (s *Server) gone(ref inbox.Ref, c poller.Handle, code int) {
 	var id []byte
-	wanted := s.events.wanted()
+	wanted := s.events.wanted() && s.cluster == nil
 	if wanted {
 		s.events.order.Lock()
 		defer s.events.order.Unlock()

@@ -169,6 +169,7 @@ func (h *handler) tick() {
 	h.lane.Tick()
 	h.n.flows.Store(int64(h.lane.Flows()))
 	if h.missed.Swap(false) {
+		h.topics.settle()
 		h.startWalk("", 0, h.catchUp, func() {})
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"roost/poller"
 	"roost/server/api"
+	"roost/server/mesh"
 	"roost/server/wire"
 )
 
@@ -19,18 +20,18 @@ const (
 )
 
 // publishLive sends to the devices that are connected now, without a trace
-// afterwards.
-func (s *Server) publishLive(ctx context.Context, p *api.Publication, r *api.Result) error {
+// afterwards. Those that are not connected here are left to away.
+func (s *Server) publishLive(ctx context.Context, p *api.Publication, r *api.Result, away *liveAway) error {
 	m := &wire.Message{ID: []byte(p.ID), Channel: []byte(p.Topic), Payload: p.Payload, Raw: p.Raw}
 	switch len(p.Devices) {
 	case 0:
-		return s.broadcast(ctx, p, m, 0, r)
+		return s.broadcast(ctx, p, m, r)
 	case 1:
-		return s.publishDevice(ctx, p.Devices[0], m, r)
+		return s.publishDevice(ctx, p.Devices[0], m, r, away)
 	}
 	r.Devices = make([]api.Result, len(p.Devices))
 	for i, d := range p.Devices {
-		if err := s.publishDevice(ctx, d, m, &r.Devices[i]); err != nil {
+		if err := s.publishDevice(ctx, d, m, &r.Devices[i], away); err != nil {
 			return err
 		}
 	}
@@ -38,11 +39,13 @@ func (s *Server) publishLive(ctx context.Context, p *api.Publication, r *api.Res
 }
 
 // publishDevice sends to one device and waits for what became of it.
-func (s *Server) publishDevice(ctx context.Context, device string, m *wire.Message, res *api.Result) error {
+func (s *Server) publishDevice(ctx context.Context, device string, m *wire.Message, res *api.Result, away *liveAway) error {
 	res.Device, res.Status = device, api.StatusOffline
 	conn, ok := s.connOf([]byte(device))
 	if !ok {
-		s.live.offline.Add(1)
+		if !away.add(device, m, res) {
+			s.live.offline.Add(1)
+		}
 		return nil
 	}
 	answer := make(chan poller.Result, 1)
@@ -103,6 +106,7 @@ type broadcast struct {
 	pending atomic.Int32 // loops that have not finished
 	sum     [3]atomic.Int64
 	done    chan struct{}
+	then    func(mesh.Counts) // called at the end, if not nil; it must not block
 }
 
 // latestKey makes waiting values of one topic replace each other. Two topics in
@@ -113,26 +117,28 @@ func latestKey(topic string) uint32 {
 	return max(h.Sum32(), 1)
 }
 
-// broadcast starts a message to a topic or to all, and waits for its end if
-// asked to.
-func (s *Server) broadcast(ctx context.Context, p *api.Publication, m *wire.Message, key uint32, res *api.Result) error {
+// broadcast starts a message to a topic or to all, here and at the other nodes, and
+// waits for its end if asked to.
+func (s *Server) broadcast(ctx context.Context, p *api.Publication, m *wire.Message, res *api.Result) error {
 	res.Topic, res.All, res.Status = p.Topic, p.All, api.StatusQueued
-	b := s.newBroadcast(p, m, key)
+	b := s.newBroadcast(p.Topic, s.paceOfNode(p.Pace), m, 0)
 	if !b.start() {
 		return api.ErrOverloaded
 	}
-	if p.All {
+	if p.All && s.cluster == nil {
 		if res.Receivers = s.registry.Len(); res.Receivers == 0 {
 			res.Status = api.StatusOffline
 		}
 	}
-	b.await(ctx, p.Wait, res)
+	began := time.Now()
+	others := s.castAway(ctx, b, m, p.Wait)
+	b.await(ctx, p.Wait-time.Since(began), p.Wait, others, res)
 	return nil
 }
 
-// newBroadcast encodes a broadcast.
-func (s *Server) newBroadcast(p *api.Publication, m *wire.Message, key uint32) *broadcast {
-	b := &broadcast{s: s, topic: p.Topic, key: key, pace: p.Pace, done: make(chan struct{})}
+// newBroadcast encodes a broadcast; an empty topic is all.
+func (s *Server) newBroadcast(topic string, pace int, m *wire.Message, key uint32) *broadcast {
+	b := &broadcast{s: s, topic: topic, key: key, pace: pace, done: make(chan struct{})}
 	b.frames = s.encode(m)
 	for _, f := range b.frames {
 		b.bytes += int64(len(f))
@@ -159,18 +165,27 @@ func (b *broadcast) start() bool {
 	return true
 }
 
-// await waits for the end of the broadcast, at most so long.
-func (b *broadcast) await(ctx context.Context, atMost time.Duration, res *api.Result) {
-	if atMost <= 0 {
+// await waits for the end of the broadcast here, as long as is left of the publisher's
+// wait, and reports it with what other nodes have said. A wait of 0 reports nothing.
+func (b *broadcast) await(ctx context.Context, left, wait time.Duration, others mesh.Counts, res *api.Result) {
+	if wait <= 0 {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, atMost)
-	defer cancel()
+	end := time.NewTimer(left)
+	defer end.Stop()
 	select {
 	case <-b.done:
-		b.report(res)
-	case <-ctx.Done(): // still queued
+	default:
+		select {
+		case <-b.done:
+		case <-end.C:
+			return // still queued
+		case <-ctx.Done():
+			return
+		}
 	}
+	others.Add(b.counts())
+	report(res, others)
 }
 
 // Run starts the broadcast on one loop.
@@ -222,20 +237,31 @@ func (b *broadcast) finish(r poller.CastResult) {
 		b.s.broadcasts.Add(-1)
 		b.s.broadcastBytes.Add(-b.bytes)
 		close(b.done)
+		if b.then != nil {
+			b.then(b.counts())
+		}
 	}
 }
 
-// report puts the sums into an API result.
-func (b *broadcast) report(res *api.Result) {
-	written, queued, dropped := int(b.sum[0].Load()), int(b.sum[1].Load()), int(b.sum[2].Load())
-	res.Counts = &api.Counts{Written: written, Queued: queued, Dropped: dropped}
-	res.Receivers = written + queued + dropped
+// counts are the sums at this node.
+func (b *broadcast) counts() mesh.Counts {
+	c := mesh.Counts{Nodes: 1, Written: int(b.sum[0].Load()), Queued: int(b.sum[1].Load()), Dropped: int(b.sum[2].Load())}
+	c.Receivers = c.Written + c.Queued + c.Dropped
+	return c
+}
+
+// report puts the sums into an API result. While a node has not said anything, more is
+// queued than is counted.
+func report(res *api.Result, c mesh.Counts) {
+	res.Counts = &api.Counts{Written: c.Written, Queued: c.Queued, Dropped: c.Dropped}
+	res.Receivers = c.Receivers
 	switch {
-	case res.Receivers == 0:
+	case c.Silent > 0:
+	case c.Receivers == 0:
 		res.Status = api.StatusOffline
-	case queued == 0 && dropped == 0:
+	case c.Queued == 0 && c.Dropped == 0:
 		res.Status = api.StatusWritten
-	case written == 0 && queued == 0:
+	case c.Written == 0 && c.Queued == 0:
 		res.Status, res.Reason = api.StatusRefused, api.ReasonTooBig
 	}
 }

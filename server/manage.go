@@ -22,6 +22,12 @@ func (s *Server) Device(ctx context.Context, id string) (api.Device, error) {
 	d := api.Device{Device: id, Node: s.opt.Node, Epoch: info.Epoch.String(), Seq: info.Last, Acked: info.Acked,
 		Waiting: info.Messages, Bytes: int64(info.Bytes), Topics: info.Topics}
 	conn, ok := s.connOf([]byte(id))
+	if s.cluster != nil {
+		err := s.whereIs(ctx, &d)
+		if !ok {
+			return d, err
+		}
+	}
 	if !ok {
 		return d, nil
 	}
@@ -34,7 +40,7 @@ func (s *Server) Device(ctx context.Context, id string) (api.Device, error) {
 	}
 	select {
 	case d.Connection = <-answer:
-		d.Online = d.Connection != nil
+		d.Online = d.Online || d.Connection != nil
 		return d, nil
 	case <-ctx.Done():
 		return d, ctx.Err()
@@ -61,30 +67,43 @@ func (h *handler) describe(c poller.Conn) *api.Connection {
 const devicesAtOnce = 4096
 
 // Devices implements api.Node.
-func (s *Server) Devices(ctx context.Context, p api.Page) (devices []api.DeviceSummary, more bool, err error) {
+func (s *Server) Devices(ctx context.Context, p api.Page) (devices []api.DeviceSummary, next string, err error) {
+	if p.Node != "" {
+		return s.devicesOf(ctx, p)
+	}
 	after := p.After
 	for {
 		ids := s.store.Devices(after, max(p.Limit+1, devicesAtOnce))
-		for _, id := range ids {
+		connected := onlineOf{s: s, ids: ids}
+		for i, id := range ids {
 			if len(devices) == p.Limit {
-				return devices, true, nil
+				return devices, after, nil
 			}
 			after = id
-			_, online := s.connOf([]byte(id))
+			online, err := connected.at(ctx, i)
+			if err != nil {
+				return nil, "", err
+			}
 			if p.Online && !online {
 				continue
 			}
-			if info, ok := s.store.Lookup([]byte(id)); ok {
-				devices = append(devices, api.DeviceSummary{Device: id, Online: online, Seq: info.Last, Acked: info.Acked, Waiting: info.Messages})
+			if d, ok := s.summary(id, online); ok {
+				devices = append(devices, d)
 			}
 		}
 		if len(ids) < devicesAtOnce {
-			return devices, false, nil
+			return devices, "", nil
 		}
 		if err := ctx.Err(); err != nil {
-			return nil, false, err
+			return nil, "", err
 		}
 	}
+}
+
+// summary describes a device in a line; it reports false if it is not known any more.
+func (s *Server) summary(id string, online bool) (d api.DeviceSummary, ok bool) {
+	info, ok := s.store.Lookup([]byte(id))
+	return api.DeviceSummary{Device: id, Online: online, Seq: info.Last, Acked: info.Acked, Waiting: info.Messages}, ok
 }
 
 // removedText is said with CloseRemoved.
@@ -100,6 +119,11 @@ func (s *Server) RemoveDevice(ctx context.Context, id string) error {
 	})
 	if err == nil && r.Err != nil {
 		err = api.ErrUnknownDevice
+	}
+	if err == nil && s.cluster != nil {
+		// Where it is connected elsewhere and is not told, it is at its next message: its
+		// session is not the device's any more.
+		_, _ = s.cluster.mesh.Control(ctx, id, uint16(CloseRemoved), removedText)
 	}
 	return err
 }
@@ -120,10 +144,19 @@ func (s *Server) closeRemoved(ref inbox.Ref) {
 	}))
 }
 
+// operatorText is said with a close that an operator wants.
+const operatorText = "closed by an operator"
+
 // Disconnect implements api.Node.
-func (s *Server) Disconnect(_ context.Context, id string) error {
-	if s.closeDevice(id, CloseRebalance, "closed by an operator") {
+func (s *Server) Disconnect(ctx context.Context, id string) error {
+	if s.closeDevice(id, CloseRebalance, operatorText) {
 		return nil
+	}
+	if s.cluster != nil {
+		found, err := s.cluster.mesh.Control(ctx, id, uint16(CloseRebalance), operatorText)
+		if found || err != nil {
+			return presenceError(err)
+		}
 	}
 	if _, known := s.store.Lookup([]byte(id)); !known {
 		return api.ErrUnknownDevice

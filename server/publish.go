@@ -7,38 +7,30 @@ import (
 	"roost/server/api"
 	"roost/server/delivery"
 	"roost/server/inbox"
-	"roost/server/wire"
 )
 
 // Publish implements api.Node. What has to be stored is one commit; live
 // messages go out meanwhile.
 func (s *Server) Publish(ctx context.Context, ps []*api.Publication) ([]api.Result, error) {
+	ctx, stages := s.beginStages(ctx)
+	defer stages.end()
 	results := make([]api.Result, len(ps))
 	k := s.collect(ps)
+	stages.collected(ctx, k)
 	if k != nil {
-		s.hub.Publish(&k.commit, k.dispatch, func() { close(k.done) })
+		s.hub.PublishTo(&k.commit, k.others(), k.dispatch, k.end)
 	}
-	for i, p := range ps {
-		if p.Class != api.ClassLive {
-			continue
-		}
-		switch err := s.publishLive(ctx, p, &results[i]); {
-		case err == nil:
-		case len(ps) == 1 || ctx.Err() != nil:
-			return nil, err // what is stored is delivered all the same
-		default:
-			results[i] = refused(p, api.ReasonRate)
-		}
+	if err := s.publishLives(ctx, ps, results); err != nil {
+		return nil, err // what is stored is delivered all the same
 	}
 	if k == nil {
 		return results, nil
 	}
-	select {
-	case <-k.done:
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	if err := stages.await(ctx, k); err != nil {
+		return nil, err
 	}
 	if k.commit.Err != nil {
+		k.failed()
 		for i, p := range ps {
 			if p.Class != api.ClassLive {
 				results[i] = refused(p, api.ReasonStore)
@@ -48,6 +40,26 @@ func (s *Server) Publish(ctx context.Context, ps []*api.Publication) ([]api.Resu
 	}
 	k.report(ctx, results)
 	return results, nil
+}
+
+// publishLives sends the live ones: first to who is connected here, then to all others
+// at once.
+func (s *Server) publishLives(ctx context.Context, ps []*api.Publication, results []api.Result) error {
+	away := liveAway{s: s}
+	for i, p := range ps {
+		if p.Class != api.ClassLive {
+			continue
+		}
+		switch err := s.publishLive(ctx, p, &results[i], &away); {
+		case err == nil:
+		case len(ps) == 1 || ctx.Err() != nil:
+			return err
+		default:
+			results[i] = refused(p, api.ReasonRate)
+		}
+	}
+	away.send(ctx)
+	return nil
 }
 
 // refused is the answer for a whole publication that was not stored.
@@ -69,17 +81,27 @@ type stored struct {
 	ps     []*api.Publication
 	commit inbox.Commit
 	done   chan struct{}
+	times  stageTimes
 
-	puts     []inbox.Put // in order of publications and their devices
+	puts     []inbox.Put     // in order of publications and their devices
+	waits    []time.Duration // of puts; nil if nobody waits
 	messages []inbox.Message
-	casts    []*broadcast // of latest values, in order
-	spreads  []*spread    // made by dispatch, in order; nil where nothing was stored
-	paces    map[int]int  // of spreads, by their index in commit.Ops
+	casts    []*latestCast // of latest values, in order
+	spreads  []*spread     // made by dispatch, in order; nil where nothing was stored
+	paces    map[int]int   // of spreads, by their index in commit.Ops
+	away     putsAway      // those whose devices are at other nodes
+}
+
+// end is called when all that was stored is with lanes and other nodes.
+func (k *stored) end() {
+	k.times.routed = time.Now()
+	close(k.done)
 }
 
 // dispatch starts what follows the commit, in the order of the commits and whether
 // or not the publisher still waits. It must not take long: all commits wait.
 func (k *stored) dispatch() {
+	k.times.stored()
 	cast := 0
 	for i, op := range k.commit.Ops {
 		switch op := op.(type) {
@@ -91,11 +113,13 @@ func (k *stored) dispatch() {
 		case *inbox.Spread:
 			var w *spread
 			if op.Verdict == inbox.Stored {
-				w = k.s.startSpread(op, k.paces[i])
+				w = k.s.startSpread(op, k.s.paceOfNode(k.paces[i]))
+				k.s.spreadAway(op.Topic)
 			}
 			k.spreads = append(k.spreads, w)
 		}
 	}
+	k.s.castsAway(k.casts)
 }
 
 // collect makes the commit of all publications that are not live, nil if there
@@ -123,8 +147,9 @@ func (s *Server) collect(ps []*api.Publication) *stored {
 		m := &k.messages[len(k.messages)-1]
 		switch {
 		case p.Class == api.ClassLatest:
-			k.commit.Ops = append(k.commit.Ops, &inbox.Latest{Topic: p.Topic, Message: m})
-			k.casts = append(k.casts, s.newBroadcast(p, &wire.Message{ID: m.ID, Channel: m.Channel, Payload: m.Payload, Raw: m.Raw}, latestKey(p.Topic)))
+			op := &inbox.Latest{Topic: p.Topic, Message: m}
+			k.commit.Ops = append(k.commit.Ops, op)
+			k.casts = append(k.casts, s.newLatestCast(p, op))
 		case len(p.Devices) == 0:
 			k.commit.Ops = append(k.commit.Ops, &inbox.Spread{Topic: p.Topic, Message: m})
 			if k.paces == nil {
@@ -135,6 +160,12 @@ func (s *Server) collect(ps []*api.Publication) *stored {
 		for _, d := range p.Devices {
 			k.puts = append(k.puts, inbox.Put{Device: d, Message: m})
 			k.commit.Ops = append(k.commit.Ops, &k.puts[len(k.puts)-1])
+			if p.Wait > 0 && k.waits == nil {
+				k.waits = make([]time.Duration, puts)
+			}
+			if k.waits != nil {
+				k.waits[len(k.puts)-1] = p.Wait
+			}
 		}
 	}
 	return k
@@ -157,7 +188,7 @@ func (k *stored) report(ctx context.Context, results []api.Result) {
 		case p.Class == api.ClassLive:
 			continue
 		case p.Class == api.ClassLatest:
-			results[i] = k.latest(ctx, k.commit.Ops[op].(*inbox.Latest), k.casts[cast], p)
+			results[i] = k.latest(ctx, k.casts[cast], p)
 			op, cast = op+1, cast+1
 		case len(p.Devices) == 0:
 			results[i] = k.spread(ctx, k.commit.Ops[op].(*inbox.Spread), k.spreads[spread], p)
@@ -197,7 +228,7 @@ func (k *stored) device(put *inbox.Put) api.Result {
 			// what is known now.
 			if k.s.store.Acked(put) {
 				r.Status = api.StatusAcknowledged
-			} else if _, online := k.s.registry.Lookup(uint32(put.Ref)); !online {
+			} else if _, online := k.s.registry.Lookup(uint32(put.Ref)); !online && put.Owner == "" {
 				r.Status = api.StatusOffline
 			}
 		}
@@ -214,12 +245,10 @@ func (k *stored) device(put *inbox.Put) api.Result {
 // await waits for the acknowledgements of those devices whose publication asks
 // for it. All wait at the same time.
 func (k *stored) await(ctx context.Context, results []api.Result) {
-	type wait struct {
-		w      *delivery.Waiter
-		result *api.Result
-		until  time.Duration
+	if k.waits == nil {
+		return
 	}
-	var waits []wait
+	var waits []putWait
 	put := 0
 	for i, p := range k.ps {
 		if p.Class != api.ClassKept {
@@ -235,33 +264,65 @@ func (k *stored) await(ctx context.Context, results []api.Result) {
 			if len(p.Devices) > 1 {
 				r = &results[i].Devices[j]
 			}
-			waits = append(waits, wait{k.s.hub.Wait(q), r, p.Wait})
+			w := putWait{put: q, result: r, until: p.Wait}
+			if w.away = k.waitAway(q, p.Wait); w.away == nil {
+				w.here = k.s.hub.Wait(q)
+			}
+			waits = append(waits, w)
 		}
 	}
 	began := time.Now()
-	for _, w := range waits {
-		timer := time.NewTimer(w.until - time.Since(began))
-		select {
-		case <-w.w.Done():
-			if w.w.Acked() {
-				w.result.Status = api.StatusAcknowledged
-			}
-		case <-timer.C:
-		case <-ctx.Done():
+	for i := range waits {
+		waits[i].await(ctx, k, began)
+	}
+}
+
+// putWait is a publisher that waits for one device.
+type putWait struct {
+	put    *inbox.Put
+	here   *delivery.Waiter     // nil: another node says it
+	away   chan delivery.Status // nil: it is connected here, or nowhere
+	result *api.Result
+	until  time.Duration
+}
+
+// await waits for the acknowledgement, at most until the wait is over that has begun at
+// a time.
+func (w *putWait) await(ctx context.Context, k *stored, began time.Time) {
+	var here <-chan struct{}
+	if w.here != nil {
+		here = w.here.Done()
+		defer k.s.hub.Forget(w.here)
+	}
+	// One that has answered while others were waited for counts, however late it is.
+	left := max(w.until-time.Since(began), time.Millisecond)
+	timer := time.NewTimer(left)
+	defer timer.Stop()
+	select {
+	case <-here:
+		if w.here.Acked() {
+			w.result.Status = api.StatusAcknowledged
 		}
-		timer.Stop()
-		k.s.hub.Forget(w.w)
+	case st := <-w.away:
+		w.result.Status = statuses[st]
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	if w.result.Status != api.StatusAcknowledged && ctx.Err() == nil && k.ackedSince(w.put) {
+		w.result.Status = api.StatusAcknowledged
 	}
 }
 
 // latest says what became of a topic's new latest value.
-func (k *stored) latest(ctx context.Context, op *inbox.Latest, b *broadcast, p *api.Publication) api.Result {
+func (k *stored) latest(ctx context.Context, c *latestCast, p *api.Publication) api.Result {
 	r := api.Result{Topic: p.Topic, Status: api.StatusQueued}
-	if op.Err != nil {
+	if c.op.Err != nil {
 		r.Status, r.Reason = api.StatusRefused, api.ReasonLimit
 		return r
 	}
-	b.await(ctx, p.Wait, &r)
+	began := time.Now()
+	others := c.awaitAway(ctx)
+	c.here.await(ctx, p.Wait-time.Since(began), p.Wait, others, &r)
 	return r
 }
 
@@ -297,6 +358,10 @@ func (k *stored) spread(ctx context.Context, op *inbox.Spread, w *spread, p *api
 	k.awaitSpread(ctx, w, p.Wait)
 	written, queued := int(w.written.Load()), int(w.queued.Load())
 	r.Counts = &api.Counts{Written: written, Queued: queued, Offline: max(op.Receivers-written-queued, 0), Refused: op.Refused}
+	if k.s.cluster != nil {
+		// What became of it at other nodes is not known: it will be sent there.
+		r.Counts.Queued, r.Counts.Offline = queued+r.Counts.Offline, 0
+	}
 	if time.Since(began) >= time.Duration(op.Message.TTL)*time.Second {
 		return r // some may have expired instead
 	}

@@ -7,7 +7,7 @@ import (
 )
 
 // kindNames are the values of the label of metrics.Connections.
-var kindNames = [...]string{kindHandshake: "handshake", kindDevice: "device", kindEcho: "echo", kindOver: "closing"}
+var kindNames = [...]string{kindHandshake: "handshake", kindOpening: "opening", kindDevice: "device", kindEcho: "echo", kindOver: "closing"}
 
 // WriteMetrics implements api.Node.
 func (s *Server) WriteMetrics(out io.Writer) {
@@ -15,6 +15,7 @@ func (s *Server) WriteMetrics(out io.Writer) {
 	s.writeConnections(w)
 	s.writeTraffic(w)
 	s.writeKept(w)
+	s.writeCluster(w)
 	s.metrics.Write(out)
 }
 

@@ -35,6 +35,7 @@ type Server struct {
 	store    inbox.Store
 	hub      *delivery.Hub
 	fetches  *fetchQueue // nil: the store is in memory
+	cluster  *clustered  // nil: a node by itself
 	metrics  *metrics.Set
 	api      *http.Server
 	apiAddr  netip.AddrPort
@@ -42,6 +43,7 @@ type Server struct {
 	// Shared: atomic.
 	draining       atomic.Bool
 	open           atomic.Int64           // devices and echo connections
+	opening        atomic.Int64           // devices at a door
 	entered, left  atomic.Uint64          // devices: before they are registered, after they are not any more
 	receivers      [variants]atomic.Int64 // connections by variant
 	subscriptions  atomic.Int64
@@ -52,6 +54,10 @@ type Server struct {
 	closes         closeCounts
 	events         events
 	closing        atomic.Bool // nobody waits for answers any more
+	latency        latency     // of deliveries, lately
+	away           elsewhereCounts
+	resync         resyncs // what other nodes have stored
+	marks          ringMarks
 
 	stopTick chan struct{} // closed at the end
 	once     sync.Once     // covers the end
@@ -68,25 +74,47 @@ func New(opt Options) (*Server, error) {
 	}
 	s := &Server{opt: opt, registry: session.NewRegistry(), store: opt.Inbox, metrics: metrics.NewSet(),
 		apiDone: make(chan error, 1), stopTick: make(chan struct{})}
+	if opt.Cluster != nil {
+		if err := s.join(); err != nil {
+			return nil, err
+		}
+	}
 	s.hub = delivery.NewHub(s.store, s.registry, lanes{s})
 	if _, memory := s.store.(*inbox.Memory); !memory {
 		s.fetches = newFetchQueue()
 	}
-	if s.capacity, err = measureCapacity(opt.Loops, opt.MaxConnections); err != nil {
-		return nil, err
-	}
-	ln, err := net.Listen("tcp", opt.API)
+	ln, err := s.listen()
 	if err != nil {
-		return nil, fmt.Errorf("api: %w", err)
-	}
-	if err := s.startPoller(); err != nil {
-		ln.Close()
+		if s.cluster != nil {
+			s.store.Close() // ours: nobody else has it
+		}
 		return nil, err
 	}
 	s.apiAddr = ln.Addr().(*net.TCPAddr).AddrPort()
 	s.startHelpers()
 	s.startAPI(ln)
 	return s, nil
+}
+
+// listen opens both listeners; that of the API is not served yet.
+func (s *Server) listen() (ln net.Listener, err error) {
+	if s.capacity, err = measureCapacity(s.opt.Loops, s.opt.MaxConnections); err != nil {
+		return nil, err
+	}
+	if ln, err = net.Listen("tcp", s.opt.API); err != nil {
+		return nil, fmt.Errorf("api: %w", err)
+	}
+	if err = s.startPoller(); err == nil && s.cluster != nil && s.cluster.failed != nil {
+		err = s.cluster.failed
+		s.p.Close()
+	}
+	if err != nil {
+		if s.cluster != nil && s.cluster.mesh != nil {
+			s.cluster.mesh.Close()
+		}
+		ln.Close()
+	}
+	return ln, err
 }
 
 // startPoller opens the device listener.
@@ -110,6 +138,9 @@ func (s *Server) startPoller() (err error) {
 			s.adopt(l.Poller())
 			h := newHandler(s, l, seed)
 			s.handlers[l.Index()] = h
+			if s.cluster != nil && l.Index() == s.opt.Loops-1 {
+				s.cluster.meet()
+			}
 			return h
 		},
 	})
@@ -119,6 +150,11 @@ func (s *Server) startPoller() (err error) {
 // startHelpers starts the goroutines beside the loops.
 func (s *Server) startHelpers() {
 	s.helpers.Go(func() { s.tick(s.opt.timing.tick) })
+	if s.cluster != nil {
+		s.startCluster()
+		s.observe()
+		s.resync.start(s)
+	}
 	for range fetchers {
 		if s.fetches != nil {
 			s.helpers.Go(s.runFetcher)
@@ -197,6 +233,9 @@ func (s *Server) Ready() error {
 	if s.draining.Load() {
 		return errors.New("draining: devices are being sent away")
 	}
+	if s.cluster != nil {
+		return s.cluster.notReady()
+	}
 	return nil
 }
 
@@ -216,12 +255,21 @@ func (s *Server) end() error {
 		s.api.Close()
 	}
 	s.closing.Store(true)
+	if s.cluster != nil {
+		s.cluster.mesh.Close() // before the loops that it posts to
+	}
 	err := s.p.Close()
 	if s.fetches != nil {
 		s.fetches.close()
 	}
+	if s.cluster != nil {
+		s.leaveCluster()
+	}
 	s.helpers.Wait()
-	return errors.Join(err, s.store.Close())
+	s.resync.close()
+	err = errors.Join(err, s.store.Close())
+	s.resync.wait()
+	return err
 }
 
 // acceptRate is how many connections a second a node takes: what the spread of
@@ -238,7 +286,11 @@ func (s *Server) connOf(id []byte) (poller.Handle, bool) {
 // spread returns the milliseconds over which the devices of this node should
 // come back if it is cut off.
 func (s *Server) spread() int {
-	return max(1000, s.registry.Len()*1000/acceptRate)
+	absorb := acceptRate
+	if s.cluster != nil {
+		absorb = int(s.cluster.absorb.Load())
+	}
+	return max(1000, s.registry.Len()*1000/absorb)
 }
 
 // timeOf turns a connection's clock into a time of day.

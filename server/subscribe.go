@@ -79,6 +79,8 @@ func (h *handler) stored(c poller.Conn, sub *inbox.Subscription, err error, answ
 	}
 	h.out, h.frames = h.out[:0], 0
 	switch {
+	case answer != nil && refusal == nil && sub.On:
+		h.whenHeard(c.Handle(), sub, answer)
 	case answer != nil:
 		answer(h, st, refusal)
 		h.flush(c, st)
@@ -87,7 +89,7 @@ func (h *handler) stored(c poller.Conn, sub *inbox.Subscription, err error, answ
 		h.close(c, st, CloseInternal, "the topic "+sub.Topic+" could not be subscribed: "+refusal.Text)
 		return
 	}
-	if refusal == nil && sub.On {
+	if refusal == nil && sub.On && answer == nil {
 		h.sendLatest(c, st, []byte(sub.Topic))
 	}
 	// A kept message to the topic may have passed between the store and here.
@@ -176,7 +178,7 @@ func (h *handler) catchUp(c poller.Conn) {
 	var now []string
 	h.s.store.EachTopic(st.peer.Ref, func(topic string) { now = append(now, topic) })
 	for _, sub := range slices.Clone(h.topics.list(st)) {
-		if !slices.Contains(now, sub.t.name) {
+		if !slices.Contains(now, sub.t.name) && !st.is(flagAlone) {
 			h.topics.unsubscribe(h, st, []byte(sub.t.name))
 		}
 	}
@@ -197,7 +199,11 @@ func (h *handler) restore(c poller.Conn, st *connState, claims []string) {
 		}
 	})
 	for _, topic := range claims {
-		if st.kind == kindDevice && !h.topics.has(st, []byte(topic)) && st.asking < maxAsking {
+		switch {
+		case st.kind != kindDevice || h.topics.has(st, []byte(topic)):
+		case st.is(flagAlone):
+			h.topics.subscribe(h, c, st, []byte(topic)) // the store learns of it with the next session
+		case st.asking < maxAsking:
 			h.ask(c, st, topic, true, nil)
 		}
 	}
@@ -209,6 +215,7 @@ func (s *Server) Subscribe(ctx context.Context, device, topic string, on bool) e
 	err := s.commit(ctx, sub, func() {
 		if sub.Err == nil {
 			s.align(sub)
+			s.subscribedAway(sub)
 		}
 	})
 	switch {

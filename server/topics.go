@@ -23,6 +23,8 @@ type topics struct {
 type topic struct {
 	name  string
 	group poller.Group
+	heard bool     // what other nodes send to it arrives here
+	until []func() // called when it is; answers to subscriptions
 }
 
 // subscription is one connection's place in one topic.
@@ -78,6 +80,7 @@ func (ts *topics) subscribe(h *handler, c poller.Conn, st *connState, name []byt
 	if t == nil {
 		t = &topic{name: string(name)}
 		ts.byName[t.name] = t
+		h.hear(t)
 	}
 	ts.setList(st, append(list, subscription{t: t, pos: t.group.Add(c)}))
 	h.s.subscriptions.Add(1)
@@ -123,6 +126,7 @@ func (ts *topics) remove(h *handler, s subscription) {
 	h.s.subscriptions.Add(-1)
 	if s.t.group.Len() == 0 {
 		delete(ts.byName, s.t.name)
+		h.unhear(s.t)
 	}
 }
 
