@@ -33,7 +33,11 @@ func (h *handler) deviceMessage(c poller.Conn, st *connState, ev *ws.Event) {
 	switch h.up.Op {
 	case wire.OpHeartbeat:
 		h.n.heartbeats.Add(1)
-		h.appendMessage(st, wire.AppendHeartbeat(h.text[:0], f, h.s.spread()))
+		var ring wire.Ring
+		if h.s.cluster != nil {
+			ring = h.s.cluster.heartbeat(h, st)
+		}
+		h.appendMessage(st, wire.AppendHeartbeat(h.text[:0], f, h.s.spread(), ring))
 	case wire.OpSubscribe:
 		h.subscription(c, st, f, true)
 	case wire.OpUnsubscribe:

@@ -26,19 +26,41 @@ func AppendWelcome(dst []byte, f Format, w *Welcome) []byte {
 	dst = appendString(append(dst, `,"node":`...), w.Node)
 	dst = strconv.AppendInt(append(dst, `,"max":`...), int64(w.Max), 10)
 	dst = strconv.AppendInt(append(dst, `,"win":`...), int64(w.Win), 10)
+	dst = appendRing(dst, w.Ring)
 	dst = strconv.AppendInt(append(dst, `,"back":{"base":`...), int64(w.Back.Base), 10)
 	dst = strconv.AppendInt(append(dst, `,"max":`...), int64(w.Back.Max), 10)
 	return append(dst, "}}"...)
 }
 
 // AppendHeartbeat appends the answer to a heartbeat: spread is that of Welcome,
-// which changes as the node fills.
-func AppendHeartbeat(dst []byte, f Format, spread int) []byte {
-	if f == Binary {
+// which changes as the node fills, and ring is what answers for the device now.
+func AppendHeartbeat(dst []byte, f Format, spread int, ring Ring) []byte {
+	if f == Binary && ring == (Ring{}) {
 		return binary.AppendUvarint(append(dst, byte(OpHeartbeat)), uint64(spread))
 	}
+	if f == Binary {
+		dst = binary.AppendUvarint(append(dst, byte(OpHeartbeat)|flagRing), uint64(spread))
+		return appendHash(binary.AppendUvarint(dst, ring.Version), ring.Hash)
+	}
 	dst = strconv.AppendInt(append(dst, `{"t":"hb","spread":`...), int64(spread), 10)
-	return append(dst, '}')
+	return append(appendRing(dst, ring), '}')
+}
+
+// appendRing appends the keys of a ring, if there is one.
+func appendRing(dst []byte, r Ring) []byte {
+	if r == (Ring{}) {
+		return dst
+	}
+	dst = strconv.AppendUint(append(dst, `,"ring":`...), r.Version, 10)
+	return append(appendHash(append(dst, `,"rh":"`...), r.Hash), '"')
+}
+
+// appendHash appends 16 hexadecimal digits.
+func appendHash(dst []byte, h uint64) []byte {
+	for shift := 60; shift >= 0; shift -= 4 {
+		dst = append(dst, "0123456789abcdef"[h>>shift&15])
+	}
+	return dst
 }
 
 // AppendSkip appends that all kept messages up to number to are done with: why

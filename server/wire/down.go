@@ -21,6 +21,7 @@ type Down struct {
 	URL     []byte  // OpAway: where to connect; empty: where it would be anyway
 	Message Message // OpMessage; if Raw, Payload is base64 still: see AppendPayload
 	Welcome Welcome // OpWelcome
+	Ring    Ring    // OpHeartbeat: zero if it does not say
 }
 
 // AppendPayload appends the payload of a message, decoded if its form was
@@ -58,7 +59,7 @@ func ParseDown(f Format, data []byte, d *Down) *Error {
 		o.message(&d.Message)
 	case OpHeartbeat:
 		o.need(keySpread)
-		d.Spread = o.int(keySpread)
+		d.Spread, d.Ring = o.int(keySpread), o.ring()
 	case OpSkip:
 		o.need(keyTo)
 		d.To, d.Why = o.uint(keyTo), o.text(keyWhy)
@@ -130,7 +131,7 @@ func (f *fields) welcome(w *Welcome) {
 	w.Seq, w.Acked, w.From = f.uint(keySeq), f.uint(keyAcked), f.uint(keyFrom)
 	w.Resumed = f.bool(keyResumed)
 	w.Heartbeat, w.Spread = f.int(keyHB), f.int(keySpread)
-	w.Max, w.Win = f.int(keyMax), f.int(keyWin)
+	w.Max, w.Win, w.Ring = f.int(keyMax), f.int(keyWin), f.ring()
 	if !f.has(keyBack) || f.err != nil {
 		return
 	}
@@ -143,6 +144,36 @@ func (f *fields) welcome(w *Welcome) {
 	if back.err != nil {
 		f.note(keyBack, back.err)
 	}
+}
+
+// ring reads which ring answers for the device.
+func (f *fields) ring() (r Ring) {
+	r.Version = f.uint(keyRing)
+	if !f.has(keyRH) {
+		return r
+	}
+	ok := false
+	if r.Hash, ok = parseHash(f.text(keyRH)); !ok && f.err == nil {
+		f.err = errHash
+	}
+	return r
+}
+
+var errHash = &Error{Code: CodeMalformed, Text: `key "rh": want 16 hexadecimal digits`}
+
+// parseHash reads 16 hexadecimal digits, in lower case as they are written.
+func parseHash(b []byte) (h uint64, ok bool) {
+	for _, c := range b {
+		switch {
+		case '0' <= c && c <= '9':
+			h = h<<4 | uint64(c-'0')
+		case 'a' <= c && c <= 'f':
+			h = h<<4 | uint64(c-'a'+10)
+		default:
+			return 0, false
+		}
+	}
+	return h, len(b) == 16
 }
 
 // code reads a close code.
@@ -176,6 +207,14 @@ func parseDownBinary(data []byte, d *Down) *Error {
 		}
 	case OpHeartbeat:
 		d.Spread = r.int()
+		if data[0]&flagRing == 0 {
+			break
+		}
+		ok := false
+		d.Ring.Version = r.uvarint()
+		if d.Ring.Hash, ok = parseHash(r.b); !ok && r.ok {
+			return errHash
+		}
 	case OpSkip:
 		d.To, d.Why = r.uvarint(), r.b
 	case OpResult:

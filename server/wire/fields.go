@@ -43,11 +43,13 @@ const (
 	keyWin
 	keyBack
 	keyBase
+	keyRing
+	keyRH
 	keys // number of keys
 )
 
 var keyNames = [keys]string{"", "t", "seq", "r", "ch", "p", "token", "ttl", "id", "p64", "to", "why", "spread", "ok", "code", "text",
-	"in", "url", "sid", "epoch", "acked", "from", "resumed", "hb", "node", "max", "win", "back", "base"}
+	"in", "url", "sid", "epoch", "acked", "from", "resumed", "hb", "node", "max", "win", "back", "base", "ring", "rh"}
 
 func keyOf(name []byte) key {
 	switch string(name) { // compiled to a search; a map would have to be hashed

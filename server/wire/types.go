@@ -76,8 +76,9 @@ const (
 
 // Flags of other binary messages' first byte.
 const (
-	flagSeq = 0x20 // OpHeartbeat of a device: uvarint seq follows
-	flagOK  = 0x20 // OpResult: it was done
+	flagSeq  = 0x20 // OpHeartbeat of a device: uvarint seq follows
+	flagRing = 0x20 // OpHeartbeat of a node: behind spread uvarint ring, rest: rh
+	flagOK   = 0x20 // OpResult: it was done
 )
 
 // MaxChannel is the longest name of a channel in bytes.
@@ -118,7 +119,15 @@ type Welcome struct {
 	Node      string // name of this node
 	Max       int    // largest message of the device, bytes
 	Win       int    // kept messages that may be under way unacknowledged
+	Ring      Ring   // by which the node has judged where the device belongs; zero is left out
 	Back      Back   // backoff of reconnects
+}
+
+// Ring is which ring answers for a device: keys "ring" and "rh". The zero Ring is none:
+// a node by itself.
+type Ring struct {
+	Version uint64
+	Hash    uint64 // of its content; 16 hexadecimal digits
 }
 
 // Back bounds the backoff with full jitter, in ms.

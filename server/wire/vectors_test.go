@@ -165,6 +165,7 @@ func downFields(d *Down) map[string]string {
 		set("node", w.Node)
 		set("max", w.Max)
 		set("win", w.Win)
+		ringFields(m, w.Ring)
 		set("back.base", w.Back.Base)
 		set("back.max", w.Back.Max)
 	case OpMessage:
@@ -184,6 +185,7 @@ func downFields(d *Down) map[string]string {
 		set("payload", hex.EncodeToString(d.AppendPayload(nil)))
 	case OpHeartbeat:
 		set("spread", d.Spread)
+		ringFields(m, d.Ring)
 	case OpSkip:
 		set("to", d.To)
 		set("why", string(d.Why))
@@ -204,6 +206,13 @@ func downFields(d *Down) map[string]string {
 	return m
 }
 
+// ringFields adds the keys of a ring, if there is one.
+func ringFields(m map[string]string, r Ring) {
+	if r != (Ring{}) {
+		m["ring"], m["rh"] = fmt.Sprint(r.Version), fmt.Sprintf("%016x", r.Hash)
+	}
+}
+
 // append writes the message that Fields say.
 func (v *vector) append(t *testing.T, f Format) []byte {
 	m := v.want(JSON)
@@ -218,6 +227,8 @@ func (v *vector) append(t *testing.T, f Format) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
+	ring := Ring{Version: number("ring")}
+	ring.Hash, _ = strconv.ParseUint(m["rh"], 16, 64)
 	if v.From == "D" {
 		up := Up{Seq: number("seq"), Request: number("r"), Channel: []byte(m["ch"]), Payload: payload, Token: []byte(m["token"])}
 		_, up.HasSeq = m["seq"]
@@ -232,7 +243,7 @@ func (v *vector) append(t *testing.T, f Format) []byte {
 	case "welcome":
 		return AppendWelcome(nil, f, &Welcome{SID: []byte(m["sid"]), Epoch: m["epoch"], Seq: number("seq"), Acked: number("acked"),
 			From: number("from"), Resumed: m["resumed"] == "true", Heartbeat: int(number("hb")), Spread: int(number("spread")),
-			Node: m["node"], Max: int(number("max")), Win: int(number("win")),
+			Node: m["node"], Max: int(number("max")), Win: int(number("win")), Ring: ring,
 			Back: Back{Base: int(number("back.base")), Max: int(number("back.max"))}})
 	case "msg":
 		return AppendMessage(nil, f, &Message{Seq: number("seq"), TTL: number("ttl"), ID: []byte(m["id"]), Channel: []byte(m["ch"]),
@@ -240,7 +251,7 @@ func (v *vector) append(t *testing.T, f Format) []byte {
 	case "skip":
 		return AppendSkip(nil, f, number("to"), m["why"])
 	case "hb":
-		return AppendHeartbeat(nil, f, int(number("spread")))
+		return AppendHeartbeat(nil, f, int(number("spread")), ring)
 	case "res":
 		if m["ok"] == "true" {
 			return AppendResult(nil, f, number("r"), nil)

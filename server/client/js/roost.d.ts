@@ -48,6 +48,9 @@ export interface Welcome {
   /** Bytes of the largest message that the node takes. */
   readonly max: number;
   readonly win: number;
+  /** In a cluster: version and content hash of the ring that answers for the device. */
+  readonly ring?: number;
+  readonly rh?: string;
   readonly back: { readonly base: number; readonly max: number };
 }
 
