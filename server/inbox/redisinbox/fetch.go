@@ -17,6 +17,11 @@ func (s *Store) Fetch(f *inbox.Fetch) {
 		f.Gone = true
 		return
 	}
+	if d.alone != 0 {
+		f.Last = d.alone - 1
+		s.mu.Unlock()
+		return
+	}
 	n := s.names(d.id)
 	k := call{script: fetchScript, keys: []string{n.list(), n.head()}, args: []string{
 		utoa(f.Fence), d.epoch.String(), strconv.FormatUint(max(f.From, d.acked+1), 10), strconv.Itoa(max(f.Max, 1)),
@@ -49,7 +54,7 @@ func (s *Store) caughtUp(ref inbox.Ref, fence uint32, r *fetchReply) (moved bool
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	d := s.m.current(ref, fence)
-	if d == nil || r.last < d.last {
+	if d == nil || d.alone != 0 || r.last < d.last {
 		return false
 	}
 	moved = r.last > d.last

@@ -19,6 +19,10 @@ import (
 //	   +---------------------------------------- left --+
 //	     swept after a minute: no task of the old connection is under way any more
 //
+// alone (alone.go): Redis was away when the session began. Its fence is this node's own, and
+// what is known of the stream is that of the session before, or nothing: Redis is not asked
+// about it, and nothing that is heard of the device counts, until the next one is opened.
+//
 // stale: Redis, or another node, has said that the session is over; its connection does
 // not know yet. Everything about it is empty.
 type mirror struct {
@@ -45,6 +49,7 @@ type device struct {
 	gone    inbox.Epoch // of the stream that was removed
 	stale   bool
 	opening int32  // Opens under way
+	alone   uint64 // not 0: the session began without Redis; 1 + what the device said that it has
 	leftAt  uint32 // seconds; 0: it is connected
 	topics  []string
 
@@ -157,7 +162,7 @@ func (m *mirror) opened(ref inbox.Ref, o *openReply) {
 		return // the device was removed meanwhile, or has a later session
 	}
 	d.fence, d.epoch, d.last, d.acked, d.tag = o.Fence, o.Epoch, o.Last, o.Acked, o.tag
-	d.stale, d.leftAt = false, 0
+	d.stale, d.leftAt, d.alone = false, 0, 0
 	if d.seen.fence == d.fence && d.seen.seq > d.last {
 		d.last, d.tag = d.seen.seq, d.seen.tag
 	}
@@ -215,6 +220,8 @@ const (
 func (d *device) noted(fence uint32, epoch inbox.Epoch, seq uint64, tag uint32) note {
 	ahead := int32(fence - d.fence)
 	switch {
+	case d.alone != 0 && d.opening == 0:
+		return nothing // what there is it finds when it comes back for a session with Redis
 	case d.fence == 0 || ahead > 0:
 		if int32(fence-d.seen.fence) > 0 || fence == d.seen.fence && seq > d.seen.seq {
 			d.seen = mark{fence, seq, tag}

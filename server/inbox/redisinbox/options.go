@@ -70,13 +70,10 @@ type Presence struct {
 	Owner, Index string
 }
 
-// Why sessions end.
+// Why sessions end: package inbox has the words, for those who do not know this one.
 var (
-	// ErrOvertaken: the device has connected elsewhere since.
-	ErrOvertaken = errors.New("redisinbox: the device has a later session")
-	// ErrHistory: Redis has lost what the device was given. It has a new stream, which
-	// it learns of when it connects again.
-	ErrHistory = errors.New("redisinbox: Redis has lost a part of the device's history")
+	ErrOvertaken = inbox.ErrOvertaken
+	ErrHistory   = inbox.ErrHistory
 )
 
 // withDefaults checks the options.

@@ -116,10 +116,14 @@ func (s *Store) Leave(ref inbox.Ref, fence uint32) {
 func (s *Store) Last(ref inbox.Ref, fence uint32) (last, acked uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if d := s.m.current(ref, fence); d != nil {
-		return d.last, d.acked
+	d := s.m.current(ref, fence)
+	switch {
+	case d == nil:
+		return 0, 0
+	case d.alone != 0:
+		return d.alone - 1, d.alone - 1
 	}
-	return 0, 0
+	return d.last, d.acked
 }
 
 // Ack implements inbox.Store. It counts here at once, in Redis a little later; a node
@@ -131,7 +135,7 @@ func (s *Store) Ack(ref inbox.Ref, fence uint32, seq uint64) bool {
 		s.mu.Unlock()
 		return false
 	}
-	if seq <= d.acked || seq > d.last {
+	if d.alone != 0 || seq <= d.acked || seq > d.last {
 		s.mu.Unlock()
 		return true
 	}
@@ -154,7 +158,7 @@ func (s *Store) Acked(p *inbox.Put) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	d := s.m.get(p.Ref)
-	return d != nil && d.fence != 0 && d.life == p.Life && d.acked >= p.Seq
+	return d != nil && d.fence != 0 && d.alone == 0 && d.life == p.Life && d.acked >= p.Seq
 }
 
 // Find implements inbox.Store. It knows only of devices that are connected here, or
