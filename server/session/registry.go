@@ -122,6 +122,18 @@ func (r *Registry) Lookup(device uint32) (conn uint64, ok bool) {
 	return conn, conn != 0
 }
 
+// Session returns the id of the session that a connected device has.
+func (r *Registry) Session(device uint32) (sid uint64, ok bool) {
+	s, c, i := r.locate(device)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c >= len(s.chunks) || s.chunks[c] == nil {
+		return 0, false
+	}
+	e := &s.chunks[c].entries[i]
+	return e.sid, e.conn != 0
+}
+
 // Unregister removes the device if conn is still its current connection, and
 // reports whether it was: the late close of a connection that was taken over
 // changes nothing.

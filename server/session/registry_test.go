@@ -77,6 +77,10 @@ func TestRegistryAgainstMap(t *testing.T) {
 					if old := model[d]; ok != (old != nil) || ok && conn != old.conn {
 						t.Fatalf("Lookup(%d) = %d, %v; want %+v", d, conn, ok, old)
 					}
+					sid, ok := r.Session(d)
+					if old := model[d]; ok != (old != nil) || ok && sid != old.sid {
+						t.Fatalf("Session(%d) = %x, %v; want %+v", d, sid, ok, old)
+					}
 				}
 			},
 		})
