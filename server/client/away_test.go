@@ -190,7 +190,7 @@ func TestHeartbeats(t *testing.T) {
 		first[r.now-start] = true
 		for range 5 {
 			before := r.now
-			r.on(c, wire.AppendHeartbeat(nil, r.form, 7_500))
+			r.on(c, wire.AppendHeartbeat(nil, r.form, 7_500, wire.Ring{}))
 			if up, _ := r.wake(); up.Op != wire.OpHeartbeat || r.now-before != 55*time.Second {
 				t.Fatalf("after %v: %+v", r.now-before, up)
 			}
@@ -298,5 +298,52 @@ func TestWelcomeIsBounded(t *testing.T) {
 		if s.beat < leastBeat || s.beat > mostBeat || s.spread > mostWait || s.base < leastBase || s.most < max(s.base, leastMost) || s.most > mostWait {
 			t.Errorf("%d: %+v", n, s)
 		}
+	}
+}
+
+// The query of an away's address stays, so that the hop in it comes back to the nodes; and a node that could
+// not be reached is named to the next one, until there is a welcome.
+func TestAwayNamesWhoFailed(t *testing.T) {
+	r := newRig(t, Saved{})
+	old := r.connect("e", 0)
+	r.away(old, 0, "ws://n8:8080/v1/connect?hop=1")
+	if next := r.until(); next.URL != "ws://n8:8080/v1/connect?hop=1" {
+		t.Fatalf("got %+v", next)
+	}
+	first := r.s.Begin()
+	r.wantQuery(fmt.Sprintf(ident, "e", 0))
+	r.s.OnDialFailed(first, r.now, 0)
+	if next := r.until(); next.URL != "" {
+		t.Fatalf("got %+v", next)
+	}
+	second := r.s.Begin()
+	r.wantQuery(fmt.Sprintf(ident, "e", 0) + "&failed=n8:8080")
+	r.s.OnDialFailed(second, r.now, 0)
+	r.until()
+	third := r.s.Begin()
+	r.wantQuery(fmt.Sprintf(ident, "e", 0) + "&failed=n8:8080")
+	w := defaultWelcome("e", 0)
+	r.on(third, wire.AppendWelcome(nil, r.form, &w))
+	r.s.OnLost(third, r.now)
+	r.s.Begin()
+	r.wantQuery(fmt.Sprintf(ident, "e", 0))
+}
+
+// A session that is sent on, from node to node, has one address at a time.
+func TestAwayAfterAway(t *testing.T) {
+	r := newRig(t, Saved{})
+	old := r.connect("e", 0)
+	for i := range 2 {
+		url := fmt.Sprintf("ws://n%d", i)
+		r.away(old, time.Second, url)
+		if next := r.until(); next.URL != url {
+			t.Fatalf("got %+v", next)
+		}
+		w := defaultWelcome("e", 0)
+		next := r.s.Begin()
+		if e := r.on(next, wire.AppendWelcome(nil, r.form, &w)); e.Kind != Welcome || e.Old != old {
+			t.Fatalf("got %+v", e)
+		}
+		old = next
 	}
 }

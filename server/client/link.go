@@ -16,7 +16,7 @@ const (
 	dialTime      = 10 * time.Second // the dial
 	handshakeTime = 10 * time.Second // the handshake and the welcome behind it
 	writeTime     = 10 * time.Second // any write
-	retireTime    = 10 * time.Second // a replaced connection, for the node to close it
+	retireTime    = 10 * time.Second // a replaced connection, for its node to close it; then we do
 	closingTime   = time.Second      // the node's answer to our close
 )
 
@@ -61,10 +61,11 @@ type link struct {
 
 	mu      sync.Mutex
 	wake    sync.Cond
-	nc      net.Conn // nil before it is dialed
-	out     []byte   // to be written
-	closing bool     // nothing is added to out, and the writer ends when it is written
-	silent  bool     // the loop has left the link behind: no events
+	nc      net.Conn    // nil before it is dialed
+	out     []byte      // to be written
+	closing bool        // nothing is added to out, and the writer ends when it is written
+	silent  bool        // the loop has left the link behind: no events
+	bye     *time.Timer // of a link that was replaced: closes it
 }
 
 func newLink(l *loop, conn Conn, to target, query string) *link {
@@ -95,6 +96,9 @@ func (k *link) run() {
 	k.emit(k.read(nc, rest))
 	k.mu.Lock()
 	k.closing = true
+	if k.bye != nil {
+		k.bye.Stop()
+	}
 	k.wake.Signal()
 	k.mu.Unlock()
 	<-written

@@ -72,8 +72,15 @@ func (k *link) finish(code uint16) {
 	k.leave(closingTime)
 }
 
-// retire leaves the link to the node, which replaces it.
-func (k *link) retire() { k.leave(retireTime) }
+// retire leaves the link to its node, which closes it when it hears that the device is
+// connected anew. One that does not, perhaps since the device is with another node now, is
+// closed from here.
+func (k *link) retire() {
+	k.leave(retireTime + closingTime)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.bye = time.AfterFunc(retireTime, func() { k.close(ws.StatusCode(CloseBack), "") })
+}
 
 func (k *link) leave(within time.Duration) {
 	k.mu.Lock()

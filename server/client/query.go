@@ -4,7 +4,7 @@ import "strconv"
 
 // ConnectQuery appends the query of /v1/connect that says who the device is
 // and where its stream stands, without the '?': device, and epoch, seq and sid
-// where they are known. Call it for each dial, behind Begin; hb and topics are
+// where they are known, and failed after a dial to another node that came to nothing. Call it for each dial, behind Begin; hb and topics are
 // the caller's to add.
 func (s *Session) ConnectQuery(dst []byte) []byte {
 	dst = appendEscaped(append(dst, "device="...), s.device)
@@ -14,6 +14,9 @@ func (s *Session) ConnectQuery(dst []byte) []byte {
 	}
 	if s.is(hasSID) {
 		dst = appendSID(append(dst, "&sid="...), s.sid)
+	}
+	if o := s.others; o != nil && o.dialed == "" && o.failed != "" {
+		dst = appendEscaped(append(dst, "&failed="...), o.failed)
 	}
 	return dst
 }

@@ -88,7 +88,7 @@ func (s *Session) welcome(now time.Duration, w *wire.Welcome) Event {
 	}
 	s.current, s.next = s.next, 0
 	s.flags = s.flags&^(waiting|asked|answered) | hasSID
-	s.url = nil
+	s.others = nil
 	s.opened, s.heard = now, now
 	// The first after a random part, or all that connected together would beat
 	// together for ever.
@@ -164,10 +164,9 @@ func (s *Session) away(now time.Duration, d *wire.Down) {
 	s.settle(now)
 	s.flags |= waiting
 	s.dialAt = now + max(ms(uint32(d.In)), s.extra())
-	s.url = nil
+	s.others = nil
 	if len(d.URL) > 0 {
-		url := string(d.URL)
-		s.url = &url
+		s.others = &others{url: string(d.URL)}
 	}
 }
 

@@ -1,6 +1,9 @@
 package client
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // OnClosed takes the node's close frame on connection c, with its code (1005
 // if there was none) and reason. An answer to our own close is none of it.
@@ -56,6 +59,7 @@ func (s *Session) over(c Conn) bool {
 func (s *Session) leave(c Conn, now time.Duration) (dialed bool) {
 	if c == s.next {
 		s.next = 0
+		s.others.gaveUp()
 		return true
 	}
 	s.settle(now)
@@ -88,10 +92,29 @@ func (s *Session) plan(now, wait time.Duration, failure bool) Next {
 }
 
 func (s *Session) target() string {
-	if s.url == nil {
+	if s.others == nil {
 		return ""
 	}
-	return *s.url
+	return s.others.url
+}
+
+// others is what a session knows of nodes that it was sent to.
+type others struct {
+	url    string // where the next dial goes; empty: where it would go anyway
+	dialed string // where the one under way goes; empty likewise
+	failed string // host:port of the last one that could not be reached
+}
+
+// gaveUp takes note that the dial under way has failed.
+func (o *others) gaveUp() {
+	if o == nil || o.dialed == "" {
+		return
+	}
+	_, rest, _ := strings.Cut(o.dialed, "://")
+	if end := strings.IndexAny(rest, "/?"); end >= 0 {
+		rest = rest[:end]
+	}
+	o.failed, o.dialed = rest, ""
 }
 
 // provenAfter is how old a connection must be for failures to be forgotten.

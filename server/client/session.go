@@ -22,7 +22,7 @@ import (
 // says counts for nothing.
 type Session struct {
 	device string
-	url    *string // where the next dial goes; nil: where it would go anyway
+	others *others // nodes that it was sent to; nil: none since the last welcome
 	ids    *memory // ids of kept messages; nil until one had an id
 
 	sid    uint64
@@ -138,7 +138,9 @@ func (s *Session) Begin() Conn {
 	}
 	s.next = s.last
 	s.flags &^= waiting
-	s.url = nil
+	if s.others != nil {
+		s.others.dialed, s.others.url = s.others.url, ""
+	}
 	return s.next
 }
 

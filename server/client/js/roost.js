@@ -76,6 +76,9 @@ export class RoostClient {
   /** The one before, until the node closes it. @type {Link | null} */ #old = null;
   /** The next dial. `retry`: a dial has failed, and this is the wait after it. @type {{cancel: () => void, retry: boolean} | null} */ #plan = null;
   /** The last `away`: the slot, in the clock's time. @type {{at: number, url?: string} | null} */ #away = null;
+  /** Host of the `away` that is being dialled; and of the last one that could not be reached, until a welcome. */
+  #sentTo = '';
+  #failed = '';
 
   /** @param {any} options */
   constructor(options) {
@@ -234,10 +237,12 @@ export class RoostClient {
   /** Where to: the address of an `away`, for one dial, or the configured one. */
   #target() {
     const home = new URL(this.url);
-    const url = this.#elsewhere(home) ?? home;
+    const away = this.#elsewhere(home);
+    const url = away ?? home;
+    this.#sentTo = away?.host ?? '';
     for (const [name, value] of home.searchParams) if (!url.searchParams.has(name)) url.searchParams.append(name, value);
     const { sid, epoch, seq } = this.stream.position;
-    const said = { device: this.device, hb: this.heartbeat, sid, epoch, seq: epoch === undefined ? undefined : seq };
+    const said = { device: this.device, hb: this.heartbeat, sid, epoch, seq: epoch === undefined ? undefined : seq, failed: (!away && this.#failed) || undefined };
     for (const [name, value] of Object.entries(said)) if (value !== undefined) url.searchParams.set(name, String(value));
     return url.href;
   }
@@ -262,6 +267,7 @@ export class RoostClient {
     this.#active = link;
     this.#cancelPlan();
     this.#away = null;
+    this.#failed = this.#sentTo = '';
     Object.assign(this.retry, welcome.back);
     if (replaced) {
       this.retry.settle(replaced.healthy());
@@ -297,6 +303,9 @@ export class RoostClient {
   /** @param {number | undefined} code @param {string} reason @param {number} retryAfter */
   #dialFailed(code, reason, retryAfter) {
     this.#dialing = null;
+    // The next dial goes home, and says so: it would be sent to the same node again.
+    this.#failed = this.#sentTo || this.#failed;
+    this.#sentTo = '';
     const what = verdict(code);
     if (what === 'stop') this.#stopped(/** @type {number} */ (code), reason);
     else this.#planDial(what === 'return' ? this.retry.comeBack() : this.retry.fail(retryAfter), true);

@@ -34,6 +34,26 @@ test('an away’s address gets the same parameters; encrypted does not become cl
   assert.equal(t.last().url.host, 'node.test');
 });
 
+test('the hop in an away’s address stays, and who cannot be reached is named to the next node', async () => {
+  const t = setup();
+  (await t.connect()).say({ t: 'away', code: 4002, in: 0, url: 'ws://n8.test:8080/v1/connect?hop=1' });
+  await t.untilDial();
+  assert.equal(t.last().url.searchParams.get('hop'), '1');
+  assert.equal(t.last().url.searchParams.get('failed'), null);
+  t.last().end();
+  for (const _ of [1, 2]) {
+    await t.untilDial();
+    assert.equal(t.last().url.host, 'node.test');
+    assert.equal(t.last().url.searchParams.get('hop'), null);
+    assert.equal(t.last().url.searchParams.get('failed'), 'n8.test:8080');
+    if (_ === 1) t.last().end();
+  }
+  t.last().welcome();
+  t.last().say({ t: 'away', code: 4003, in: 0 });
+  await t.untilDial();
+  assert.equal(t.last().url.searchParams.get('failed'), null);
+});
+
 test('an away that means to stop is no place to go', async () => {
   const t = setup();
   (await t.connect()).say({ t: 'away', code: 4305, in: 0 });
