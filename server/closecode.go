@@ -102,7 +102,7 @@ func (h *handler) over(c poller.Conn, st *connState, why error) {
 // end sends what is in h.out as the last word.
 func (h *handler) end(c poller.Conn, st *connState) {
 	h.flush(c, st)
-	h.leave(c, st)
+	h.leave(c, st, st.code)
 	h.become(st, kindOver)
 }
 

@@ -11,6 +11,7 @@ type connKind uint8
 
 const (
 	kindHandshake connKind = iota // the request has not all come
+	kindOpening                   // /v1/connect: a door asks the store (doors.go); nothing is read
 	kindDevice                    // /v1/connect
 	kindEcho                      // /v1/echo
 	kindOver                      // a close frame or response was the last word
@@ -29,8 +30,24 @@ type connState struct {
 	kind   connKind
 	// variant is the form of its frames: see variantOf.
 	variant uint8
-	paused  bool  // reading is paused until the output is out
+	flags   connFlags
 	asking  uint8 // subscriptions and unsubscriptions that are being stored
+}
+
+// connFlags are what is true of a connection.
+type connFlags uint8
+
+const (
+	flagPaused connFlags = 1 << iota // reading is paused until the output is out
+	flagAlone                        // kindDevice: its session began while the store was away
+)
+
+func (st *connState) is(f connFlags) bool { return st.flags&f != 0 }
+
+func (st *connState) set(f connFlags, on bool) {
+	if st.flags &^= f; on {
+		st.flags |= f
+	}
 }
 
 // Variants of a frame: 1 + 9 x format + (0 for plain, else window bits - 7).

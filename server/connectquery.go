@@ -17,6 +17,8 @@ type connectQuery struct {
 	hello  delivery.Hello // without Conn and Fresh
 	hb     int            // s
 	topics []string
+	hop    int  // times in a row that it was sent elsewhere
+	failed bool // a node that it was sent to could not be reached
 }
 
 // connectQuery reads the parameters of /v1/connect. The bytes in it are valid
@@ -58,6 +60,13 @@ func (h *handler) connectQuery(q *connectQuery) *ws.HandshakeError {
 		}
 		q.hello.Resume = inbox.Resume{Given: true, Epoch: epoch, Seq: n}
 	}
+	if v, found, err := value("hop"); found {
+		if err != nil || len(v) != 1 || v[0] < '0' || v[0] > '9' {
+			return errBadHop
+		}
+		q.hop = int(v[0] - '0')
+	}
+	_, q.failed, _ = value("failed")
 	return h.claims(q)
 }
 

@@ -5,8 +5,6 @@ import (
 	"time"
 
 	"roost/poller"
-	"roost/server/wire"
-	"roost/server/ws"
 )
 
 // drainStep is the time between two batches of closes.
@@ -15,8 +13,8 @@ const drainStep = 50 * time.Millisecond
 // Drain sends everybody away and ends the node: new connections are refused
 // with 503; each device is told its slot, when to connect elsewhere, and is
 // closed with 4001 a moment after it. The slots are spread evenly over
-// Options.DrainOver, so that not all come to the next node at once. What remains
-// is cut. Canceling ctx cuts at once.
+// Options.DrainOver, so that not all come to the next node at once. In a cluster it is told
+// which node has it without this one. What remains is cut. Canceling ctx cuts at once.
 func (s *Server) Drain(ctx context.Context) error {
 	s.draining.Store(true)
 	n := s.p.Conns()
@@ -80,11 +78,22 @@ func (h *handler) announce(over time.Duration) {
 			return
 		}
 		in := max(0, over*time.Duration(i)/time.Duration(n)-(h.l.Now()-began))
-		f, _ := splitVariant(st.variant)
-		h.text = wire.AppendAway(h.text[:0], f, uint16(CloseDrain), int(in/time.Millisecond), "")
-		h.frame = ws.AppendFrame(h.frame[:0], opcodes[f], h.text)
-		c.Write(h.frame, poller.Control)
+		h.away(c, st, CloseDrain, in, h.nextURL(st))
 	}, func() {})
+}
+
+// nextURL is where a device of this node belongs without it; "" where nobody knows.
+func (h *handler) nextURL(st *connState) string {
+	k := h.s.cluster
+	if k == nil {
+		return ""
+	}
+	h.id = k.store.Name(h.id[:0], st.peer.Ref)
+	place, ok := k.mesh.Route(h.id, []string{h.s.opt.Node})
+	if !ok || place.URL == "" {
+		return ""
+	}
+	return urlWithHop(place.URL, 1)
 }
 
 // drain closes the connections whose slots lie so far after the announcement, all
@@ -103,7 +112,7 @@ func (h *handler) drain(due, over time.Duration) {
 		switch st.kind {
 		case kindOver:
 			return true // it has left by itself, or was told before
-		case kindHandshake:
+		case kindHandshake, kindOpening:
 			h.answer(c, st, errDraining)
 		default:
 			h.close(c, st, CloseDrain, "draining")

@@ -9,6 +9,7 @@ import (
 
 	"roost/poller"
 	"roost/server/delivery"
+	"roost/server/presence"
 	"roost/server/wire"
 	"roost/server/ws"
 )
@@ -72,6 +73,11 @@ type handler struct {
 	session delivery.Session
 	text    []byte
 	sid     []byte
+	id      []byte // of a device
+	whole   bool   // nothing came behind the request that is being answered
+	bye     uint16 // close code of the device that is being answered, 0 for none
+
+	askers askers // who asks for routes
 
 	deflater ws.Deflater
 	topics   topics
@@ -137,7 +143,7 @@ func (h *handler) Data(c poller.Conn, b []byte) int {
 	st.last = h.now()
 	n := 0
 	if st.kind == kindHandshake {
-		if n = h.begin(c, st, b); n == 0 || n == len(b) {
+		if n = h.begin(c, st, b); n == 0 || n == len(b) || st.kind == kindOpening {
 			return n
 		}
 	}
@@ -156,7 +162,7 @@ func (h *handler) messages(c poller.Conn, st *connState, b []byte) (n int) {
 	if st.kind == kindEcho {
 		flush = echoFlush
 	}
-	for n < len(b) && !st.paused && st.kind != kindOver {
+	for n < len(b) && !st.is(flagPaused) && st.kind != kindOver {
 		ev, k, err := p.Next(b[n:])
 		n += k
 		if err != nil {
@@ -194,7 +200,9 @@ func (h *handler) control(c poller.Conn, st *connState, ev *ws.Event) {
 		h.frames++
 	case ws.Close:
 		h.out = ws.AppendClose(h.out, ws.CloseEcho(*ev), "")
+		h.bye = uint16(ev.Code)
 		h.over(c, st, io.EOF)
+		h.bye = 0
 	}
 }
 
@@ -218,8 +226,8 @@ func (h *handler) flush(c poller.Conn, st *connState) {
 	h.out, h.frames = h.out[:0], 0
 	switch r {
 	case poller.Queued:
-		if st.kind != kindOver && !st.paused {
-			st.paused = true
+		if st.kind != kindOver && !st.is(flagPaused) {
+			st.set(flagPaused, true)
 			c.Pause()
 		}
 	case poller.Full:
@@ -230,8 +238,8 @@ func (h *handler) flush(c poller.Conn, st *connState) {
 // Drained goes on reading.
 func (h *handler) Drained(c poller.Conn) {
 	st := h.conns.At(c.Slot())
-	if st.paused {
-		st.paused = false
+	if st.is(flagPaused) {
+		st.set(flagPaused, false)
 		c.Resume()
 	}
 	if st.kind == kindDevice {
@@ -247,6 +255,8 @@ func (h *handler) Timeout(c poller.Conn) {
 	case kindHandshake:
 		h.n.upgradeTimeouts.Add(1)
 		h.answer(c, st, errUpgradeTimeout)
+	case kindOpening:
+		h.answer(c, st, errDoors) // what its door has found is given back
 	case kindDevice, kindEcho:
 		h.lookAgain(c, st)
 	}
@@ -284,23 +294,31 @@ func (h *handler) patience(st *connState) time.Duration {
 func (h *handler) Closed(c poller.Conn, why error) {
 	st := h.conns.At(c.Slot())
 	h.n.kinds[st.kind].Add(-1)
-	if st.kind != kindHandshake && st.parser != 0 {
+	if st.kind != kindHandshake && st.kind != kindOpening && st.parser != 0 {
 		h.dropParser(st)
 	}
-	h.leave(c, st)
 	code := st.code
 	if errors.Is(why, poller.ErrSlow) {
 		code = uint16(CloseSlow)
 	}
+	reason := code
+	if errors.Is(why, poller.ErrStopped) {
+		reason = uint16(presence.Shutdown)
+	}
+	h.leave(c, st, reason)
 	h.s.closes.count(code)
 	*st = connState{}
 }
 
-// leave takes the device of a connection out of registry and topics.
-func (h *handler) leave(c poller.Conn, st *connState) {
+// leave takes the device of a connection out of registry and topics. code is that with
+// which the connection ends or another reason of presence, 0 for none.
+func (h *handler) leave(c poller.Conn, st *connState, code uint16) {
 	if st.peer.Ref != 0 {
 		h.s.gone(st.peer.Ref, c.Handle(), int(st.code))
 		h.s.left.Add(1)
+		if h.s.cluster != nil {
+			h.s.cluster.left(st, max(code, h.bye))
+		}
 	}
 	h.lane.End(&st.peer)
 	if st.variant != 0 {

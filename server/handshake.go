@@ -27,6 +27,8 @@ var (
 	errRegistryFull   = &ws.HandshakeError{Status: 503, Text: "this node knows as many devices as it may", RetryAfter: 60}
 	errStore          = &ws.HandshakeError{Status: 503, Text: "the store of this node does not work", RetryAfter: 10}
 	errOvertaken      = &ws.HandshakeError{Status: 503, Text: "a later connection of yours is there already", RetryAfter: 1}
+	errBadHop         = &ws.HandshakeError{Status: 400, Text: "query parameter hop: want one digit"}
+	errCutOff         = &ws.HandshakeError{Status: 503, Text: "this node is cut off from its store: connect to another one", RetryAfter: 5}
 	errLate           = &ws.HandshakeError{Status: 409, Text: "a later connection of the device is there already"}
 )
 
@@ -48,6 +50,7 @@ func (h *handler) handshake(c poller.Conn, st *connState, b []byte) (n int) {
 	case h.s.draining.Load():
 		refusal = errDraining
 	default:
+		h.whole = n == len(b)
 		refusal = h.route(c, st)
 	}
 	if refusal != nil {
@@ -69,14 +72,19 @@ func (h *handler) route(c poller.Conn, st *connState) *ws.HandshakeError {
 		if e := h.admit(); e != nil {
 			return e
 		}
-		h.upgrade(c, st, kindEcho, "", wire.JSON)
+		h.upgrade(st, kindEcho, "", wire.JSON)
 		c.SetLimit(limitEcho)
 		c.SetDeadline(h.patience(st))
 		h.flush(c, st)
 		return nil
+	case path == "/v1/route":
+		return h.whither(c, st)
 	case path == "/healthz":
 		if e := ws.CheckPlain(&h.req); e != nil {
 			return e
+		}
+		if err := h.s.Ready(); err != nil {
+			return &ws.HandshakeError{Status: 503, Text: err.Error(), RetryAfter: 1}
 		}
 		h.out = ws.AppendResponse(h.out[:0], 200, "text/plain; charset=utf-8", []byte("ok\n"), true)
 		h.over(c, st, nil)
@@ -92,15 +100,24 @@ func (h *handler) admit() *ws.HandshakeError {
 	if e := ws.CheckUpgrade(&h.req); e != nil {
 		return e
 	}
-	if h.s.open.Load() >= int64(h.s.capacity.Connections) {
+	if h.s.open.Load()+h.s.opening.Load() >= int64(h.s.capacity.Connections) {
 		return errNoRoom
+	}
+	if k := h.s.cluster; k != nil && k.cut.Load() {
+		return errCutOff
 	}
 	return nil
 }
 
 // upgrade puts the 101 response into h.out and makes the connection a WebSocket.
-func (h *handler) upgrade(c poller.Conn, st *connState, kind connKind, protocol string, f wire.Format) {
+func (h *handler) upgrade(st *connState, kind connKind, protocol string, f wire.Format) {
 	var agreed ws.Deflate
+	h.out, agreed = h.appendAccept(h.out[:0], protocol)
+	h.upgraded(st, kind, variantOf(f, agreed))
+}
+
+// appendAccept appends the 101 response, and says what it agrees to.
+func (h *handler) appendAccept(dst []byte, protocol string) (_ []byte, agreed ws.Deflate) {
 	var answer *ws.Deflate
 	if h.s.opt.Deflate {
 		if d, ok := ws.Negotiate(h.req.Extensions); ok {
@@ -108,10 +125,14 @@ func (h *handler) upgrade(c poller.Conn, st *connState, kind connKind, protocol 
 			answer = &agreed
 		}
 	}
-	h.out = ws.AppendUpgrade(h.out[:0], &h.req, protocol, answer)
+	return ws.AppendUpgrade(dst, &h.req, protocol, answer), agreed
+}
+
+// upgraded makes the connection a WebSocket: the 101 response is in h.out.
+func (h *handler) upgraded(st *connState, kind connKind, variant uint8) {
 	h.frames = 1
 	h.become(st, kind)
-	st.variant = variantOf(f, agreed)
+	st.variant = variant
 	h.s.receivers[st.variant].Add(1)
 	h.s.open.Add(1)
 	h.n.upgraded.Add(1)
@@ -127,34 +148,48 @@ func (h *handler) connect(c poller.Conn, st *connState) *ws.HandshakeError {
 	if refusal := h.connectQuery(q); refusal != nil {
 		return refusal
 	}
+	if h.s.cluster != nil {
+		return h.knock(c, st, f, protocol, q)
+	}
 	q.hello.Conn, q.hello.Fresh = delivery.Conn(c.Handle()), h.sids.Uint64()|1
 	got := &h.session
 	var err error
 	h.s.entered.Add(1)
-	if *got, err = h.s.enter(&q.hello); err != nil {
+	if *got, err = h.s.enter(&q.hello, nil); err != nil {
 		h.s.left.Add(1)
 		if got.Late && got.SameSession {
 			return errOvertaken
 		}
 		return connectRefusal(err)
 	}
+	h.upgrade(st, kindDevice, protocol, f)
+	h.serve(c, st, q, got, wire.Ring{})
+	return nil
+}
+
+// serve welcomes a device that has entered; the 101 response is in h.out. It reports
+// false if the connection is over already.
+func (h *handler) serve(c poller.Conn, st *connState, q *connectQuery, got *delivery.Session, ring wire.Ring) bool {
+	f, _ := splitVariant(st.variant)
 	st.hb = uint16(q.hb)
 	st.peer = delivery.Peer{Ref: got.Ref, Fence: got.Fence}
 	if got.Old != 0 {
 		h.s.replace(poller.Handle(got.Old), got.SameSession)
 	}
-	h.upgrade(c, st, kindDevice, protocol, f)
-	h.appendMessage(st, h.appendWelcome(h.text[:0], f, got, q.hb))
+	h.appendMessage(st, h.appendWelcome(h.text[:0], f, got, q.hb, ring))
 	c.SetVariant(st.variant)
 	c.SetDeadline(h.patience(st))
 	h.flush(c, st)
 	if h.removedMeanwhile(q.hello.ID, got.Ref) {
 		h.close(c, st, CloseRemoved, removedText)
-		return nil
+		return false
 	}
 	h.restore(c, st, q.topics)
+	if st.kind != kindDevice {
+		return false
+	}
 	h.lane.Begin(q.hello.Conn, &st.peer)
-	return nil
+	return true
 }
 
 // removedMeanwhile reports whether the device that was opened under that number
@@ -205,12 +240,7 @@ func (h *handler) refuse(c poller.Conn, st *connState, e *ws.HandshakeError, who
 		h.n.refused.Add(1)
 		h.out = e.AppendResponse(h.out[:0])
 		h.frames = 1
-		h.end(c, st)
-		if c.Waiting() == 0 {
-			c.Close(e)
-		} else {
-			c.Finish(e)
-		}
+		h.endAtOnce(c, st, e)
 		return
 	}
 	h.n.refused.Add(1)
@@ -227,6 +257,16 @@ func (h *handler) refuse(c poller.Conn, st *connState, e *ws.HandshakeError, who
 	h.over(c, st, e)
 }
 
+// endAtOnce sends what is in h.out as the last word to a peer that has said nothing more.
+func (h *handler) endAtOnce(c poller.Conn, st *connState, why error) {
+	h.end(c, st)
+	if c.Waiting() == 0 {
+		c.Close(why)
+	} else {
+		c.Finish(why)
+	}
+}
+
 // answer says no in HTTP and ends the connection.
 func (h *handler) answer(c poller.Conn, st *connState, e *ws.HandshakeError) {
 	h.n.refused.Add(1)
@@ -236,11 +276,11 @@ func (h *handler) answer(c poller.Conn, st *connState, e *ws.HandshakeError) {
 }
 
 // appendWelcome appends the first message to a device.
-func (h *handler) appendWelcome(dst []byte, f wire.Format, got *delivery.Session, hb int) []byte {
+func (h *handler) appendWelcome(dst []byte, f wire.Format, got *delivery.Session, hb int, ring wire.Ring) []byte {
 	h.sid = appendSID(h.sid[:0], got.SID)
 	return wire.AppendWelcome(dst, f, &wire.Welcome{
 		SID: h.sid, Epoch: got.Epoch.String(), Seq: got.Last, Acked: got.Acked, From: got.From, Resumed: got.Resumed, Win: delivery.Window,
 		Heartbeat: hb * 1000, Spread: h.s.spread(),
-		Node: h.s.opt.Node, Max: maxInbound, Back: wire.Back{Base: 1000, Max: 120_000},
+		Node: h.s.opt.Node, Max: maxInbound, Ring: ring, Back: wire.Back{Base: 1000, Max: 120_000},
 	})
 }

@@ -30,10 +30,12 @@ type timing struct {
 	message   time.Duration // to finish a message that was begun
 	write     time.Duration // a socket that takes nothing while output waits
 	heartbeat time.Duration // one second of a heartbeat interval
-	tick      time.Duration // of the store and the lanes
+	tick      time.Duration // of the store and the lanes, and of who should be elsewhere
+	cut       time.Duration // without the store until devices are sent to nodes that have it
+	late      time.Duration // from a device's slot until it is closed, where it has to go
 }
 
-var defaultTiming = timing{upgrade: 8 * time.Second, echo: 10 * time.Minute, message: 30 * time.Second, write: 10 * time.Second, heartbeat: time.Second, tick: time.Second}
+var defaultTiming = timing{upgrade: 8 * time.Second, echo: 10 * time.Minute, message: 30 * time.Second, write: 10 * time.Second, heartbeat: time.Second, tick: time.Second, cut: shedAfter, late: lateAfter}
 
 // Options configures a Server. The zero value of a field means its default,
 // unless it says otherwise.
@@ -71,6 +73,9 @@ type Options struct {
 	// Default: an inbox.Memory, which forgets when the process ends.
 	Inbox inbox.Store
 
+	// Cluster makes the node one of many; then Inbox is not set. nil: a node by itself.
+	Cluster *Cluster
+
 	// Log gets what happens. Default: slog.Default().
 	Log *slog.Logger
 
@@ -105,7 +110,15 @@ func (o Options) withDefaults() (Options, error) {
 	if o.timing == (timing{}) {
 		o.timing = defaultTiming
 	}
-	if o.Inbox == nil {
+	if o.Cluster != nil {
+		c := *o.Cluster
+		if err := c.check(&o); err != nil {
+			return o, err
+		}
+		c.withDefaults()
+		o.Cluster = &c
+	}
+	if o.Inbox == nil && o.Cluster == nil {
 		o.Inbox = inbox.NewMemory(inbox.Limits{}, nil)
 	}
 	if o.Log == nil {

@@ -1,0 +1,279 @@
+package server
+
+import (
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"roost/poller"
+	"roost/server/cluster"
+	"roost/server/mesh"
+	"roost/server/ws"
+)
+
+// Who should be elsewhere, and when they are told.
+//
+//	at connect     the device's owner is another node: away, in the owner's next free slot (redirect)
+//	ring changed   those whose owner is another node by the new ring, once for each version
+//	node is back   those whose owner it is, by the same ring
+//	emptied        all (Evacuate), until StayHere
+//	store is back  those whose session began without it: they come back for a real one
+//	cut off        all, with 4101 (shed.go)
+//
+// Each but the first is a round: an exodus on every loop (exodus.go), which tells devices not
+// long before their slots, so that a round that is called off has not sent away more than those of the next
+// seconds. There is one round of moving or emptying, the newest, and one of coming back beside it.
+
+const (
+	// mostHops is how often in a row a device is sent on: rings of nodes may differ for a moment,
+	// and must not make it go round in circles.
+	mostHops = 3
+	// longestSlot is how far ahead a slot at connect may lie. Where more are before it, the device
+	// stays: the next ring, or its next connect, sees to it.
+	longestSlot = 10 * time.Minute
+	// lateAfter is how long after its slot a device that must go is closed.
+	lateAfter = 10 * time.Second
+)
+
+// moves is what the goroutine of runMoves knows of who should be elsewhere.
+type moves struct {
+	// Static after init.
+	wake chan struct{}
+
+	// Shared.
+	pace   pacer
+	drain  atomic.Pointer[drainWish]
+	round  atomic.Pointer[round] // moving or emptying; nil: none
+	homing atomic.Pointer[round] // of those that come back for the store
+
+	redirected atomic.Uint64             // told at connect
+	told       [roundKinds]atomic.Uint64 // told in rounds
+
+	// Owned by runMoves.
+	served   *drainWish      // the wish that a round was begun for
+	settled  *cluster.Active // for which all have been told
+	looked   *cluster.Active // for which a round was begun
+	alive    map[string]bool // members that were there when it was looked last
+	cutSince time.Time
+}
+
+// drainWish is an operator's wish that the node be emptied.
+type drainWish struct {
+	over  time.Duration
+	began time.Time
+}
+
+func (m *moves) init() { m.wake = make(chan struct{}, 1) }
+
+func (m *moves) emptying() bool { return m.drain.Load() != nil }
+
+func (m *moves) signal() {
+	select {
+	case m.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Evacuate empties the node: its devices are told, evenly over that time, to connect to the nodes that
+// have them by the ring without this one, and those that do not go are closed with 4001
+// afterwards. Devices that connect meanwhile are served and told the same. It lasts until StayHere. A
+// node by itself does nothing.
+func (s *Server) Evacuate(over time.Duration) {
+	k := s.cluster
+	if k == nil {
+		return
+	}
+	if was := k.moves.drain.Load(); was != nil && was.over == over {
+		return
+	}
+	k.moved.Store(0)
+	k.moves.drain.Store(&drainWish{over: max(over, time.Second), began: time.Now()})
+	k.moves.signal()
+}
+
+// StayHere takes Evacuate back. Devices that were told to go in the next seconds still
+// do.
+func (s *Server) StayHere() {
+	if k := s.cluster; k != nil && k.moves.drain.Swap(nil) != nil {
+		k.moves.signal()
+	}
+}
+
+// Left returns how many devices are here, and how many have gone since Evacuate.
+func (s *Server) Left() (left, moved int) {
+	if s.cluster == nil {
+		return s.registry.Len(), 0
+	}
+	return s.registry.Len(), int(s.cluster.moved.Load())
+}
+
+// runMoves looks who should be elsewhere, until the node ends.
+func (k *clustered) runMoves() {
+	t := time.NewTicker(k.s.opt.timing.tick)
+	defer t.Stop()
+	k.moves.settled = k.opt.Rings.Load()
+	k.moves.looked = k.moves.settled
+	for {
+		select {
+		case <-k.s.stopTick:
+			return
+		case <-k.opt.Changed:
+		case <-k.moves.wake:
+		case <-t.C:
+			k.lookAround(time.Now())
+		}
+		k.lookAtDrain()
+		k.lookAtRing()
+	}
+}
+
+// lookAround does what is due every second.
+func (k *clustered) lookAround(now time.Time) {
+	k.measureOthers()
+	if k.keeper.Up() {
+		k.ready.Store(true)
+	}
+	if cut := k.sight(now).sheds(k.s.opt.timing.cut); cut != k.cut.Load() {
+		k.cut.Store(cut)
+		if cut {
+			k.s.opt.Log.Error("cut off from the store, which other nodes reach: devices are sent away", "over", k.opt.ShedOver)
+			k.begin(&k.moves.round, &round{kind: shedding, code: CloseOverloaded, over: k.opt.ShedOver})
+		} else if r := k.moves.round.Load(); r != nil && r.kind == shedding {
+			k.moves.round.Store(nil)
+		}
+	}
+	if k.alone.Load() > 0 && k.moves.homing.Load() == nil && k.keeper.Up() && now.UnixNano() > k.doors.rest.Load() {
+		k.begin(&k.moves.homing, &round{kind: comingBack, code: CloseRebalance, force: true})
+	}
+}
+
+// measureOthers adds up what the other nodes take, and sees who is back.
+func (k *clustered) measureOthers() {
+	v, sum := k.opt.Members.View(), 0.0
+	free := k.moves.round.Load() == nil && !k.moves.emptying()
+	alive, back := map[string]bool{}, map[string]bool{}
+	for id := range v.Members {
+		w, weighs := v.Weights[id]
+		if id == k.s.opt.Node || !v.Has(id) || weighs && w.Value == 0 {
+			continue
+		}
+		sum += k.budget(id)
+		is := k.moves.alive == nil || k.moves.alive[id]
+		if !is && free {
+			back[id] = true
+		}
+		if is || free { // else it is back the next time
+			alive[id] = true
+		}
+	}
+	k.absorb.Store(max(int64(sum), acceptRate))
+	k.others.Store(int64(len(alive)))
+	k.moves.alive = alive
+	if len(back) > 0 {
+		k.begin(&k.moves.round, &round{kind: moving, code: CloseRebalance, only: back})
+	}
+}
+
+// lookAtDrain begins or ends emptying the node.
+func (k *clustered) lookAtDrain() {
+	wish := k.moves.drain.Load()
+	if wish == k.moves.served {
+		return
+	}
+	k.moves.served = wish
+	if wish == nil {
+		k.s.opt.Log.Info("the node is not emptied any more", "devices", k.s.registry.Len())
+		k.moves.round.Store(nil)
+		k.moves.pace.forget()
+		return
+	}
+	k.s.opt.Log.Info("the node is being emptied", "devices", k.s.registry.Len(), "over", wish.over)
+	k.begin(&k.moves.round, &round{kind: emptying, code: CloseDrain, over: wish.over, force: true})
+}
+
+// lookAtRing begins a round where there is another ring.
+func (k *clustered) lookAtRing() {
+	m, now := &k.moves, k.opt.Rings.Load()
+	if r := m.round.Load(); r != nil && r.done.Load() {
+		if r.ring != nil {
+			m.settled = r.ring
+		}
+		m.round.CompareAndSwap(r, nil)
+	}
+	if now.Pointer.Activation == m.looked.Pointer.Activation || m.emptying() || k.cut.Load() {
+		return
+	}
+	m.looked = now
+	m.pace.forget()
+	k.begin(&m.round, &round{kind: moving, code: CloseRebalance, ring: now, before: m.settled})
+}
+
+// redirect tells a device that has connected that it belongs elsewhere.
+func (k *clustered) redirect(h *handler, c poller.Conn, st *connState, q *connectQuery) {
+	if q.hop >= mostHops || q.failed || st.is(flagAlone) || k.s.draining.Load() {
+		return
+	}
+	code := CloseMoved
+	place, ok := k.mesh.Owner(q.hello.ID), true
+	if k.moves.emptying() {
+		code = CloseDrain
+		place, ok = k.mesh.Route(q.hello.ID, []string{k.s.opt.Node})
+	}
+	if !ok || place.Mine || !place.Alive || place.URL == "" {
+		return
+	}
+	now := time.Now()
+	in := k.moves.pace.slot(place.Node, now, k.rate(place.Node)).Sub(now)
+	if in <= longestSlot {
+		k.moves.redirected.Add(1)
+		h.away(c, st, code, in, urlWithHop(place.URL, q.hop+1))
+	}
+}
+
+// rate is how many devices a second this node sends to another one: what it takes, divided among those
+// that may send.
+func (k *clustered) rate(node string) float64 {
+	return k.budget(node) / float64(max(1, k.others.Load()))
+}
+
+// away tells a device to connect elsewhere; url "" is where it would go anyway.
+func (h *handler) away(c poller.Conn, st *connState, code ws.StatusCode, in time.Duration, url string) {
+	h.text = h.appendAway(h.text[:0], st, code, in, url)
+	f, _ := splitVariant(st.variant)
+	h.frame = ws.AppendFrame(h.frame[:0], opcodes[f], h.text)
+	c.Write(h.frame, poller.Control)
+}
+
+// urlWithHop is a node's address for devices with the number of the hop that leads there.
+func urlWithHop(url string, hop int) string {
+	scheme, rest, _ := strings.Cut(url, "://")
+	host, path, _ := strings.Cut(rest, "/")
+	separator := "?"
+	switch {
+	case strings.Contains(rest, "?"):
+		separator = "&"
+	case path == "":
+		url = scheme + "://" + host + "/v1/connect"
+	}
+	return url + separator + "hop=" + strconv.Itoa(hop)
+}
+
+// elsewhere says where a device of a round belongs; ok is false if it stays.
+func (k *clustered) elsewhere(r *round, device []byte) (place mesh.Place, ok bool) {
+	switch {
+	case r.kind == emptying:
+		place, ok = k.mesh.Route(device, []string{k.s.opt.Node})
+		return place, ok && place.URL != ""
+	case r.kind != moving:
+		return place, true
+	}
+	place = k.mesh.Owner(device)
+	if place.Mine || !place.Alive || place.URL == "" {
+		return place, false
+	}
+	if r.only != nil {
+		return place, r.only[place.Node]
+	}
+	return place, newlyOwned(r.before, r.ring, k.s.opt.Node, device)
+}

@@ -1,0 +1,428 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"roost/ring"
+	"roost/server/client"
+	"roost/server/cluster"
+	"roost/server/fanout"
+)
+
+// TestSentToOwner: a device at a node that is not its owner is served, and told where it belongs; but not when it
+// has been sent on often, says that the node failed, or the owner is not there.
+func TestSentToOwner(t *testing.T) {
+	f := newFleet(t)
+	a, b := f.node("n1"), f.node("n2")
+	f.ring(1, "n1", "n2")
+	f.up(a, b)
+	d := f.owned("n2", 6)
+	p, _ := device(t, a, "device="+d[0], "roost.v1.json")
+	away := p.awaits("away")
+	if want := "ws://" + b.Addr().String() + "/v1/connect?hop=1"; away["url"] != want || away["code"] != 4002.0 || away["in"].(float64) > 1000 {
+		t.Errorf("away %v, want %s", away, want)
+	}
+	if got := publish(t, a, fmt.Sprintf(`{"device":%q,"payload":1}`, d[0])); !strings.Contains(got, `"written"`) {
+		t.Errorf("publish: %s", got)
+	}
+	for i, query := range []string{"&hop=1", "&hop=2"} {
+		p, _ := device(t, a, "device="+d[1]+query, "roost.v1.json")
+		if away := p.awaits("away"); !strings.HasSuffix(away["url"].(string), fmt.Sprint("?hop=", i+2)) {
+			t.Errorf("%s: %v", query, away)
+		}
+	}
+	for _, query := range []string{"&hop=3", "&failed=n2", "&failed="} {
+		p, _ := device(t, a, "device="+d[2]+query, "roost.v1.json")
+		p.silent("away")
+	}
+	mine, _ := device(t, a, "device="+f.owned("n1", 1)[0], "roost.v1.json")
+	mine.silent("away")
+	eventually(t, "n1 knows of n2", func() bool { return a.cluster.others.Load() == 1 })
+	f.change(func(v *cluster.View) { delete(v.Members, "n2") })
+	dead, _ := device(t, a, "device="+d[3], "roost.v1.json")
+	dead.silent("away")
+	eventually(t, "n1 knows", func() bool { return a.cluster.others.Load() == 0 })
+	// It is back: those that are here are told, though the ring is the same.
+	f.member("n2", "ws://"+b.Addr().String())
+	dead.awaits("away")
+}
+
+// follower is a real client, and what became of it.
+type follower struct {
+	c      *client.Client
+	cancel context.CancelFunc
+	ended  chan struct{}
+
+	mu   sync.Mutex // covers the following
+	node string
+	ups  int // welcomes
+	lost int // times without a connection
+	got  map[string]int
+}
+
+func (f *fleet) follow(s *Server, device string) *follower {
+	f.t.Helper()
+	fo := &follower{ended: make(chan struct{}), got: map[string]int{}}
+	var err error
+	fo.c, err = client.New(client.Options{URL: "ws://" + s.Addr().String(), Device: device,
+		OnMessage: func(m client.Message) {
+			fo.mu.Lock()
+			defer fo.mu.Unlock()
+			fo.got[string(m.Payload)]++
+		},
+		OnState: func(st client.State) {
+			fo.mu.Lock()
+			defer fo.mu.Unlock()
+			switch st.Phase {
+			case client.Connected:
+				fo.node = st.Node
+				fo.ups++
+			case client.Waiting:
+				fo.lost++
+			}
+		}})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	fo.cancel = cancel
+	go func() {
+		defer close(fo.ended)
+		fo.c.Run(ctx)
+	}()
+	f.t.Cleanup(fo.stop)
+	return fo
+}
+
+func (fo *follower) stop() { fo.cancel(); <-fo.ended }
+
+func (fo *follower) at() string {
+	fo.mu.Lock()
+	defer fo.mu.Unlock()
+	return fo.node
+}
+
+// TestFollowTheRing: real clients are where the ring says, go where a new one says without being without a connection,
+// and get each kept message once, published throughout.
+func TestFollowTheRing(t *testing.T) {
+	t.Run("hub", func(t *testing.T) { followTheRing(t, newFleet(t)) })
+	t.Run("redis", func(t *testing.T) {
+		f := newFleet(t)
+		f.bus = func(o fanout.Options) (fanout.Bus, error) {
+			return fanout.NewRedis(fanout.RedisOptions{Options: o, Addrs: []string{f.redis.Addr()}})
+		}
+		followTheRing(t, f)
+	})
+}
+
+func followTheRing(t *testing.T, f *fleet) {
+	nodes := map[string]*Server{"n1": f.node("n1"), "n2": f.node("n2"), "n3": f.node("n3")}
+	f.ring(1, "n1", "n2")
+	f.up(slices.Collect(maps.Values(nodes))...)
+	clients := map[string]*follower{}
+	for i := range 24 {
+		d := fmt.Sprintf("d%d", i)
+		clients[d] = f.follow(nodes[[]string{"n1", "n2", "n3"}[i%3]], d)
+	}
+	settled := func() bool {
+		for d, c := range clients {
+			r, i := f.Load().Routes.Lookup(d)
+			if c.at() != r.Node(i).ID || f.held(d) != r.Node(i).ID {
+				return false
+			}
+		}
+		return nodes["n1"].registry.Len()+nodes["n2"].registry.Len()+nodes["n3"].registry.Len() == len(clients)
+	}
+	eventually(t, "all are at their owners", settled)
+	published := 0
+	say := func() {
+		published++
+		for d := range clients {
+			publish(t, nodes["n1"], fmt.Sprintf(`{"device":%q,"id":"m%d","payload":%d}`, d, published, published))
+		}
+	}
+	say()
+	before := map[string]int{}
+	for d, c := range clients {
+		c.mu.Lock()
+		before[d] = c.lost
+		c.mu.Unlock()
+	}
+	f.ring(2, "n1", "n2", "n3")
+	say()
+	eventually(t, "all are at their new owners", settled)
+	say()
+	f.ring(3, "n2", "n3")
+	eventually(t, "and again", settled)
+	say()
+	eventually(t, "all messages are there", func() bool {
+		for _, c := range clients {
+			c.mu.Lock()
+			n := len(c.got)
+			c.mu.Unlock()
+			if n != published {
+				return false
+			}
+		}
+		return true
+	})
+	for d, c := range clients {
+		c.mu.Lock()
+		for m, n := range c.got {
+			if n != 1 {
+				t.Errorf("%s got %s %d times", d, m, n)
+			}
+		}
+		if c.lost != before[d] {
+			t.Errorf("%s was without a connection %d times", d, c.lost-before[d])
+		}
+		c.mu.Unlock()
+	}
+}
+
+// TestToldOnce: a device that does not go is told once for each version of the ring, and goes on being served.
+func TestToldOnce(t *testing.T) {
+	f := newFleet(t)
+	a, b := f.node("n1"), f.node("n2")
+	f.ring(1, "n1")
+	f.up(a, b)
+	p, _ := device(t, a, "device=d1", "roost.v1.json")
+	p.silent("away")
+	f.ring(2, "n2")
+	if away := p.awaits("away"); away["code"] != 4003.0 || !strings.Contains(away["url"].(string), b.Addr().String()) {
+		t.Errorf("away %v", away)
+	}
+	eventually(t, "the round is over", func() bool { return a.cluster.moves.round.Load() == nil })
+	// The same version again, as where a canary's share grows.
+	same := *f.Load()
+	same.Pointer.Activation = 99
+	f.now.Store(&same)
+	f.changed[0] <- struct{}{}
+	eventually(t, "it was looked at", func() bool { return len(f.changed[0]) == 0 && a.cluster.moves.round.Load() == nil })
+	p.silent("away")
+	f.ring(3, "n2")
+	p.awaits("away")
+	if got := publish(t, a, `{"device":"d1","payload":1}`); !strings.Contains(got, `"written"`) {
+		t.Errorf("publish: %s", got)
+	}
+}
+
+// TestEvacuate: the devices of a node that is emptied are told evenly over the time, and those that do not go are
+// closed; it can be stopped, and who connects meanwhile is served and told.
+func TestEvacuate(t *testing.T) {
+	f := newFleet(t)
+	a, b := f.node("n1", func(o *Options) { o.timing.late = 100 * time.Millisecond }), f.node("n2")
+	f.ring(1, "n1", "n2")
+	f.up(a, b)
+	d := f.owned("n1", 9)
+	var stay []*peer
+	for _, id := range d[:8] {
+		p, _ := device(t, a, "device="+id, "roost.v1.json")
+		p.silent("away")
+		stay = append(stay, p)
+	}
+	a.Evacuate(time.Hour)
+	eventually(t, "it has begun", func() bool { return a.cluster.moves.round.Load() != nil })
+	a.StayHere()
+	eventually(t, "it was stopped", func() bool { return a.cluster.moves.round.Load() == nil })
+	if left, moved := a.Left(); left != 8 || moved != 0 {
+		t.Errorf("%d left, %d moved", left, moved)
+	}
+	a.Evacuate(2 * time.Second)
+	var slots []float64
+	for _, p := range stay {
+		away := p.awaits("away")
+		if away["code"] != 4001.0 || !strings.Contains(away["url"].(string), b.Addr().String()+"/v1/connect?hop=1") {
+			t.Errorf("away %v", away)
+		}
+		slots = append(slots, away["in"].(float64))
+	}
+	late, _ := device(t, a, "device="+d[8], "roost.v1.json")
+	if away := late.awaits("away"); away["code"] != 4001.0 {
+		t.Errorf("away %v", away)
+	}
+	if slices.Max(slots) < 1000 || slices.Max(slots) > 2000 {
+		t.Errorf("slots %v", slots)
+	}
+	for _, p := range stay {
+		if code := p.closeCode(); code != 4001 {
+			t.Errorf("closed with %d", code)
+		}
+	}
+	eventually(t, "they are counted", func() bool { left, moved := a.Left(); return left == 1 && moved == 8 })
+	late.silent("away")
+	a.StayHere()
+}
+
+// TestDrainNamesTheNext: a node of a cluster that ends says where its devices belong without it.
+func TestDrainNamesTheNext(t *testing.T) {
+	f := newFleet(t)
+	a, b := f.node("n1", func(o *Options) { o.DrainOver = 400 * time.Millisecond }), f.node("n2")
+	f.ring(1, "n1", "n2")
+	f.up(a, b)
+	p, _ := device(t, a, "device="+f.owned("n1", 1)[0], "roost.v1.json")
+	done := make(chan error, 1)
+	go func() { done <- a.Drain(context.Background()) }()
+	if away := p.awaits("away"); away["code"] != 4001.0 || away["url"] != "ws://"+b.Addr().String()+"/v1/connect?hop=1" {
+		t.Errorf("away %v", away)
+	}
+	if code := p.closeCode(); code != 4001 {
+		t.Errorf("closed with %d", code)
+	}
+	p.nc.Close()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+// TestCutOff: a node that is cut off from Redis and the bus, while others are not, sends its devices away, takes no
+// more, and is ready again when it is not cut off any more. Where all are cut off, nothing of that happens.
+func TestCutOff(t *testing.T) {
+	f := newFleet(t)
+	quick := func(o *Options) { o.timing.cut, o.Cluster.ShedOver = 200*time.Millisecond, 500*time.Millisecond }
+	a, b := f.node("n1", quick), f.node("n2", quick)
+	f.ring(1, "n1", "n2")
+	f.up(a, b)
+	p, _ := device(t, a, "device="+f.owned("n1", 1)[0], "roost.v1.json")
+	f.weighs("n1", 1, true)
+	f.weighs("n2", 1, false)
+	f.hub.SetCut("n1", true)
+	f.stores["n1"].cut.Store(true)
+	eventually(t, "it knows that it is cut off", func() bool { return !a.Reaches() && !a.cluster.keeper.Up() })
+	for range 10 { // twice as long as it takes to be sure
+		p.silent("away")
+		time.Sleep(40 * time.Millisecond)
+	}
+	if a.Ready() != nil {
+		t.Error("not ready, though nobody is better off")
+	}
+	f.weighs("n2", 1, true)
+	if code := p.closeCode(); code != 4101 {
+		t.Errorf("closed with %d", code)
+	}
+	if a.Ready() == nil {
+		t.Error("ready, though it is cut off")
+	}
+	if code, _ := status(t, a, "/healthz"); code != "503" {
+		t.Errorf("healthz %s", code)
+	}
+	if got := exchange(t, a, upgradeRequest("/v1/connect?device=d1")); !strings.HasPrefix(got, "HTTP/1.1 503 ") {
+		t.Errorf("got %q", got)
+	}
+	f.hub.SetCut("n1", false)
+	f.stores["n1"].cut.Store(false)
+	eventually(t, "it is ready", func() bool { return a.Ready() == nil })
+	device(t, a, "device=d1&hop=3", "roost.v1.json")
+}
+
+// TestWhoSheds: only a node that has been cut off for long, from what at least half of the cluster reaches.
+func TestWhoSheds(t *testing.T) {
+	long := time.Minute
+	for _, tt := range []struct {
+		v    sight
+		want bool
+	}{
+		{sight{}, false},
+		{sight{cut: 9 * time.Second, etcd: true, well: 2}, false},
+		{sight{cut: 10 * time.Second, etcd: true, well: 2}, true},
+		{sight{cut: long, etcd: true, well: 1}, true},
+		{sight{cut: long, etcd: false, well: 2}, false},          // who knows
+		{sight{cut: long, etcd: true}, false},                    // nobody says anything
+		{sight{cut: long, etcd: true, ill: 2}, false},            // Redis is down for all
+		{sight{cut: long, etcd: true, well: 1, ill: 1}, false},   // one cannot take the devices of two
+		{sight{cut: long, etcd: true, well: 2, ill: 1}, true},    // two of four can
+		{sight{cut: long, etcd: true, well: 49, ill: 50}, false}, // nobody knows who has lost whom
+	} {
+		if got := tt.v.sheds(shedAfter); got != tt.want {
+			t.Errorf("%+v: %v", tt.v, got)
+		}
+	}
+}
+
+// TestOthers: those count that are there, are not this node, and say something.
+func TestOthers(t *testing.T) {
+	yes, no := `{"redis":true}`, `{"redis":false}`
+	v := &cluster.View{Members: map[string]cluster.Member{"n1": {}, "n2": {}, "n3": {}, "n4": {}, "n5": {}, "held": {}},
+		Held: map[string]time.Time{"held": time.Now()},
+		Weights: map[string]cluster.Weight{"n1": {Inputs: json.RawMessage(yes)}, "n2": {Inputs: json.RawMessage(yes)}, "n3": {Inputs: json.RawMessage(no)},
+			"n4": {}, "n5": {Inputs: json.RawMessage(`[`)}, "held": {Inputs: json.RawMessage(yes)}, "gone": {Inputs: json.RawMessage(yes)}}}
+	if well, ill := others(v, "n1"); well != 1 || ill != 1 {
+		t.Errorf("%d reach it, %d do not", well, ill)
+	}
+}
+
+// TestPacer: slots at a node are as far apart as its rate says, and those of another node are its own.
+func TestPacer(t *testing.T) {
+	var p pacer
+	now := time.Now()
+	for i := range 10 {
+		if at := p.slot("a", now, 100); at != now.Add(time.Duration(i)*10*time.Millisecond) {
+			t.Errorf("slot %d after %v", i, at.Sub(now))
+		}
+	}
+	if at := p.slot("b", now, 100); at != now {
+		t.Errorf("another node's slot after %v", at.Sub(now))
+	}
+	late := now.Add(time.Second)
+	if at := p.slot("a", late, 100); at != late {
+		t.Errorf("free slots are not saved up: %v", at.Sub(late))
+	}
+	p.forget()
+	if at := p.slot("a", now, 100); at != now {
+		t.Errorf("after %v", at.Sub(now))
+	}
+	for i := range 3 * pacedNodes {
+		p.slot(fmt.Sprint(i), now.Add(time.Duration(i)*time.Second), 100)
+	}
+	if len(p.next) > pacedNodes+1 {
+		t.Errorf("%d nodes are remembered", len(p.next))
+	}
+}
+
+func TestURLWithHop(t *testing.T) {
+	for in, want := range map[string]string{
+		"ws://h:1":                "ws://h:1/v1/connect?hop=2",
+		"wss://h/":                "wss://h/v1/connect?hop=2",
+		"ws://h:1/v1/connect":     "ws://h:1/v1/connect?hop=2",
+		"ws://h/a/v1/connect?x=1": "ws://h/a/v1/connect?x=1&hop=2",
+	} {
+		if got := urlWithHop(in, 2); got != want {
+			t.Errorf("%s: %s, want %s", in, got, want)
+		}
+	}
+}
+
+// TestNewlyOwned: told are those that were mine and are not, and those that another version is about.
+func TestNewlyOwned(t *testing.T) {
+	active := func(version uint64, id string) *cluster.Active {
+		r, err := ring.Build(version, []ring.Node{{ID: id, Weight: 1}}, ring.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &cluster.Active{Routes: ring.NewRoutes(r, nil, 0), Pointer: cluster.Pointer{Stable: version}}
+	}
+	none := &cluster.Active{Routes: ring.NewRoutes(nil, nil, 0)}
+	for _, tt := range []struct {
+		before, now *cluster.Active
+		want        bool
+	}{
+		{active(1, "me"), active(2, "me"), false},
+		{active(1, "me"), active(2, "you"), true},
+		{active(1, "you"), active(1, "you"), false},
+		{active(1, "you"), active(2, "you"), true},
+		{active(1, "you"), active(2, "me"), false},
+		{none, active(1, "you"), true},
+	} {
+		if got := newlyOwned(tt.before, tt.now, "me", []byte("d")); got != tt.want {
+			t.Errorf("%d to %d: %v", tt.before.Pointer.Stable, tt.now.Pointer.Stable, got)
+		}
+	}
+}

@@ -1,0 +1,160 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"roost/poller"
+	"roost/server/inbox"
+	"roost/server/presence"
+	"roost/server/ws"
+)
+
+// Texts of closes that other nodes bring about.
+const (
+	movedText     = "you are connected to another node"
+	strangerText  = "another client connected as this device, to another node"
+	historyText   = "the store has lost a part of your stream: come back for a new one"
+	overtakenMost = 1 << 16
+)
+
+// closeSession closes the connection of one session.
+func (s *Server) closeSession(ref inbox.Ref, fence uint32, code ws.StatusCode, reason string) {
+	s.withSession(ref, fence, func(h *handler, c poller.Conn, st *connState) {
+		h.out, h.frames = h.out[:0], 0
+		h.close(c, st, code, reason)
+	})
+}
+
+// zombie is told by the keeper that somebody else has a device that is connected here.
+func (k *clustered) zombie(z presence.Zombie) {
+	code, text := CloseTakenOver, strangerText
+	if z.SameSession {
+		code, text = CloseMoved, movedText
+	}
+	k.countOvertaken(code)
+	k.s.closeSession(k.store.Find([]byte(z.Device)), z.Fence, code, text)
+}
+
+// ended is told by the store that a session is over.
+func (k *clustered) ended(ref inbox.Ref, fence uint32, why error) {
+	if errors.Is(why, inbox.ErrHistory) {
+		k.s.closeSession(ref, fence, CloseRebalance, historyText)
+		return
+	}
+	if !k.overtaken.put(overSession{ref, fence}) {
+		k.s.closeSession(ref, fence, CloseMoved, movedText)
+	}
+}
+
+// overtaken are sessions that have a later one at another node. Whether it is the same
+// client that has moved (4002), or another one (4303, after which a client stays away),
+// presence knows. Where it does not answer, 4002 is said: one that was overtaken by another
+// comes back and is told then.
+type overtaken struct {
+	wake chan struct{}
+
+	same, others atomic.Uint64 // that were closed: by their own client, by another
+
+	mu     sync.Mutex // covers the following
+	queue  []overSession
+	closed bool
+}
+
+// overSession is a session that is over.
+type overSession struct {
+	ref   inbox.Ref
+	fence uint32
+}
+
+func (o *overtaken) init() { o.wake = make(chan struct{}, 1) }
+
+// put adds a session; it reports false when too many wait.
+func (o *overtaken) put(v overSession) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.closed || len(o.queue) >= overtakenMost {
+		return false
+	}
+	o.queue = append(o.queue, v)
+	o.signal()
+	return true
+}
+
+func (o *overtaken) signal() {
+	select {
+	case o.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (o *overtaken) close() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.closed = true
+	o.signal()
+}
+
+// take returns the next ones; ok is false after close.
+func (o *overtaken) take() (batch []overSession, ok bool) {
+	<-o.wake
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	n := min(len(o.queue), presence.MaxBatch)
+	batch = o.queue[:n:n]
+	if o.queue = o.queue[n:]; len(o.queue) > 0 {
+		o.signal()
+	}
+	if o.closed {
+		o.signal()
+	}
+	return batch, !o.closed
+}
+
+// runOvertaken closes connections whose sessions were overtaken.
+func (k *clustered) runOvertaken() {
+	for {
+		batch, ok := k.overtaken.take()
+		if !ok {
+			return
+		}
+		k.closeOvertaken(batch)
+	}
+}
+
+// askWithin is how long presence may take to say who has a device now.
+const askWithin = time.Second
+
+func (k *clustered) closeOvertaken(batch []overSession) {
+	if len(batch) == 0 {
+		return
+	}
+	ids := make([]string, len(batch))
+	for i, v := range batch {
+		ids[i] = string(k.store.Name(nil, v.ref))
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), askWithin)
+	defer cancel()
+	// The store's: the keeper would answer that they are here.
+	answers, _ := k.opt.Presence.Store.Get(ctx, ids)
+	for i, v := range batch {
+		code, text := CloseMoved, movedText
+		sid, connected := k.s.registry.Session(uint32(v.ref))
+		if connected && i < len(answers) && answers[i].OK && answers[i].Record.Hold != presence.Nobody && answers[i].Record.SID != sid {
+			code, text = CloseTakenOver, strangerText
+		}
+		k.countOvertaken(code)
+		k.s.closeSession(v.ref, v.fence, code, text)
+	}
+}
+
+func (k *clustered) countOvertaken(code ws.StatusCode) {
+	if code == CloseMoved {
+		k.overtaken.same.Add(1)
+	} else {
+		k.overtaken.others.Add(1)
+	}
+}
