@@ -15,12 +15,16 @@ help: ## this list
 run: build ## build and start a node on loopback; prints where to go
 	@exec bin/roostd $(RUN_FLAGS) --guide
 
+.PHONY: cluster
+cluster: build bin/deskcluster need-servers ## etcd, Redis and three nodes in two zones on loopback; prints what to try, Ctrl-C ends all
+	@exec bin/deskcluster $(CLUSTER_FLAGS)
+
 .PHONY: build
 build: bin/roostd bin/loadgen bin/bench bin/roostctl ## build bin/roostd, bin/loadgen, bin/bench and bin/roostctl
 
 # The Go tool knows best what is out of date.
-.PHONY: bin/roostd bin/loadgen bin/bench bin/roostctl
-bin/roostd bin/loadgen bin/bench bin/roostctl: bin/%: need-go
+.PHONY: bin/roostd bin/loadgen bin/bench bin/roostctl bin/deskcluster
+bin/roostd bin/loadgen bin/bench bin/roostctl bin/deskcluster: bin/%: need-go
 	@$(GO) build -trimpath -o $@ ./cmd/$*
 
 .PHONY: test
@@ -45,6 +49,12 @@ test: need-go need-gcc need-servers ## all tests: format, vet, staticcheck, race
 	@$(MAKE) --no-print-directory test-ring-c
 	@$(MAKE) --no-print-directory test-js
 	@$(MAKE) --no-print-directory test-report
+
+SEEDS ?= 2000
+.PHONY: sim
+sim: need-go ## simulate clusters and deliveries in virtual time, SEEDS of each (2000); a seed that fails is printed as a command
+	$(GO) test -run 'TestSimulation$$' -timeout 0 -v ./server/mesh -seeds=$(SEEDS)
+	ROOST_SIM_SEEDS=$(SEEDS) $(GO) test -run 'TestSimulation$$' -timeout 0 -v ./server/delivery
 
 .PHONY: test-ring-c
 test-ring-c: need-gcc ## the ring in C, and from other languages; says which toolchains are there, installs a Java library
@@ -121,7 +131,9 @@ clean: ## remove what was built
 # What a fresh machine may lack is installed, and said.
 .PHONY: need-go need-gcc need-servers
 need-servers:
-	@for p in redis-server:redis-server etcd:etcd-server; do command -v $${p%%:*} >/dev/null || { echo "installing $${p##*:} (for tests with real servers)"; apt-get update -qq; DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -qq --no-install-recommends $${p##*:} >/dev/null; }; done
+	@for p in redis-server redis-cli:redis-tools etcd:etcd-server haproxy nginx:libnginx-mod-stream /usr/lib/nginx/modules/ngx_stream_module.so:libnginx-mod-stream curl systemd-analyze:systemd; do \
+	  PATH=$$PATH:/usr/sbin command -v $${p%%:*} >/dev/null || [ -e $${p%%:*} ] || { echo "installing $${p##*:} (for tests with real servers)"; \
+	    apt-get update -qq; DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -qq --no-install-recommends $${p##*:} >/dev/null; }; done
 need-go:
 	@command -v $(GO) >/dev/null || { echo "Go 1.26 or newer is needed: https://go.dev/dl"; exit 1; }
 need-gcc:
