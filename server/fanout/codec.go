@@ -43,6 +43,7 @@ const (
 	fieldMessageID  = 16
 	fieldWait       = 17
 	fieldCode       = 18
+	fieldTag        = 19
 	fieldPayload    = 63 // after all that will come
 )
 
@@ -73,6 +74,7 @@ func (e *Envelope) Append(dst []byte) ([]byte, error) {
 	b = appendBytes(b, fieldMessageID, e.MessageID)
 	b = appendNumber(b, fieldWait, uint64(e.Wait))
 	b = appendNumber(b, fieldCode, uint64(e.Code))
+	b = appendNumber(b, fieldTag, uint64(e.Tag))
 	return appendBytes(b, fieldPayload, e.Payload), nil
 }
 
@@ -195,6 +197,8 @@ func (e *Envelope) setNumber(r *reader, field byte) {
 		e.Wait = uint32(r.number(math.MaxUint32))
 	case fieldCode:
 		e.Code = uint16(r.number(math.MaxUint16))
+	case fieldTag:
+		e.Tag = uint32(r.number(math.MaxUint32))
 	default:
 		r.number(math.MaxUint64)
 	}

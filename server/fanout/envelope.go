@@ -85,6 +85,7 @@ type Envelope struct {
 	Part  uint32 // place of the answer in its request
 	TTL   uint32 // seconds
 	Wait  uint32 // ms that the publisher waits for an acknowledgement
+	Tag   uint32 // of a notice: what the store left in the message; of one to many: receivers a second
 
 	ID         uint64 // of a request, or for Dedupe: unique with Origin and Part
 	Activation uint64 // of the ring that the sender routed by

@@ -13,7 +13,7 @@ import (
 // full is an envelope with every field set.
 func full() *Envelope {
 	return &Envelope{
-		Kind: KindForward, Hop: 2, Class: 3, Raw: true, Code: 4002, Part: 7, TTL: 86400, Wait: 30000,
+		Kind: KindForward, Hop: 2, Class: 3, Raw: true, Code: 4002, Part: 7, TTL: 86400, Wait: 30000, Tag: 1<<32 - 2,
 		ID: 1<<63 + 5, Activation: 812, Seq: 1043, Fence: 12, Deadline: 1795795200123,
 		Origin: []byte("n1"), Device: []byte("dev-123"), Epoch: []byte("k9"), Channel: []byte("fw/eu"), MessageID: []byte("01J"),
 		Trace: []byte("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"), Payload: []byte(`{"on":true}`),
@@ -51,6 +51,16 @@ func TestGolden(t *testing.T) {
 	}
 }
 
+// TestGoldenNotice holds the field that came later: a reader that does not know it skips it.
+func TestGoldenNotice(t *testing.T) {
+	const want = "\x01\x01\x06\x03\x02n1\x11\x01d\x12\x09\x26\xac\x02"
+	e := Envelope{Kind: KindNotice, Origin: []byte("n1"), Device: []byte("d"), Seq: 9, Tag: 300}
+	b, err := e.Append(nil)
+	if err != nil || string(b) != want {
+		t.Errorf("%q, %v; want %q", b, err, want)
+	}
+}
+
 func TestMalformed(t *testing.T) {
 	for name, b := range map[string]string{
 		"nothing":               "",
@@ -61,6 +71,7 @@ func TestMalformed(t *testing.T) {
 		"a field twice":         "\x01\x01\x02\x04\x05\x04\x05",
 		"hop 3":                 "\x01\x01\x02\x0a\x03",
 		"a ttl of 33 bits":      "\x01\x01\x02\x18\x80\x80\x80\x80\x10",
+		"a tag of 33 bits":      "\x01\x01\x06\x26\x80\x80\x80\x80\x10",
 		"a number of 11 bytes":  "\x01\x01\x02\x04\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01",
 		"a payload cut off":     "\x01\x01\x02\x7f\x05{}",
 		"a name of 300 bytes":   "\x01\x01\x02\x03\xac\x02" + strings.Repeat("n", 300),
@@ -140,8 +151,8 @@ func TestCutsAreErrors(t *testing.T) {
 			t.Errorf("the first %d bytes: %v", n, err)
 		}
 	}
-	if whole != 19 {
-		t.Errorf("%d beginnings are whole, want one for each of the 19 fields", whole)
+	if whole != 20 {
+		t.Errorf("%d beginnings are whole, want one for each of the 20 fields", whole)
 	}
 }
 
@@ -158,7 +169,8 @@ func anyEnvelope(t *rapid.T) *Envelope {
 		Kind: Kind(rapid.IntRange(1, 255).Draw(t, "kind")), Hop: uint8(rapid.IntRange(0, MaxHop).Draw(t, "hop")),
 		Class: rapid.Uint8().Draw(t, "class"), Raw: rapid.Bool().Draw(t, "raw"), Code: rapid.Uint16().Draw(t, "code"),
 		Part: rapid.Uint32().Draw(t, "part"), TTL: rapid.Uint32().Draw(t, "ttl"), Wait: rapid.Uint32().Draw(t, "wait"),
-		ID: rapid.Uint64().Draw(t, "id"), Activation: rapid.Uint64().Draw(t, "activation"), Seq: rapid.Uint64().Draw(t, "seq"),
+		Tag: rapid.Uint32().Draw(t, "tag"),
+		ID:  rapid.Uint64().Draw(t, "id"), Activation: rapid.Uint64().Draw(t, "activation"), Seq: rapid.Uint64().Draw(t, "seq"),
 		Fence: rapid.Uint64().Draw(t, "fence"), Deadline: rapid.Int64().Draw(t, "deadline"),
 		Origin: text("origin"), Device: text("device"), Epoch: text("epoch"), Channel: text("channel"), MessageID: text("message id"),
 	}
@@ -198,6 +210,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte{1, 1, 3})
 	f.Add([]byte{1, 1, 3, fieldPayload<<1 | 1, 0xff, 0xff, 0x7f})
 	f.Add([]byte{2, 2, 3})
+	f.Add([]byte{1, 1, 6, fieldTag << 1, 0x80, 0x80, 0x80, 0x80, 0x0f})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var e, again Envelope
 		if e.Decode(b) != nil {

@@ -9,8 +9,13 @@ import (
 	"time"
 )
 
-// ErrRequests: as many requests or parts are open as may be.
-var ErrRequests = errors.New("fanout: too many requests are open")
+// Errors of Requests.
+var (
+	// ErrRequests: as many requests or parts are open as may be.
+	ErrRequests = errors.New("fanout: too many requests are open")
+	// ErrEnded: the table was ended.
+	ErrEnded = errors.New("fanout: no more requests")
+)
 
 // Bounds of Requests.
 const (
@@ -27,7 +32,7 @@ const (
 const counterBits = 40
 
 // Requests matches answers to what was asked. The asker opens a request, sends its id
-// in each envelope, with the part that the envelope is, and awaits; the handler for
+// in each envelope, with the part that the envelope is, and awaits or is told; the handler for
 // Replies gives it what comes in. Its methods may be called from any goroutine.
 type Requests struct {
 	// Static after NewRequests.
@@ -37,6 +42,7 @@ type Requests struct {
 	next  uint64
 	open  map[uint64]*Request
 	parts int // of all that are open
+	ended bool
 	stats RequestStats
 }
 
@@ -55,12 +61,14 @@ func NewRequests() *Requests {
 	return &Requests{process: rand.Uint64N(1<<(64-counterBits)) << counterBits, open: map[uint64]*Request{}}
 }
 
-// Request is what was asked, until Await or Close.
+// Request is what was asked, until Await or Close, or until its asker is told.
 type Request struct {
-	// Static after Open.
+	// Static after Open or Ask.
 	table *Requests
 	id    uint64
-	done  chan struct{} // closed when all parts have an answer
+	done  chan struct{} // closed when all parts have an answer; nil if tell is set
+	tell  func(answers []Result, all bool)
+	timer *time.Timer // of a request with tell
 
 	// Guarded by table.mu while it is open.
 	answers []Result // by part; Status 0 is none yet
@@ -76,20 +84,100 @@ func (t *Requests) Open(parts int) (*Request, error) {
 	q := &Request{table: t, done: make(chan struct{}), answers: make([]Result, parts), left: parts}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.parts+parts > maxOpen {
-		return nil, fmt.Errorf("%w: %d with %d parts", ErrRequests, len(t.open), t.parts)
+	if err := t.enter(q); err != nil {
+		return nil, err
 	}
-	t.next++
-	q.id = t.process | t.next&(1<<counterBits-1)
-	t.open[q.id] = q
-	t.parts += parts
 	return q, nil
+}
+
+// Ask is Open for who does not wait: tell is called once, with what Await would return, when every
+// part has an answer, within is over, or the table is ended. It is called from Take, Answer, End or a timer, with nothing
+// locked, and must not block. The request needs neither Await nor Close.
+func (t *Requests) Ask(parts int, within time.Duration, tell func(answers []Result, all bool)) (*Request, error) {
+	if parts < 1 || parts > MaxParts {
+		return nil, fmt.Errorf("fanout: a request of %d parts, 1 to %d may be", parts, MaxParts)
+	}
+	q := &Request{table: t, tell: tell, answers: make([]Result, parts), left: parts}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err := t.enter(q); err != nil {
+		return nil, err
+	}
+	q.timer = time.AfterFunc(within, q.over)
+	return q, nil
+}
+
+// ID draws an id that no request has, for an envelope that is told apart by it and not answered.
+func (t *Requests) ID() uint64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.draw()
+}
+
+// draw makes the next id. t.mu must be held.
+func (t *Requests) draw() uint64 {
+	t.next++
+	return t.process | t.next&(1<<counterBits-1)
+}
+
+// enter opens a request. t.mu must be held.
+func (t *Requests) enter(q *Request) error {
+	switch {
+	case t.ended:
+		return ErrEnded
+	case t.parts+len(q.answers) > maxOpen:
+		return fmt.Errorf("%w: %d with %d parts", ErrRequests, len(t.open), t.parts)
+	}
+	q.id = t.draw()
+	t.open[q.id] = q
+	t.parts += len(q.answers)
+	return nil
+}
+
+// End has every request that was made by Ask told what there is, and refuses further ones with
+// ErrEnded. Those of Open end as they do.
+func (t *Requests) End() {
+	t.mu.Lock()
+	t.ended = true
+	var told []*Request
+	for _, q := range t.open {
+		if q.tell != nil {
+			q.leave()
+			told = append(told, q)
+		}
+	}
+	t.mu.Unlock()
+	for _, q := range told {
+		q.timer.Stop()
+		q.tell(q.answers, q.left == 0)
+	}
+}
+
+// over is the end of a request's time.
+func (q *Request) over() {
+	q.table.mu.Lock()
+	was := q.leave()
+	q.table.mu.Unlock()
+	if was {
+		q.tell(q.answers, q.left == 0)
+	}
+}
+
+// leave closes a request; it reports whether it was open. The table's mu must be held.
+func (q *Request) leave() bool {
+	t := q.table
+	if t.open[q.id] != q {
+		return false
+	}
+	delete(t.open, q.id)
+	t.parts -= len(q.answers)
+	return true
 }
 
 // ID is what Envelope.ID has to be.
 func (q *Request) ID() uint64 { return q.id }
 
-// Done is closed when every part has an answer.
+// Done is closed when every part has an answer. It is nil for a request made by Ask.
 func (q *Request) Done() <-chan struct{} { return q.done }
 
 // Answer gives one part its answer here, for a message that could not be sent or that nobody
@@ -97,8 +185,9 @@ func (q *Request) Done() <-chan struct{} { return q.done }
 func (q *Request) Answer(r Result) {
 	r.ID = q.id
 	q.table.mu.Lock()
-	defer q.table.mu.Unlock()
-	q.table.take(r)
+	whole := q.table.take(r)
+	q.table.mu.Unlock()
+	whole.told()
 }
 
 // Await waits until every part has an answer or ctx is done, at most AwaitTimeout if that has
@@ -121,20 +210,17 @@ func (q *Request) Await(ctx context.Context) (answers []Result, all bool) {
 // Close ends a request that is not awaited: answers that come are late. A second time it does
 // nothing.
 func (q *Request) Close() {
-	t := q.table
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.open[q.id] == q {
-		delete(t.open, q.id)
-		t.parts -= len(q.answers)
-	}
+	q.table.mu.Lock()
+	defer q.table.mu.Unlock()
+	q.leave()
 }
 
 // Take is a handler for Replies: it gives every result in a batch to its request.
 // Envelopes of other kinds are left alone.
 func (t *Requests) Take(batch []Envelope) {
+	var room [16]*Request
+	whole := room[:0]
 	t.mu.Lock()
-	defer t.mu.Unlock()
 	for i := range batch {
 		if batch[i].Kind != KindResult {
 			continue
@@ -146,13 +232,28 @@ func (t *Requests) Take(batch []Envelope) {
 				t.stats.Invalid++
 				break
 			}
-			t.take(r)
+			if q := t.take(r); q != nil {
+				whole = append(whole, q)
+			}
 		}
+	}
+	t.mu.Unlock()
+	for _, q := range whole {
+		q.told()
 	}
 }
 
-// take gives a result to its request. t.mu must be held.
-func (t *Requests) take(r Result) {
+// told tells who asked; nil is nobody. Nothing may be locked.
+func (q *Request) told() {
+	if q != nil {
+		q.timer.Stop()
+		q.tell(q.answers, true)
+	}
+}
+
+// take gives a result to its request, and returns it if its asker has to be told now. t.mu must
+// be held.
+func (t *Requests) take(r Result) *Request {
 	q := t.open[r.ID]
 	switch {
 	case q == nil && r.ID&^(1<<counterBits-1) == t.process && r.ID-t.process-1 < t.next:
@@ -166,10 +267,16 @@ func (t *Requests) take(r Result) {
 	default:
 		t.stats.Answered++
 		q.answers[r.Part] = r
-		if q.left--; q.left == 0 {
-			close(q.done)
+		if q.left--; q.left > 0 {
+			break
 		}
+		if q.tell != nil {
+			q.leave()
+			return q
+		}
+		close(q.done)
 	}
+	return nil
 }
 
 // Stats returns the counts.

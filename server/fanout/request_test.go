@@ -3,6 +3,7 @@ package fanout
 import (
 	"context"
 	"errors"
+	"reflect"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -77,6 +78,63 @@ func TestAwaitHasADeadline(t *testing.T) {
 		began = time.Now()
 		if _, all := q.Await(ctx); all || time.Since(began) != time.Millisecond {
 			t.Errorf("after %v: %v", time.Since(began), all)
+		}
+	})
+}
+
+// TestAskIsTold: once, with what there is, by an answer from afar or from here, by time, or at the end.
+func TestAskIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		table := NewRequests()
+		type told struct {
+			answers []Result
+			all     bool
+			after   time.Duration
+		}
+		var got []told
+		began := time.Now()
+		ask := func(parts int, within time.Duration) *Request {
+			q, err := table.Ask(parts, within, func(a []Result, all bool) {
+				_ = table.Stats() // nothing is locked
+				got = append(got, told{slices.Clone(a), all, time.Since(began)})
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return q
+		}
+		q := ask(2, time.Second)
+		table.Take(answer(Result{ID: q.ID(), Part: 1, Status: 4}))
+		q.Answer(Result{Part: 0, Status: 3})
+		q.Answer(Result{Part: 0, Status: 9})                       // late
+		table.Take(answer(Result{ID: q.ID(), Part: 1, Status: 9})) // late
+		late := ask(2, time.Second)
+		late.Answer(Result{Part: 1, Status: 5})
+		time.Sleep(2 * time.Second)
+		late.Answer(Result{Part: 0, Status: 5})
+		end := ask(1, time.Hour)
+		table.End()
+		table.End()
+		end.Answer(Result{Status: 1})
+		want := []told{
+			{[]Result{{ID: q.ID(), Status: 3}, {ID: q.ID(), Part: 1, Status: 4}}, true, 0},
+			{[]Result{{}, {ID: late.ID(), Part: 1, Status: 5}}, false, time.Second},
+			{[]Result{{}}, false, 2 * time.Second},
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("told %+v\nwant %+v", got, want)
+		}
+		if s, want := table.Stats(), (RequestStats{Answered: 3, Late: 4}); s != want {
+			t.Errorf("%+v, want %+v", s, want)
+		}
+		if _, err := table.Ask(1, time.Second, nil); !errors.Is(err, ErrEnded) {
+			t.Errorf("after the end: %v", err)
+		}
+		if _, err := table.Open(1); !errors.Is(err, ErrEnded) {
+			t.Errorf("after the end: %v", err)
+		}
+		if a, b := table.ID(), table.ID(); a == b || a == 0 {
+			t.Errorf("ids %x, %x", a, b)
 		}
 	})
 }
