@@ -1,0 +1,63 @@
+// Package mesh is a node among nodes: what they say to each other over the bus, and who
+// is asked where a device is. It has no sockets, no etcd and no Redis: rings, members,
+// presence, the bus and the node itself are interfaces, so that a simulation in virtual
+// time runs the product's own code.
+//
+// # Who is asked
+//
+//	kept     is stored first. What stored it says who has the device (inbox.Put.Owner, by
+//	         presence, in the same script); that node is told (Notice), and reads the store.
+//	live     to one device: the ring's owner (hop 1). Where it is not there, presence says
+//	         where it is (hop 2); where presence does not answer, the other ring's owner, while
+//	         two are live. Never more: a live message is not worth a search.
+//	         to a topic or all: one post to the nodes that listen; where the publisher wants
+//	         counts, one to each member, with an answer each.
+//
+// Whoever asks asks again: a node never sends on what it was sent, so nothing goes round in
+// circles, and nobody holds state for somebody else's message.
+//
+// # What an envelope carries
+//
+//	Kind      to           fields                                          the receiver calls
+//	Notice    node         Device Epoch Seq Fence Tag; to be answered: ID  Local.Noticed
+//	                       Wait Deadline
+//	Notice    node         no Device                                       Local.Sweep(false)
+//	Notice    all          no Device                                       Local.Sweep(true)
+//	Live      node         Device Class Raw TTL MessageID Channel Payload  Local.Live
+//	                       Trace Hop; ID Deadline
+//	Live      node         Channel (none: all), as above, Tag = pace;      Local.Cast
+//	                       ID Part Deadline
+//	Live      topic, all   as above, ID; no answer                         Local.Cast
+//	Latest    as Live to a topic                                           Local.Cast, latest
+//	Topic     topic, all   Channel (none: all)                             Local.Spread
+//	Control   node         Device Code >= 1000 Fence, Payload = reason     Local.Control
+//	Control   node         Device Code 1 or 2 Channel                      Local.Subscribed
+//	Result    node         results (fanout.AppendResult)                   the asker's answer
+//
+// Results of casts have their counts in Seq, 21 bits each for written, queued and dropped. Kinds and codes
+// that a node does not know are counted and left alone: it is older than their sender.
+//
+// # What is repeated, late or lost
+//
+// Live envelopes and notices that want an answer have an id, and are done once however often they
+// come; a notice without one is idempotent in the store. A live envelope that comes after its
+// Deadline is dropped: its publisher has been told that it was not delivered. (Deadlines are on the sender's clock: nodes
+// whose clocks are a second apart lose that second.) A notice that comes late is taken, and not answered.
+//
+// What the bus may have lost is looked for: a node sweeps (Local.Sweep) when its channels are listened to,
+// again or for the first time, and when a queue of it was full. A notice, spread or subscription that the bus did
+// not take, or that nobody took though the node is a member, is a debt: that node, or all, are told to
+// sweep as soon as the bus takes that. Debts are a flag a node, however many messages there were.
+//
+// # Trials
+//
+// While a canary is on, what this node sees of devices whose owner differs between the two rings is counted, for the
+// side whose ring answers (cluster.Moving): see Trial. Where devices are is counted only once the rings have been in
+// force for Options.Settle: until then those that move are on their way.
+//
+// # Goroutines and locks
+//
+// None but timers', and while somebody asks presence for who must not wait (Subscribed, and Notice with a wait whose
+// device has moved) at most 64. Handlers run on the bus's goroutines. Locks, each taken alone and with nothing called
+// under it: debts.mu, replies.mu, topics.mu, seekers.mu, delays.mu.
+package mesh

@@ -1,0 +1,9 @@
+package mesh
+
+import (
+	"testing"
+
+	"roost/server/testredis"
+)
+
+func TestMain(m *testing.M) { testredis.Main(m) }
