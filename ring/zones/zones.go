@@ -19,6 +19,9 @@ type Node struct {
 	Published float64
 	// Capacity is how many devices it can hold; 0 is not known.
 	Capacity float64
+	// Counts is how much of that counts for its zone's target: less than all where an
+	// operator wants less on the node.
+	Counts float64
 	// Devices are those connected now; negative is not known.
 	Devices float64
 }
@@ -142,11 +145,11 @@ func (t *Table) share(nodes []Node, targets map[string]float64) error {
 	}
 	t.From = "capacity"
 	for _, n := range nodes {
-		if !(n.Capacity > 0) {
+		if !(n.Counts > 0) {
 			return fmt.Errorf("%w: node %q does not say its capacity", ErrTargets, n.ID)
 		}
 		i := slices.IndexFunc(t.Zones, func(z Zone) bool { return z.Name == n.Zone })
-		shares[i] += n.Capacity
+		shares[i] += n.Counts
 	}
 	return t.normalise(shares)
 }

@@ -27,7 +27,7 @@ func build(t testing.TB, o ring.Options, weights map[string]float64) (*ring.Ring
 	for name, w := range weights {
 		id, zone, _ := strings.Cut(name, "@")
 		list = append(list, ring.Node{ID: id, Zone: zone, Weight: w, Capacity: 10_000})
-		nodes = append(nodes, Node{ID: id, Zone: zone, Published: w, Capacity: 10_000, Devices: -1})
+		nodes = append(nodes, Node{ID: id, Zone: zone, Published: w, Capacity: 10_000, Counts: 10_000, Devices: -1})
 	}
 	r, err := ring.Build(1, list, o)
 	if err != nil {
@@ -121,7 +121,7 @@ func TestTargets(t *testing.T) {
 	if from, s, err := share(nil); from != "capacity" || s != 0.5 || err != nil {
 		t.Errorf("%s %v %v", from, s, err)
 	}
-	at("a").Capacity = 30_000
+	at("a").Counts = 30_000
 	if from, s, err := share(nil); from != "capacity" || s != 0.75 || err != nil {
 		t.Errorf("%s %v %v", from, s, err)
 	}
@@ -133,7 +133,7 @@ func TestTargets(t *testing.T) {
 			t.Errorf("%v: %v", bad, err)
 		}
 	}
-	at("b").Capacity = 0
+	at("b").Counts = 0
 	if _, _, err := share(nil); !errors.Is(err, ErrTargets) || !strings.Contains(err.Error(), `"b"`) {
 		t.Errorf("%v", err)
 	}
@@ -160,7 +160,7 @@ func TestTableKeeps(t *testing.T) {
 			}
 			id := fmt.Sprint("n", i)
 			list[i] = ring.Node{ID: id, Zone: zone, Weight: published * factors[zone], Capacity: 1000}
-			nodes[i] = Node{ID: id, Zone: zone, Published: published, Capacity: 1000, Devices: -1}
+			nodes[i] = Node{ID: id, Zone: zone, Published: published, Capacity: 1000, Counts: 1000, Devices: -1}
 		}
 		r, err := ring.Build(1, list, ring.Options{TableBits: 14})
 		if err != nil {

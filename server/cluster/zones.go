@@ -192,7 +192,10 @@ func ZoneNodes(v *View, r *ring.Ring, s PlanSettings) []zones.Node {
 	list := make([]zones.Node, 0, len(v.Members))
 	for _, id := range slices.Sorted(maps.Keys(v.Members)) {
 		m := v.Members[id]
-		n := zones.Node{ID: id, Zone: m.Zone, Capacity: m.Capacity, Devices: -1}
+		n := zones.Node{ID: id, Zone: m.Zone, Capacity: m.Capacity, Counts: m.Capacity, Devices: -1}
+		if pin, pinned := pins[id]; pinned {
+			n.Counts = min(n.Counts, pin.Weight*s.Unit)
+		}
 		// A node that has not published has the weight of the ring, factor and all.
 		n.Published = weightOf(&m, v, pins, r.Node(r.Find(id)), &s) / v.Zones.of(m.Zone)
 		if w, ok := v.Weights[id]; ok {

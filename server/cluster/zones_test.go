@@ -70,6 +70,20 @@ func TestZonesAreEvenedOut(t *testing.T) {
 	}
 }
 
+// TestPinnedZones: what an operator keeps from a node is not made up for by its zone.
+func TestPinnedZones(t *testing.T) {
+	v := zonedView("a1@a", "b1@b")
+	r := ringOf(t, v, 1)
+	next, err := r.Apply(2, ring.Change{Set: []ring.Node{{ID: "a1", Addr: member("a1").Addr, Zone: "a", Weight: 0.4, Capacity: 10_000}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v.Config = map[string]Entry{"weights": {Value: []byte(`{"nodes":{"a1":{"weight":0.4}}}`)}}
+	if d, _ := Ahead(PlanInput{View: v, Stable: next, Now: planBegin}, PlanSettings{}); d.Kind != Nothing {
+		t.Errorf("%v: %s", d.Kind, d.Why)
+	}
+}
+
 // TestZonesAreLeftAlone: where that is said, where nothing can be compared, where
 // a node would hold more than it can, and while something else is going on.
 func TestZonesAreLeftAlone(t *testing.T) {
