@@ -1,0 +1,9 @@
+package redisskew
+
+import (
+	"testing"
+
+	"roost/server/testredis"
+)
+
+func TestMain(m *testing.M) { testredis.Main(m) }
