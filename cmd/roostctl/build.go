@@ -11,7 +11,7 @@ import (
 
 // runBuild is roostctl ring build.
 func runBuild(ctx context.Context, args []string, t terminal) error {
-	f := newFlags("build", "--node id:weight ... --out FILE", `Make a ring of nodes and write its snapshot. The points of all nodes are
+	f := newFlags("ring build", "--node id:weight ... --out FILE", `Make a ring of nodes and write its snapshot. The points of all nodes are
 calibrated together: to change a ring that is in use, take "plan --out", which
 moves nothing between nodes that do not change.`)
 	var nodes nodeArgs

@@ -10,7 +10,7 @@ import (
 
 // runDiff is roostctl ring diff.
 func runDiff(ctx context.Context, args []string, t terminal) error {
-	f := newFlags("diff", "A B", `What moves for devices when snapshot B takes the place of A. Between versions
+	f := newFlags("ring diff", "A B", `What moves for devices when snapshot B takes the place of A. Between versions
 that follow each other the collateral is 0: nothing moves between nodes whose
 weights stay.`)
 	most := f.Int("moves", 20, "`number` of moves to list, the largest first")

@@ -13,10 +13,10 @@ type flags struct {
 	usage string // the lines above the list of flags
 }
 
-// newFlags begins the flags of roostctl ring name. synopsis is what follows the
-// name on the command line, about what it does.
+// newFlags begins the flags of a command, such as "ring build". synopsis is what
+// follows the name on the command line, about what it does.
 func newFlags(name, synopsis, about string) *flags {
-	f := &flags{flag.NewFlagSet(name, flag.ContinueOnError), fmt.Sprintf("usage: roostctl ring %s %s\n\n%s\n\n", name, synopsis, about)}
+	f := &flags{flag.NewFlagSet(name, flag.ContinueOnError), fmt.Sprintf("usage: roostctl %s %s\n\n%s\n\n", name, synopsis, about)}
 	f.SetOutput(io.Discard) // Parse's error is told once, by main
 	return f
 }
@@ -31,7 +31,7 @@ func (f *flags) parse(args []string, out io.Writer) (rest []string, err error) {
 			f.PrintDefaults()
 			return nil, err
 		} else if err != nil {
-			return nil, fmt.Errorf("%w: see roostctl ring %s --help", err, f.Name())
+			return nil, fmt.Errorf("%w: see roostctl %s --help", err, f.Name())
 		}
 		left := f.Args()
 		if len(left) == 0 {
@@ -54,9 +54,9 @@ func (f *flags) given(name string) (given bool) {
 func (f *flags) want(rest []string, least, most int, what string) error {
 	switch {
 	case len(rest) < least:
-		return fmt.Errorf("ring %s needs %s: see roostctl ring %s --help", f.Name(), what, f.Name())
+		return fmt.Errorf("%s needs %s: see roostctl %s --help", f.Name(), what, f.Name())
 	case most >= 0 && len(rest) > most:
-		return fmt.Errorf("unexpected argument %q: ring %s takes %s", rest[most], f.Name(), what)
+		return fmt.Errorf("unexpected argument %q: %s takes %s", rest[most], f.Name(), what)
 	}
 	return nil
 }

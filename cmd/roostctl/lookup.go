@@ -10,7 +10,7 @@ import (
 
 // runLookup is roostctl ring lookup.
 func runLookup(ctx context.Context, args []string, t terminal) error {
-	f := newFlags("lookup", "FILE ID... [-n 3]", `Where ids live: a line for each, the id, a tab, and its node; with -n also those
+	f := newFlags("ring lookup", "FILE ID... [-n 3]", `Where ids live: a line for each, the id, a tab, and its node; with -n also those
 that follow, separated by commas. The ID - reads lines of ids from standard input. An
 id that is no clean text is written as a Go string, in quotes.`)
 	n := f.Int("n", 1, "how many `nodes` to give, the owner first")

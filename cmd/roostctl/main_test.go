@@ -110,8 +110,8 @@ func lines(n int) string {
 // TestHelp: every command explains itself, and that is no failure.
 func TestHelp(t *testing.T) {
 	for _, c := range commands {
-		out, err := call(t, "ring "+c.name+" --help", "")
-		if exitCode(err, io.Discard) != 0 || !strings.HasPrefix(out, "usage: roostctl ring "+c.name) || !strings.Contains(out, "\n  -") {
+		out, err := call(t, c.name+" --help", "")
+		if exitCode(err, io.Discard) != 0 || !strings.HasPrefix(out, "usage: roostctl "+c.name) || !strings.Contains(out, "\n  -") {
 			t.Errorf("%s: %v, %s", c.name, err, out)
 		}
 	}
@@ -142,8 +142,10 @@ func TestBadInput(t *testing.T) {
 	for _, tt := range []struct{ line, in, want string }{
 		{"", "", "say what to do"},
 		{"ring", "", "say what to do"},
-		{"route", "", `"route" is unknown`},
+		{"rout", "", `"rout" is unknown`},
 		{"ring spin", "", "want build, show"},
+		{"redis", "", "say what to do"},
+		{"redis spin", "", "want skew"},
 		{"ring build", "", "--out FILE"},
 		{"ring build --out x", "", "--allow-empty"},
 		{"ring build --out x --node a:0", "", "--allow-empty"},

@@ -219,7 +219,7 @@ func TestPicture(t *testing.T) {
 }
 
 func TestFlagsAndArgumentsMix(t *testing.T) {
-	f := newFlags("x", "", "")
+	f := newFlags("ring x", "", "")
 	n := f.Int("n", 0, "")
 	rest, err := f.parse([]string{"a", "-n", "3", "b", "--", "-n", "c"}, io.Discard)
 	if err != nil || *n != 3 || strings.Join(rest, " ") != "a b -n c" {

@@ -13,36 +13,38 @@ import (
 
 // runPlan is roostctl ring plan.
 func runPlan(ctx context.Context, args []string, t terminal) error {
-	f := newFlags("plan", "FILE [--set id:weight ...] [--remove id ...] [--devices N] [--out FILE]", `What a change of a ring will move, before it is made, and the snapshot of the
+	f := newFlags("ring plan", "FILE | --etcd HOST:PORT [--set id:weight ...] [--remove id ...] [--devices N] [--out FILE]", `What a change of a ring will move, before it is made, and the snapshot of the
 ring after it. --set adds a node or changes one; of a node that is there, what is
-not said stays (zone, address, capacity).`)
-	var set nodeArgs
-	f.Var(&set, "set", nodeSyntax+": a node as it shall be; many times")
-	var remove []string
-	f.Func("remove", "`id` of a node that shall go; many times", func(id string) error {
-		remove = append(remove, id)
-		return nil
-	})
-	devices := f.Int("devices", 1_000_000, "`number` of devices")
+not said stays (zone, address, capacity). With --etcd, of the ring of a cluster, with
+the devices that its nodes say they have, and which limits it keeps; without any
+change, of what the planner will do next.`)
+	e, c := f.etcd(), f.change()
 	out := f.String("out", "", "`file` for the ring after the change: JSON if its name ends in .json, else binary")
 	allowEmpty := f.Bool("allow-empty", false, "write it though no node has weight, so that nobody owns anything")
 	version := f.Uint64("version", 0, "`number` of the ring after the change (default: one more)")
-	most := f.Int("moves", 20, "`number` of moves to list, the largest first")
 	rest, err := f.parse(args, t.out)
 	if err != nil {
 		return err
 	}
-	if err := f.want(rest, 1, 1, "one FILE"); err != nil {
+	if e.endpoints != "" {
+		if err := f.want(rest, 0, 0, "a FILE or --etcd"); err != nil {
+			return err
+		}
+		return planOfCluster(ctx, t, f, e, c)
+	}
+	if err := f.want(rest, 1, 1, "one FILE, or --etcd"); err != nil {
 		return err
 	}
 	if err := checkOutput("out", *out); err != nil {
 		return err
 	}
-	if len(set)+len(remove) == 0 {
+	switch {
+	case c.zones || len(c.drain)+len(c.unpin) > 0:
+		return errors.New("--zones, --drain and --unpin are for a cluster: give --etcd")
+	case len(c.set)+len(c.remove) == 0:
 		return errors.New("a plan is of a change: give --set or --remove")
-	}
-	if *devices < 0 {
-		return fmt.Errorf("devices is %d, must not be negative", *devices)
+	case c.devices < 0:
+		return fmt.Errorf("devices is %d, must not be negative", c.devices)
 	}
 	s, r, err := readSnapshot(ctx, rest[0])
 	if err != nil {
@@ -54,16 +56,16 @@ not said stays (zone, address, capacity).`)
 	if err := checkVersion(*version, r.Version(), rest[0]); err != nil {
 		return err
 	}
-	c := ring.Change{Remove: remove}
-	for _, n := range set {
-		c.Set = append(c.Set, n.over(r))
+	change := ring.Change{Remove: c.remove}
+	for _, n := range c.set {
+		change.Set = append(change.Set, n.over(r))
 	}
-	p, next, err := r.Plan(*version, c, *devices)
+	p, next, err := r.Plan(*version, change, c.devices)
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(t.out, "ring %d -> %d\n", r.Version(), next.Version())
-	if err := writePlan(t, p, *most); err != nil {
+	if err := writePlan(t, p, c.most); err != nil {
 		return err
 	}
 	if !owned(next) {

@@ -27,7 +27,7 @@ const (
 
 // runProfile is roostctl ring profile.
 func runProfile(ctx context.Context, args []string, t terminal) error {
-	f := newFlags("profile", "FILE | --url http://HOST:PORT [--seconds N]", `How much CPU goes into hashing, by a CPU profile: a file, or one that is taken of
+	f := newFlags("ring profile", "FILE | --url http://HOST:PORT [--seconds N]", `How much CPU goes into hashing, by a CPU profile: a file, or one that is taken of
 a running node (its API address). Up to 8 % is healthy, above 15 % is bad; then the
 exit code is 1.`)
 	from := f.String("url", "", "API address of a node, `http://host:port`")

@@ -13,7 +13,7 @@ import (
 
 // runSkew is roostctl ring skew.
 func runSkew(ctx context.Context, args []string, t terminal) error {
-	f := newFlags("skew", "NODE[@ZONE]=SLOTS ... [--targets NODE=SHARE,...] | --snapshot FILE", `How unevenly slots lie on nodes and zones, against what they should have, and the
+	f := newFlags("ring skew", "NODE[@ZONE]=SLOTS ... [--targets NODE=SHARE,...] | --snapshot FILE", `How unevenly slots lie on nodes and zones, against what they should have, and the
 fewest moves that mend it: inside zones first, and only where a node is more than
 --threshold slots off. With --snapshot, the skew of a ring's own shares.`)
 	targets := f.String("targets", "", "`NODE=SHARE,...`: what each should have, relative to the others (default: all the same)")

@@ -84,7 +84,7 @@ func (o *verifyOptions) write(w io.Writer, r *verify.Report) error {
 
 // parseVerify reads the command line of ring verify.
 func parseVerify(args []string, t terminal) (*verifyOptions, error) {
-	f := newFlags("verify", "[--snapshot FILE | --nodes N | --node id:weight ...] [IDS... | --file FILE | - | --generate N]",
+	f := newFlags("ring verify", "[--snapshot FILE | --nodes N | --node id:weight ...] [IDS... | --file FILE | - | --generate N]",
 		`Whether ids spread: over the 16,384 slots of the hash, and over nodes if some are
 given. A line of a file is an id, or an id, a tab and a count of what goes to it.
 The exit code is 1 if the verdict is bad.`)

@@ -1,0 +1,169 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"roost/ring"
+	"roost/ring/preview"
+	"roost/server/cluster"
+)
+
+// pointerFlags are those of commands that change nothing but the pointer.
+type pointerFlags struct {
+	at      int64
+	force   bool
+	by, why string
+}
+
+func (f *flags) pointer(force string) *pointerFlags {
+	p := &pointerFlags{}
+	f.Int64Var(&p.at, "at", 0, "only if the ring still is at this `activation`")
+	f.StringVar(&p.by, "by", operator(), "`who` does it, for the record")
+	f.StringVar(&p.why, "why", "", "`words` on what for, for the record")
+	if force != "" {
+		f.BoolVar(&p.force, "force", false, force)
+	}
+	return p
+}
+
+// told is for the record.
+func (p *pointerFlags) told(what string) cluster.Told {
+	if p.why != "" {
+		what = p.why
+	}
+	return cluster.Told{By: p.by, Why: what, At: time.Now()}
+}
+
+// expect is the activation that must still be there.
+func (p *pointerFlags) expect(now cluster.Pointer) int64 {
+	if p.at != 0 {
+		return p.at
+	}
+	return now.Activation
+}
+
+// changed writes what the pointer is now.
+func changed(t terminal, p cluster.Pointer) error {
+	line := fmt.Sprintf("stable %d, hash %v", p.Stable, p.StableHash)
+	if p.Canary != 0 {
+		line += fmt.Sprintf("; canary %d, hash %v, for %s", p.Canary, p.CanaryHash, shareText(p.Share))
+	}
+	_, err := fmt.Fprintf(t.out, "%s; activation %d\n", line, p.Activation)
+	return err
+}
+
+// runCanary is roostctl ring canary.
+func runCanary(ctx context.Context, args []string, t terminal) error {
+	f := newFlags("ring canary", "VERSION --etcd HOST:PORT [--share 5]", `Put a stored version on trial for some of the devices whose owner it changes, or
+give the one on trial another share. The planner promotes it when it has done well, and takes it
+back when it has not. It is refused where the version would, once promoted, not
+keep the limits of ring plan.`)
+	e, p := f.etcd(), f.pointer("put it on trial though limits are not kept")
+	share := f.Float64("share", 5, "`percent` of the devices")
+	over := f.Duration("over", preview.DefaultOver, "`time` in which the devices are moved")
+	rest, err := f.parse(args, t.out)
+	if err != nil {
+		return err
+	}
+	if err := f.want(rest, 1, 1, "one VERSION"); err != nil {
+		return err
+	}
+	version, err := strconv.ParseUint(rest[0], 10, 64)
+	if err != nil {
+		return fmt.Errorf("version %q is not a number: roostctl ring versions lists them", rest[0])
+	}
+	if s := *share * ring.ShareUnit / 100; !(s >= 1 && s <= ring.ShareUnit) {
+		return fmt.Errorf("--share is %v %%: 0.01 to 100", *share)
+	}
+	s, err := e.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	v := s.w.View()
+	stable, _, err := s.inForce(ctx, v.Pointer)
+	if err != nil {
+		return err
+	}
+	next, err := s.versions.Get(ctx, version)
+	if err != nil {
+		return err
+	}
+	report := preview.Of(preview.Input{Before: stable.Ring, After: next.Ring, Known: known(v), Over: *over})
+	fmt.Fprintf(t.out, "version %d moves %s %% of all ids, %.0f devices\n", version, percentOf(report.Diff.Moved, report.Diff.Slots), report.Devices)
+	var errs []error
+	for _, b := range report.Check(preview.Limits{}) {
+		errs = append(errs, fmt.Errorf("%w, limit %s: %s", errRefused, b.Rule, b.Reason))
+	}
+	if len(errs) > 0 && !p.force {
+		return errors.Join(errs...)
+	}
+	now, err := s.versions.Canary(ctx, p.expect(v.Pointer), version, int(*share*ring.ShareUnit/100), p.told("by hand"))
+	if err != nil {
+		return err
+	}
+	return changed(t, now)
+}
+
+// runPromote is roostctl ring promote.
+func runPromote(ctx context.Context, args []string, t terminal) error {
+	f := newFlags("ring promote", "--etcd HOST:PORT [--force]", `Put the version on trial in force for all, before the planner does. Refused where
+the trial so far speaks against it.`)
+	e, p := f.etcd(), f.pointer("promote it though the trial speaks against it")
+	rest, err := f.parse(args, t.out)
+	if err != nil {
+		return err
+	}
+	if err := f.want(rest, 0, 0, "flags only"); err != nil {
+		return err
+	}
+	s, err := e.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	v := s.w.View()
+	if v.Pointer.Canary != 0 {
+		// At its end, however little was seen: as if the time were over.
+		verdict := cluster.Judge(cluster.Sum(v, v.Pointer.Trial), cluster.TrialSettings{}.WithDefaults().Longest, cluster.TrialSettings{})
+		fmt.Fprintf(t.out, "trial of version %d: %s\n", v.Pointer.Canary, verdict.Why)
+		if verdict.Action == cluster.RollBack && !p.force {
+			return fmt.Errorf("%w: %s: --force promotes it all the same", errRefused, verdict.Why)
+		}
+	}
+	now, err := s.versions.Promote(ctx, p.expect(v.Pointer), p.told("by hand"))
+	if err != nil {
+		return err
+	}
+	return changed(t, now)
+}
+
+// runRollback is roostctl ring rollback.
+func runRollback(ctx context.Context, args []string, t terminal) error {
+	f := newFlags("ring rollback", "--etcd HOST:PORT", `Take the version on trial back, or without one go back to the version before. The
+planner leaves joins and weights alone for ten minutes afterwards; to keep a weight
+longer, pin it by ring apply --set.`)
+	e, p := f.etcd(), f.pointer("")
+	rest, err := f.parse(args, t.out)
+	if err != nil {
+		return err
+	}
+	if err := f.want(rest, 0, 0, "flags only"); err != nil {
+		return err
+	}
+	s, err := e.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	now, err := s.versions.Rollback(ctx, p.expect(s.w.View().Pointer), p.told("by hand"))
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(t.out, "version %d is rolled back\n", now.RolledBack)
+	return changed(t, now)
+}

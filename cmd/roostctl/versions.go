@@ -1,0 +1,77 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"roost/ring"
+	"roost/server/cluster"
+)
+
+// runVersions is roostctl ring versions.
+func runVersions(ctx context.Context, args []string, t terminal) error {
+	f := newFlags("ring versions", "--etcd HOST:PORT", `The versions that are stored, the newest first, with their hashes and what they are
+in force for. Old ones are collected; those that the pointer names never.`)
+	e := f.etcd()
+	most := f.Int("most", 20, "`number` of versions to list")
+	rest, err := f.parse(args, t.out)
+	if err != nil {
+		return err
+	}
+	if err := f.want(rest, 0, 0, "flags only"); err != nil {
+		return err
+	}
+	s, err := e.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	list, err := s.versions.List(ctx)
+	if err != nil {
+		return err
+	}
+	slices.Reverse(list)
+	p := s.w.View().Pointer
+	rows := newTable("version>", "hash", "nodes>", "slots>", "bytes>", "is")
+	shown := min(max(*most, 0), len(list))
+	for _, v := range list[:shown] {
+		is := versionIs(&p, v)
+		stored, err := s.versions.Get(ctx, v)
+		if err != nil {
+			rows.add(fmt.Sprint(v), "-", "-", "-", "-", strings.TrimPrefix(is+", "+err.Error(), ", "))
+			continue
+		}
+		rows.add(fmt.Sprint(v), stored.Hash.String(), fmt.Sprint(owning(stored.Ring)), fmt.Sprint(stored.Ring.TableSlots()), fmt.Sprint(len(stored.Bytes)), is)
+	}
+	if err := rows.write(t.out); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(t.out, "%d versions are stored, %d are shown\n", len(list), shown)
+	return err
+}
+
+func versionIs(p *cluster.Pointer, v uint64) string {
+	switch v {
+	case p.Stable:
+		return "stable"
+	case p.Canary:
+		return "canary, " + shareText(p.Share)
+	case p.Previous:
+		return "previous"
+	case p.RolledBack:
+		return "rolled back"
+	}
+	return ""
+}
+
+// owning counts the nodes with weight.
+func owning(r *ring.Ring) (n int) {
+	for _, o := range r.Nodes() {
+		if o.Weight > 0 {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"roost/ring/preview"
+	"roost/ring/slots"
+	"roost/ring/zones"
+	"roost/server/cluster"
+)
+
+// runZones is roostctl ring zones.
+func runZones(ctx context.Context, args []string, t terminal) error {
+	f := newFlags("ring zones", "--etcd HOST:PORT [--targets ZONE=SHARE,... | --resources ZONE=MEMORY:CPU,...] [--save] [--auto on|off]", `What each zone owns of 16384 slots, against what it should have by capacity or by
+targets, before and after evening out. The planner does that by itself once sigma has been
+0.2 or more for three checks; ring apply --zones does it now.`)
+	e := f.etcd()
+	targets := f.String("targets", "", "`ZONE=SHARE,...`: what each zone should have, relative to the others")
+	resources := f.String("resources", "", "`ZONE=MEMORY:CPU,...`: what each zone has, in any units; its share is that of the scarcer one")
+	save := f.Bool("save", false, "let the planner follow these targets from now on; without any: follow capacity again")
+	auto := f.String("auto", "", "`on or off`: whether the planner evens out zones")
+	unit := f.Float64("unit", 0, "`devices` that a ring weight of 1 stands for, as the nodes have it (default 10000)")
+	rest, err := f.parse(args, t.out)
+	if err != nil {
+		return err
+	}
+	if err := f.want(rest, 0, 0, "flags only"); err != nil {
+		return err
+	}
+	if *auto != "" && *auto != "on" && *auto != "off" {
+		return fmt.Errorf("--auto is %q: on or off", *auto)
+	}
+	if *targets != "" && *resources != "" {
+		return errors.New("--targets and --resources both say what zones should have: give one")
+	}
+	if *resources != "" {
+		if *targets, err = sharesOf(*resources); err != nil {
+			return err
+		}
+	}
+	if *targets != "" {
+		if _, err := parseShares(*targets); err != nil {
+			return err
+		}
+	}
+	s, err := e.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	v := s.w.View()
+	stable, _, err := s.inForce(ctx, v.Pointer)
+	if err != nil {
+		return err
+	}
+	table, set, err := zoneTable(v, stable.Ring, *targets, *unit)
+	switch {
+	case errors.Is(err, zones.ErrFew), errors.Is(err, zones.ErrTargets) && *targets == "":
+		fmt.Fprintln(t.out, err)
+	case err != nil:
+		return err
+	default:
+		if err := writeZones(t, v, table); err != nil {
+			return err
+		}
+	}
+	if !*save && *auto == "" {
+		return nil
+	}
+	return s.saveZones(ctx, t, v, set, *save, *auto)
+}
+
+// sharesOf reads ZONE=MEMORY:CPU,... and returns ZONE=SHARE,...
+func sharesOf(resources string) (string, error) {
+	var zones []slots.Capacity
+	for item := range strings.SplitSeq(resources, ",") {
+		name, amounts, ok := cutLast(item, "=")
+		memory, cpu, two := strings.Cut(amounts, ":")
+		z := slots.Capacity{Zone: name}
+		var err, err2 error
+		z.Memory, err = strconv.ParseFloat(memory, 64)
+		z.CPU, err2 = strconv.ParseFloat(cpu, 64)
+		if !ok || !two || err != nil || err2 != nil {
+			return "", fmt.Errorf("--resources: %q: write ZONE=MEMORY:CPU, such as eu-1=64:16", item)
+		}
+		zones = append(zones, z)
+	}
+	shares, err := slots.ZoneShares(zones)
+	if err != nil {
+		return "", err
+	}
+	list := make([]string, len(zones))
+	for i, z := range zones {
+		list[i] = z.Zone + "=" + strconv.FormatFloat(shares[i], 'g', -1, 64)
+	}
+	return strings.Join(list, ","), nil
+}
+
+// saveZones stores what operators say of zones.
+func (s *session) saveZones(ctx context.Context, t terminal, v *cluster.View, set map[string]float64, save bool, auto string) error {
+	config, _ := cluster.ZoneConfigOf(v) // one that cannot be read is replaced
+	if save {
+		config.Targets = set
+	}
+	if auto != "" {
+		config.Off = auto == "off"
+	}
+	config.By = operator()
+	if err := s.c.PutZoneConfig(ctx, config); err != nil {
+		return err
+	}
+	from := "capacity"
+	if config.Targets != nil {
+		from = "the targets set"
+	}
+	does := "evens out zones by itself"
+	if config.Off {
+		does = "leaves zones alone"
+	}
+	_, err := fmt.Fprintf(t.out, "saved: targets by %s; the planner %s\n", from, does)
+	return err
+}
+
+// writeZones writes zones before and after.
+func writeZones(t terminal, v *cluster.View, z *zones.Table) error {
+	fmt.Fprintf(t.out, "targets by %s, in slots of 16384\n", z.From)
+	rows := newTable("zone", "nodes>", "slots>", "target>", "slots/target>", "after>", "factor>", "then>")
+	for _, o := range z.Zones {
+		rows.add(preview.ZoneName(o.Name), fmt.Sprint(o.Nodes), fmt.Sprint(o.Slots), fmt.Sprint(o.Target), ratio(o.Slots, float64(o.Target)), fmt.Sprint(o.After),
+			fmt.Sprintf("%.4g", factorOf(v, o.Name)), fmt.Sprintf("%.4g", o.Factor))
+	}
+	if err := rows.write(t.out); err != nil {
+		return err
+	}
+	fmt.Fprintf(t.out, "sigma of slots/target %.3f -> %.3f; %d slots move between zones, at least %d must\n", z.Before.Sigma, z.After.Sigma, z.Plan.Moved, z.Plan.Minimum)
+	var list []string
+	for _, n := range z.Weights {
+		list = append(list, fmt.Sprintf("%s %.4g", clean(n.ID), n.Weight))
+	}
+	if len(list) == 0 {
+		_, err := fmt.Fprintln(t.out, "no weights change")
+		return err
+	}
+	_, err := fmt.Fprintf(t.out, "weights: %s\n", strings.Join(list, ", "))
+	return err
+}
