@@ -16,7 +16,7 @@ run: build ## build and start a node on loopback; prints where to go
 	@exec bin/roostd $(RUN_FLAGS) --guide
 
 .PHONY: cluster
-cluster: build bin/deskcluster need-servers ## etcd, Redis and three nodes in two zones on loopback; prints what to try, Ctrl-C ends all
+cluster: bin/deskcluster bin/roostd bin/roostctl bin/loadgen need-servers ## etcd, Redis and three nodes in two zones on loopback; prints what to try, Ctrl-C ends all
 	@exec bin/deskcluster $(CLUSTER_FLAGS)
 
 .PHONY: build
