@@ -49,12 +49,13 @@ func TestHaproxy(t *testing.T) {
 		"bind :443 ssl crt /etc/haproxy/certs/", "bind "+p.front+" ssl crt "+p.certs.server,
 		"bind :8444 ssl crt /etc/haproxy/certs/", "bind "+p.front2+" ssl crt "+p.certs.server,
 		"/etc/haproxy/publishers.pem", p.certs.ca,
-		"127.0.0.1:8080", p.listen, "127.0.0.1:8081", p.api)
+		"127.0.0.1:8080", p.listen, "127.0.0.1:8081", p.api, "inter 2s", "inter 100ms")
 	if out, err := exec.Command(haproxy, "-c", "-f", cfg).CombinedOutput(); err != nil || strings.Contains(string(out), "WARNING") {
 		t.Fatalf("%v: %s", err, out)
 	}
 	p.proxy = launch(t, haproxy, "-db", "-f", cfg)
 	p.run()
+	p.proxy.await("it has seen that the node is gone", func() bool { return strings.Contains(p.proxy.said(), "Server roostd/s0 is DOWN") })
 }
 
 func TestNginx(t *testing.T) {
@@ -92,6 +93,9 @@ func (p *proxied) run() {
 	p.publishes(d)
 	p.refuses()
 	p.many()
+	if strings.Contains(p.proxy.said(), "DOWN") {
+		p.t.Error("the proxy's checks fail")
+	}
 	p.drains(d)
 }
 
