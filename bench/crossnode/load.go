@@ -1,0 +1,203 @@
+package crossnode
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"roost/loadgen/tally"
+	"roost/server/publisher"
+)
+
+// load is one that is published.
+type load struct {
+	Name  string  `json:"name"`
+	Rate  float64 `json:"rate"`  // messages a second
+	Batch int     `json:"batch"` // of a request; those of one are due together
+	Lanes int     `json:"lanes"` // requests under way to a node
+	// Stress: more may be offered than the machine does; what was done is the result.
+	Stress bool `json:"stress,omitempty"`
+}
+
+// loads are those of the goal, and the one under which the stages are read.
+var loads = []load{
+	{"single", 1000, 1, 8, false},
+	{"batched", 5000, 50, 2, false},
+	{"offered", 50_000, 1000, 2, true},
+}
+
+// modes are who gets the requests.
+const (
+	modeAny  = "any"
+	modeRing = "ring"
+)
+
+// Outcome is what became of a load.
+type Outcome struct {
+	Load load   `json:"load"`
+	Mode string `json:"mode"`
+
+	Published int            `json:"published"`
+	Statuses  map[string]int `json:"statuses"` // by a node's word, or the error's
+	Delivered int            `json:"delivered"`
+	Missing   int            `json:"missing"` // accepted, and not at the device 15 s after the last result
+	Seconds   float64        `json:"seconds"` // from the first due time to the last result
+	// Latency is from due to delivered, Answer from due to the publisher's result; ns.
+	Latency *tally.Hist `json:"latency"`
+	Answer  *tally.Hist `json:"answer"`
+	// CPU is microseconds of each process per message that was delivered.
+	CPU map[string]float64 `json:"cpu_us_per_delivery"`
+	// Stages are what the node that took the requests says of them.
+	Stages map[string]Stage `json:"stages,omitempty"`
+}
+
+// runner publishes one load.
+type runner struct {
+	s    *setup
+	p    *publisher.Publisher
+	o    Outcome
+	r    *receipt
+	from time.Duration // due times from here on count
+
+	mu      sync.Mutex
+	results int
+}
+
+// measure publishes a load for warm + length, and waits for what was accepted.
+func (s *setup) measure(ctx context.Context, number int, l load, mode string, warm, length time.Duration) (*Outcome, error) {
+	set := publisher.Options{Batch: l.Batch, Lanes: l.Lanes, Timeout: 15 * time.Second}
+	if l.Batch > 1 {
+		set.Linger = time.Millisecond // so that a request has all that are due together
+	}
+	dial, taker := s.toA, s.a
+	if mode == modeRing {
+		dial, taker = s.publisher, s.b
+	}
+	p, err := dial(set)
+	if err != nil {
+		return nil, err
+	}
+	defer closed(p)
+	if mode == modeRing {
+		if err := p.Ready(ctx); err != nil {
+			return nil, err
+		}
+	}
+	x := &runner{s: s, p: p, o: Outcome{Load: l, Mode: mode, Statuses: map[string]int{}, Answer: tally.NewHist()}}
+	begin := time.Since(s.devices.begin) + 50*time.Millisecond
+	x.from = begin + warm
+	x.r = &receipt{number: number, hist: tally.NewHist(), from: x.from}
+	s.devices.load.Store(x.r)
+	if err := x.pace(ctx, begin, x.from); err != nil {
+		return nil, err
+	}
+	before, err := s.cpu()
+	if err != nil {
+		return nil, err
+	}
+	stages, err := stagesOf(taker)
+	if err != nil {
+		return nil, err
+	}
+	had := x.r.count()
+	if err := x.pace(ctx, x.from, x.from+length); err != nil {
+		return nil, err
+	}
+	if err := x.await(ctx); err != nil {
+		return nil, err
+	}
+	return x.finish(before, stages, taker, had)
+}
+
+// pace publishes what is due from one time to another.
+func (x *runner) pace(ctx context.Context, from, to time.Duration) error {
+	every := time.Duration(float64(x.o.Load.Batch) / x.o.Load.Rate * float64(time.Second))
+	devices := x.s.devices
+	for due := from; due < to; due += every {
+		if !pause(ctx, due-time.Since(devices.begin)) {
+			return ctx.Err()
+		}
+		at := rand.IntN(len(devices.ids))
+		text := payload(x.r.number, due)
+		for i := range x.o.Load.Batch {
+			m := publisher.Message{Device: devices.ids[(at+i)%len(devices.ids)], TTL: time.Minute, Payload: text}
+			if err := x.p.Send(ctx, m, func(r publisher.Result) { x.result(r, due) }); err != nil {
+				return fmt.Errorf("publish: %w", err)
+			}
+			x.o.Published++
+		}
+	}
+	return nil
+}
+
+// result takes a publisher's result.
+func (x *runner) result(r publisher.Result, due time.Duration) {
+	took := time.Since(x.s.devices.begin) - due
+	word := r.Status
+	if r.Reason != "" {
+		word += " " + r.Reason
+	}
+	if r.Err != nil {
+		word = "error: " + r.Err.Error()
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.results++
+	if len(x.o.Statuses) < 50 || x.o.Statuses[word] > 0 {
+		x.o.Statuses[word]++
+	}
+	if due >= x.from {
+		x.o.Answer.Record(int64(took))
+	}
+}
+
+// await waits for the results, and then for the messages that were accepted.
+func (x *runner) await(ctx context.Context) error {
+	within, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	if err := x.p.Flush(within); err != nil {
+		return fmt.Errorf("%s, %s: results are missing: %w", x.o.Load.Name, x.o.Mode, err)
+	}
+	x.o.Seconds = (time.Since(x.s.devices.begin) - x.from).Seconds()
+	for end := time.Now().Add(15 * time.Second); x.r.count() < x.accepted() && time.Now().Before(end); {
+		if !pause(ctx, 10*time.Millisecond) {
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+func (x *runner) accepted() (n int) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, word := range []string{"written", "queued", "offline", "acknowledged"} {
+		n += x.o.Statuses[word]
+	}
+	return n
+}
+
+// finish reads what it cost.
+func (x *runner) finish(before map[string]time.Duration, stages buckets, taker node, had int) (*Outcome, error) {
+	after, err := x.s.cpu()
+	if err != nil {
+		return nil, err
+	}
+	now, err := stagesOf(taker)
+	if err != nil {
+		return nil, err
+	}
+	o := &x.o
+	o.Delivered = x.r.count()
+	o.Missing = max(0, x.accepted()-o.Delivered)
+	x.r.mu.Lock()
+	o.Latency = tally.NewHist().Add(x.r.hist)
+	x.r.mu.Unlock()
+	o.CPU = map[string]float64{}
+	for name, t := range after {
+		o.CPU[name] = float64(t-before[name]) / 1e3 / float64(max(1, o.Delivered-had))
+	}
+	o.Stages = now.since(stages)
+	return o, nil
+}
