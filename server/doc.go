@@ -6,16 +6,35 @@
 //
 //	kindHandshake --GET /v1/connect--> kindDevice --.
 //	      |       --GET /v1/echo-----> kindEcho   --+--> closing (close frame, FIN) --> gone
-//	      '-- refused, plain GET, 8 s ---------------'
+//	      |-- refused, plain GET, 8 s ---------------|
+//	      |                                          |
+//	      | in a cluster                             |
+//	      '-> kindOpening --opened--> kindDevice ----|
+//	                  '-- refused, 8 s --------------'
+//
+// In a cluster a device is opened in a store that all nodes share, by a goroutine that may wait
+// (doors.go). While that store is away its session is alone (flagAlone): it gets live messages, and
+// once the store is back it is told to come again.
+//
+// # Rounds
+//
+// Where devices of this node belong elsewhere (moves.go, exodus.go):
+//
+//	another ring, a node is back    --> moving       away 4003, in slots
+//	Evacuate                        --> emptying     away 4001, in slots; then closed
+//	the store is back               --> coming back  away 4003 to those alone; then closed
+//	cut off, and others are not     --> shedding     closed with 4101, in slots
 //
 // # Goroutines
 //
 // One per loop, one for the API's listener and one per API request, one for
-// signals in cmd/roostd, and while draining one more. None per connection.
+// signals in cmd/roostd, and while draining one more. In a cluster 64 doors, and some that do one thing each
+// (startCluster). None per connection.
 //
 // # Ownership
 //
 // handler and everything reached from it belongs to one loop. Shared are the
 // session registry (a lock per shard), the counters (atomic), and broadcast
-// (atomic). Nothing here takes a lock of its own.
+// (atomic). In a cluster doors.mu, overtaken.mu, pacer.mu and resyncs.mu are each taken alone, and nothing is called
+// while one is held.
 package server
