@@ -81,7 +81,7 @@ func TestBadFlags(t *testing.T) {
 		{[]string{"--auth", "jwt"}, `auth "jwt" is unknown`},
 		{[]string{"--data-dir", "/proc/nowhere"}, "data-dir"},
 		{[]string{"--inbox", "file"}, "--data-dir"},
-		{[]string{"--inbox", "cloud"}, "want memory or file"},
+		{[]string{"--inbox", "cloud"}, "want memory, file or redis"},
 		{[]string{"--nonsense"}, "not defined"},
 	} {
 		err := run(context.Background(), tt.args, io.Discard, io.Discard)

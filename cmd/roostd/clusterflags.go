@@ -1,0 +1,147 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"net"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"roost/server/cluster"
+	"roost/server/presence"
+)
+
+// clusterSettings are what the command line says of the cluster.
+type clusterSettings struct {
+	etcdText, redisText, hookURL string
+
+	etcd               []string // endpoints; none: a node by itself
+	etcdUser, etcdPass string
+	prefix             string
+	id                 cluster.Identity
+	redis              redisAt
+	redisPrefix        string
+	zone               string
+	capacity           float64 // devices; 0: the cap on connections
+	advertise          string  // "": what the node listens on
+	advertiseAPI       string
+	ringFile           string // "": none
+	webhook            presence.WebhookOptions
+}
+
+// on reports whether this node is one of many.
+func (c *clusterSettings) on() bool { return len(c.etcd) > 0 }
+
+// clusterFlags are the names of flags that mean nothing without a cluster.
+var clusterFlags = []string{"etcd-prefix", "cluster", "environment", "redis-prefix", "zone", "weight-capacity", "advertise", "advertise-api", "ring-file", "presence-webhook"}
+
+func (c *clusterSettings) flags(fs *flag.FlagSet) {
+	fs.StringVar(&c.etcdText, "etcd", "", "etcd of the cluster, `host:port,...`: makes this node one of many, with --redis")
+	fs.StringVar(&c.prefix, "etcd-prefix", cluster.DefaultPrefix, "`prefix` of the cluster's keys in etcd")
+	fs.StringVar(&c.id.ID, "cluster", "roost", "`name` of the cluster; etcd and Redis refuse another one")
+	fs.StringVar(&c.id.Environment, "environment", "development", "`name` of its environment; maintenance nights are for one")
+	fs.StringVar(&c.redisText, "redis", "", "Redis of the cluster, `URL`: redis://[user:password@]host:port, redis-cluster://host:port,..., redis-sentinel://host:port,.../master; rediss... for TLS")
+	fs.StringVar(&c.redisPrefix, "redis-prefix", "roost", "`prefix` of the cluster's keys and channels in Redis")
+	fs.StringVar(&c.zone, "zone", "", "`name` of this node's zone")
+	fs.Float64Var(&c.capacity, "weight-capacity", 0, "devices that this node is to have in the ring's eyes (default: --max-connections)")
+	fs.StringVar(&c.advertise, "advertise", "", "`URL` at which devices reach this node, ws://host:port (default: --listen)")
+	fs.StringVar(&c.advertiseAPI, "advertise-api", "", "`URL` at which publishers and nodes reach its API, http://host:port (default: --api)")
+	fs.StringVar(&c.ringFile, "ring-file", "", "`file` of the last ring, for a start while etcd is away (default: ring.json in --data-dir)")
+	fs.StringVar(&c.hookURL, "presence-webhook", "", "`URL` that is told of changes of presence (secret: ROOST_WEBHOOK_SECRET)")
+}
+
+// means gives the flags their meaning. given are those that the command line has.
+func (c *clusterSettings) means(s *settings, given map[string]bool, environ func(string) string) error {
+	switch {
+	case c.etcdText == "" && c.redisText == "":
+		for _, name := range clusterFlags {
+			if given[name] {
+				return fmt.Errorf("--%s is of a cluster: give --etcd and --redis too, or leave it out", name)
+			}
+		}
+		return nil
+	case c.redisText == "":
+		return errors.New("--etcd without --redis: nodes know of each other by etcd and speak by Redis; give both, or neither for a node by itself")
+	case c.etcdText == "":
+		return errors.New("--redis without --etcd: nodes know of each other by etcd and speak by Redis; give both, or neither for a node by itself")
+	}
+	var err error
+	if c.etcd, err = parseEtcd(c.etcdText); err != nil {
+		return err
+	}
+	c.etcdUser, c.etcdPass = environ("ROOST_ETCD_USER"), environ("ROOST_ETCD_PASSWORD")
+	if c.redis, err = parseRedis(c.redisText, environ("ROOST_REDIS_PASSWORD")); err != nil {
+		return err
+	}
+	if c.ringFile == "" && s.dataDir != "" {
+		c.ringFile = filepath.Join(s.dataDir, "ring.json")
+	}
+	c.webhook.URL, c.webhook.Secret = c.hookURL, []byte(environ("ROOST_WEBHOOK_SECRET"))
+	return c.check(s)
+}
+
+// check refuses what cannot work, and names the node.
+func (c *clusterSettings) check(s *settings) error {
+	if s.opt.Node == "" {
+		if _, port, err := net.SplitHostPort(s.opt.Listen); err != nil || port == "0" {
+			return fmt.Errorf("a node of a cluster has a name, and --listen %s gives it none: give --node", s.opt.Listen)
+		}
+		s.opt.Node = s.opt.Listen
+	}
+	if err := (presence.Owner{Node: s.opt.Node, Incarnation: 1}).Check(); err != nil {
+		return fmt.Errorf("--node %q: %w", s.opt.Node, err)
+	}
+	if c.redisPrefix == "" || strings.ContainsAny(c.redisPrefix, "{}") || strings.ContainsFunc(c.redisPrefix, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return fmt.Errorf("--redis-prefix %q: want printable ASCII without spaces and braces", c.redisPrefix)
+	}
+	if !(c.capacity >= 0) || c.capacity > 1e9 {
+		return fmt.Errorf("--weight-capacity %v: want 1 to 1e9 devices, or 0 for --max-connections", c.capacity)
+	}
+	return errors.Join(
+		checkURL("advertise", c.advertise, "ws", "wss"),
+		checkURL("advertise-api", c.advertiseAPI, "http", "https"),
+		checkURL("presence-webhook", c.webhook.URL, "http", "https"),
+	)
+}
+
+// parseEtcd reads endpoints.
+func parseEtcd(s string) (list []string, err error) {
+	tls := 0
+	for one := range strings.SplitSeq(s, ",") {
+		scheme, rest, ok := strings.Cut(one, "://")
+		if !ok {
+			scheme, rest = "", one
+		}
+		if ok && scheme != "http" && scheme != "https" {
+			return nil, fmt.Errorf("etcd: %q: want host:port, or http:// or https:// before it", one)
+		}
+		addr, err := hostPort(rest, "2379")
+		if err != nil {
+			return nil, fmt.Errorf("etcd: %w", err)
+		}
+		if scheme == "https" {
+			tls++
+			addr = "https://" + addr
+		}
+		list = append(list, addr)
+	}
+	if tls > 0 && tls < len(list) {
+		return nil, fmt.Errorf("etcd: %q: https:// for all of them, or for none", s)
+	}
+	return list, nil
+}
+
+// checkURL refuses what nobody could connect to.
+func checkURL(name, s string, schemes ...string) error {
+	if s == "" {
+		return nil
+	}
+	u, err := url.Parse(s)
+	if err != nil || !slices.Contains(schemes, u.Scheme) || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return fmt.Errorf("--%s %q: want %s://host:port", name, s, strings.Join(schemes, ":// or "))
+	}
+	return nil
+}

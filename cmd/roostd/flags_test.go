@@ -1,0 +1,83 @@
+package main
+
+import (
+	"io"
+	"reflect"
+	"strings"
+	"testing"
+
+	"roost/server/cluster"
+)
+
+// TestClusterFlags: what the flags of a cluster mean, and what is refused, with what to do.
+func TestClusterFlags(t *testing.T) {
+	environ := func(name string) string {
+		return map[string]string{"ROOST_REDIS_PASSWORD": "pr", "ROOST_ETCD_USER": "ue", "ROOST_ETCD_PASSWORD": "pe"}[name]
+	}
+	both := []string{"--etcd", "e1:2379,http://e2", "--redis", "redis://r:1"}
+	s, err := parse(append(both, "--data-dir", "/d", "--listen", "127.0.0.1:7000"), environ, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := s.cluster
+	if !c.on() || s.inbox != "redis" || s.opt.Node != "127.0.0.1:7000" || c.ringFile != "/d/ring.json" ||
+		!reflect.DeepEqual(c.etcd, []string{"e1:2379", "e2:2379"}) || c.etcdUser != "ue" || c.etcdPass != "pe" || c.redis.password != "pr" ||
+		c.id != (cluster.Identity{ID: "roost", Environment: "development"}) || c.prefix != "/roost" || c.redisPrefix != "roost" {
+		t.Errorf("defaults: %+v, inbox %s, node %s", c, s.inbox, s.opt.Node)
+	}
+	s, err = parse(append(both, "--node", "n1", "--zone", "z", "--cluster", "desk", "--environment", "test", "--etcd-prefix", "/desk", "--redis-prefix", "desk",
+		"--weight-capacity", "500", "--advertise", "wss://n1.example", "--advertise-api", "http://10.0.0.1:81", "--ring-file", "/r", "--inbox", "redis", "--listen", "127.0.0.1:0"), environ, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c = s.cluster
+	if s.opt.Node != "n1" || c.zone != "z" || c.id != (cluster.Identity{ID: "desk", Environment: "test"}) || c.prefix != "/desk" || c.redisPrefix != "desk" ||
+		c.capacity != 500 || c.advertise != "wss://n1.example" || c.advertiseAPI != "http://10.0.0.1:81" || c.ringFile != "/r" {
+		t.Errorf("all given: %+v", c)
+	}
+	for _, tt := range []struct {
+		args string
+		want string
+	}{
+		{"--etcd e:1", "--etcd without --redis"},
+		{"--redis redis://r:1", "--redis without --etcd"},
+		{"--zone a", "--zone is of a cluster"},
+		{"--cluster desk", "--cluster is of a cluster"},
+		{"--inbox redis", "give --etcd and --redis"},
+		{"--etcd e:1 --redis redis://r:1 --inbox memory", "one of many"},
+		{"--etcd e:1 --redis redis://r:1 --inbox file --data-dir /d", "one of many"},
+		{"--etcd e:1 --redis r:1", "redis-cluster://"},
+		{"--etcd e:x --redis redis://r:1", `port "x"`},
+		{"--etcd , --redis redis://r:1", "host:port"},
+		{"--etcd ftp://e --redis redis://r:1", "want host:port"},
+		{"--etcd https://e,f --redis redis://r:1", "for all of them"},
+		{"--etcd e:1 --redis redis://r:1 --listen 127.0.0.1:0", "give --node"},
+		{"--etcd e:1 --redis redis://r:1 --node {n}", "braces"},
+		{"--etcd e:1 --redis redis://r:1 --redis-prefix {x}", "--redis-prefix"},
+		{"--etcd e:1 --redis redis://r:1 --weight-capacity -1", "--weight-capacity"},
+		{"--etcd e:1 --redis redis://r:1 --weight-capacity NaN", "--weight-capacity"},
+		{"--etcd e:1 --redis redis://r:1 --advertise http://n", "ws:// or wss://"},
+		{"--etcd e:1 --redis redis://r:1 --advertise-api n:80", "http:// or https://"},
+	} {
+		if _, err := parse(strings.Fields(tt.args), func(string) string { return "" }, io.Discard); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: %v, want %q", tt.args, err, tt.want)
+		}
+	}
+}
+
+// TestEveryClusterFlagIsNamed: a flag of the cluster that a node by itself is given is refused,
+// whichever it is.
+func TestEveryClusterFlagIsNamed(t *testing.T) {
+	var help strings.Builder
+	_, _ = parse([]string{"--help"}, func(string) string { return "" }, &help)
+	for _, name := range clusterFlags {
+		if !strings.Contains(help.String(), "-"+name+" ") {
+			t.Errorf("clusterFlags names %s, which is no flag", name)
+		}
+	}
+	for _, want := range []string{"ROOST_REDIS_PASSWORD", "ROOST_ETCD_PASSWORD", "-etcd ", "-redis "} {
+		if !strings.Contains(help.String(), want) {
+			t.Errorf("--help does not say %s", want)
+		}
+	}
+}

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"roost/server"
+	"roost/server/fanout"
+	"roost/server/inbox"
+	"roost/server/inbox/redisinbox"
+	"roost/server/presence"
+	"roost/server/ringmirror"
+)
+
+const (
+	// redisWithin is how long a start waits for Redis to say whose it is.
+	redisWithin = 3 * time.Second
+	// redisAgain is how often one that was not reached is asked again.
+	redisAgain = 2 * time.Second
+)
+
+// redisParts are what this process has in Redis: rings and identity, presence, inboxes, the bus.
+type redisParts struct {
+	// Static after openRedis.
+	c        *clusterSettings
+	log      *slog.Logger
+	mirror   *ringmirror.Store
+	presence *presence.Redis
+	known    bool // whose Redis it is was seen
+}
+
+// openRedis looks whether Redis is one that this cluster can use. One that does not answer
+// may come later; check looks then. Nothing is written until take.
+func openRedis(ctx context.Context, c *clusterSettings, log *slog.Logger) (*redisParts, error) {
+	p := &redisParts{c: c, log: log}
+	var err error
+	if p.mirror, err = ringmirror.Open(ringmirror.Options{URL: c.redis.url(), Prefix: c.redisPrefix + ":"}); err != nil {
+		return nil, err
+	}
+	if p.presence, err = presence.NewRedis(presence.RedisOptions{URL: c.redis.url()}); err != nil {
+		p.mirror.Close()
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, redisWithin)
+	defer cancel()
+	switch err := p.look(ctx); {
+	case errors.Is(err, ringmirror.ErrWrongRedis):
+		return nil, errors.Join(err, p.close())
+	case err != nil:
+		log.Warn("Redis is not reached: going on with live messages of this node's devices, and trying", "redis", c.redis.String(), "err", err)
+	}
+	return p, nil
+}
+
+// take takes Redis for this cluster, when etcd has said which one that is: a node whose
+// cluster's name has a slip must not take a new Redis from all others.
+func (p *redisParts) take(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, redisWithin)
+	defer cancel()
+	if err := p.look(ctx); err != nil {
+		return err
+	}
+	found, err := p.mirror.Identify(ctx, p.c.id)
+	if err != nil {
+		return err
+	}
+	for _, w := range found.Warnings {
+		p.log.Warn("Redis: " + w)
+	}
+	p.log.Info("Redis", "redis", p.c.redis.String(), "version", found.Version)
+	p.known = true
+	return nil
+}
+
+// look says whether it is what the URL says, and whose.
+func (p *redisParts) look(ctx context.Context) error {
+	found, err := p.mirror.Look(ctx, p.c.id)
+	if err != nil {
+		return err
+	}
+	switch {
+	case found.Cluster && p.c.redis.kind == redisSingle:
+		return fmt.Errorf("%w: %s is a Redis Cluster: write redis-cluster://", ringmirror.ErrWrongRedis, p.c.redis.String())
+	case !found.Cluster && p.c.redis.kind == redisCluster:
+		return fmt.Errorf("%w: %s is no Redis Cluster: write redis://", ringmirror.ErrWrongRedis, p.c.redis.String())
+	}
+	return nil
+}
+
+// check asks a Redis that was not reached again until it is, and returns what makes it
+// impossible to use, or nil.
+func (p *redisParts) check(ctx context.Context) error {
+	for !p.known {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(redisAgain):
+		}
+		if err := p.take(ctx); errors.Is(err, ringmirror.ErrWrongRedis) {
+			return err
+		}
+	}
+	return nil
+}
+
+// bus makes the bus between nodes.
+func (p *redisParts) bus(o fanout.Options) (fanout.Bus, error) {
+	r := &p.c.redis
+	return fanout.NewRedis(fanout.RedisOptions{Options: o, Addrs: r.addrs, MasterSet: r.master,
+		Username: r.user, Password: r.password, TLS: r.config(), Prefix: p.c.redisPrefix})
+}
+
+// store makes the store of kept messages for a start of this node.
+func (p *redisParts) store(self presence.Owner, limits inbox.Limits) func(func(inbox.Ref, uint32), func(inbox.Ref, uint32, error)) (server.RemoteStore, error) {
+	return func(moved func(inbox.Ref, uint32), end func(inbox.Ref, uint32, error)) (server.RemoteStore, error) {
+		r := &p.c.redis
+		claims := &redisinbox.Presence{Lua: presence.LuaFunctions, Key: presence.Key, Owner: self.String()}
+		if r.kind != redisCluster { // there it lies in another slot, and is written before
+			claims.Index = presence.IndexKey(self)
+		}
+		return redisinbox.New(redisinbox.Options{Addrs: r.addrs, Master: r.master, Username: r.user, Password: r.password, TLS: r.config(),
+			Prefix: p.c.redisPrefix + ":", Limits: limits, Presence: claims, Moved: moved, End: end})
+	}
+}
+
+func (p *redisParts) close() error {
+	p.mirror.Close()
+	return p.presence.Close()
+}

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/redis/rueidis"
+)
+
+func TestParseRedis(t *testing.T) {
+	for _, tt := range []struct {
+		url  string
+		want redisAt
+	}{
+		{"redis://127.0.0.1:6379", redisAt{addrs: []string{"127.0.0.1:6379"}}},
+		{"redis://cache", redisAt{addrs: []string{"cache:6379"}}},
+		{"redis://cache/", redisAt{addrs: []string{"cache:6379"}}},
+		{"redis://cache/0", redisAt{addrs: []string{"cache:6379"}}},
+		{"redis://[::1]:7000", redisAt{addrs: []string{"[::1]:7000"}}},
+		{"redis://[::1]", redisAt{addrs: []string{"[::1]:6379"}}},
+		{"rediss://u:p@cache:1", redisAt{addrs: []string{"cache:1"}, user: "u", password: "p", tls: true}},
+		{"redis://:p%40%2Fq@cache:1", redisAt{addrs: []string{"cache:1"}, password: "p@/q"}},
+		{"redis://:a@b@cache:1", redisAt{addrs: []string{"cache:1"}, password: "a@b"}},
+		{"redis://u@cache:1", redisAt{addrs: []string{"cache:1"}, user: "u", password: "of the environment"}},
+		{"redis-cluster://a:1,b:2,c", redisAt{kind: redisCluster, addrs: []string{"a:1", "b:2", "c:6379"}}},
+		{"rediss-cluster://a:1", redisAt{kind: redisCluster, addrs: []string{"a:1"}, tls: true}},
+		{"redis-sentinel://a:1,b/main", redisAt{kind: redisSentinel, addrs: []string{"a:1", "b:26379"}, master: "main"}},
+	} {
+		if tt.want.password == "" {
+			tt.want.password = "of the environment"
+		}
+		got, err := parseRedis(tt.url, "of the environment")
+		if err != nil || !reflect.DeepEqual(got, tt.want) {
+			t.Errorf("%s: %+v, %v; want %+v", tt.url, got, err, tt.want)
+			continue
+		}
+		// What is made of it for the client library means the same.
+		o, err := rueidis.ParseURL(got.url())
+		if err != nil || !reflect.DeepEqual(o.InitAddress, got.addrs) || o.Username != got.user || o.Password != got.password ||
+			o.Sentinel.MasterSet != got.master || (o.TLSConfig != nil) != got.tls || o.SelectDB != 0 {
+			t.Errorf("%s: %s: %+v, %v", tt.url, got.url(), o, err)
+		}
+		if s := got.String(); strings.Contains(s, got.password) {
+			t.Errorf("%s shows its password: %s", tt.url, s)
+		}
+	}
+}
+
+func TestParseRedisRefuses(t *testing.T) {
+	for url, want := range map[string]string{
+		"":                                   "no way to name a Redis",
+		"127.0.0.1:6379":                     "no way to name a Redis",
+		"http://127.0.0.1:6379":              `"http" is no way`,
+		"user:secret@a:1":                    "without a scheme",
+		"redis://":                           "host:port",
+		"redis://:secret@":                   "host:port",
+		"redis://a:1,b:2":                    "redis-cluster://",
+		"redis://a:x":                        `port "x"`,
+		"redis://a:0":                        `port "0"`,
+		"redis://a:70000":                    `port "70000"`,
+		"redis://a:1/3":                      `database "3"`,
+		"redis://a:1?db=3":                   "options after ?",
+		"redis://u:secret%@a:1":              "%25",
+		"redis-cluster://a:1,":               "host:port",
+		"redis-sentinel://a:1,b:1":           "redis-sentinel://host:port,host:port/master",
+		"redis-sentinel://:secret@a:1/m/x":   "/master",
+		"redis://:secret@a b:1":              "host:port",
+		"redis-clusters://:secret@127.0.0.1": "no way",
+	} {
+		_, err := parseRedis(url, "")
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: %v; want %q, and no password", url, err, want)
+		}
+	}
+}
+
+// FuzzParseRedis: whatever is taken can be written down for the library, and means the same.
+func FuzzParseRedis(f *testing.F) {
+	for _, s := range []string{"redis://u:p@h:1", "redis-cluster://a,b:2", "redis-sentinel://a/b", "rediss://[::1]:1/0", "redis://%25:%40@h"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		r, err := parseRedis(s, "")
+		if err != nil {
+			return
+		}
+		o, err := rueidis.ParseURL(r.url())
+		if err != nil {
+			t.Skip() // hosts that no URL can hold are refused when they are dialed
+		}
+		if len(o.InitAddress) != len(r.addrs) || o.Password != r.password || o.Sentinel.MasterSet != r.master {
+			t.Errorf("%q: %+v, and for the library %+v", s, r, o)
+		}
+	})
+}
