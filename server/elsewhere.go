@@ -86,12 +86,20 @@ func (k *stored) Notice(p *inbox.Put, answer func(delivery.Status)) bool {
 	return true
 }
 
+// inlineMost is the largest payload that goes along with the word of it: a fetch from Redis
+// is saved where it is what the device gets next, and its bytes are sent for nothing
+// where it is not.
+const inlineMost = 8 << 10
+
 // notify tells the node that has the device.
 func (k *stored) notify(p *inbox.Put, wait time.Duration, answer func(mesh.Status)) {
 	k.s.away.notices.Add(1)
 	n := &k.away.notice
 	n.Device, n.Epoch = append(n.Device[:0], p.Device...), p.Epoch.Append(n.Epoch[:0])
-	n.Fence, n.Seq, n.Tag = p.Fence, p.Seq, p.Tag
+	n.Fence, n.Seq, n.Tag, n.Message = p.Fence, p.Seq, p.Tag, nil
+	if p.Verdict == inbox.Stored && len(p.Message.Payload) <= inlineMost {
+		n.Message = p.Message
+	}
 	k.s.cluster.mesh.Notice(p.Owner, n, wait, answer)
 }
 

@@ -103,8 +103,17 @@ func TestKeptElsewhere(t *testing.T) {
 	if m := <-got; m["seq"] != 3.0 {
 		t.Errorf("got %v", m)
 	}
-	if v := metric(t, n[0], `roost_elsewhere_total{what="kept"}`); v != 3 { // the repetition, too
-		t.Errorf("%v words to other nodes", v)
+	if a := publish(t, n[0], fmt.Sprintf(`{"device":"d1","payload":%q}`, strings.Repeat("x", inlineMost))); !strings.Contains(a, `"queued"`) {
+		t.Errorf("a large one: %s", a)
+	}
+	if m := <-got; m["seq"] != 4.0 || len(m["p"].(string)) != inlineMost {
+		t.Errorf("got %v", m["seq"])
+	}
+	// The repetition is told too, and what is large is fetched by the other node.
+	for name, want := range map[string]float64{"forward": 3, "notice": 2} {
+		if v := metric(t, n[1], `roost_mesh_received_total{kind="`+name+`"}`); v != want {
+			t.Errorf("%s: %v, want %v", name, v, want)
+		}
 	}
 }
 

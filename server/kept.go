@@ -81,7 +81,12 @@ func (h *handler) Fetch(j *delivery.Job) {
 
 // fetchers is how many goroutines ask a store on disk. What they read is nearly
 // always in the page cache; two keep one slow read from holding up all others.
-const fetchers = 2
+// sharedFetchers is how many ask one that nodes share: each waits for a round trip, and
+// Redis takes what comes at the same time in one.
+const (
+	fetchers       = 2
+	sharedFetchers = 32
+)
 
 // fetch is a question for a store, and who asks.
 type fetch struct {

@@ -33,7 +33,7 @@ func (n local) Live(device []byte, m *mesh.Message, answer func(mesh.Status)) {
 		answer(mesh.StatusOffline)
 		return
 	}
-	w := keptMessage(m)
+	w := ownMessage(m)
 	ok = n.s.p.Post(conn, poller.TaskFunc(func(l *poller.Loop) {
 		answer(liveStatus(n.s.handlers[l.Index()].sendTo(l.Conn(conn), w)))
 	}))
@@ -42,8 +42,8 @@ func (n local) Live(device []byte, m *mesh.Message, answer func(mesh.Status)) {
 	}
 }
 
-// keptMessage is a message that outlives the call: with memory of its own.
-func keptMessage(m *mesh.Message) *wire.Message {
+// ownMessage is a message that outlives the call: with memory of its own.
+func ownMessage(m *mesh.Message) *wire.Message {
 	b := make([]byte, 0, len(m.ID)+len(m.Topic)+len(m.Payload))
 	part := func(p []byte) []byte {
 		b = append(b, p...)
@@ -88,7 +88,10 @@ func (n local) Cast(topic string, m *mesh.Message, latest bool, pace int, done f
 func (n local) Noticed(notice *inbox.Notice, wait time.Duration, answer func(mesh.Status)) {
 	s := n.s
 	ref, look := s.cluster.store.Noticed(notice)
-	if look {
+	switch {
+	case look && notice.Message != nil:
+		s.offer(ref, notice)
+	case look:
 		s.look(ref)
 	}
 	switch {
@@ -148,9 +151,29 @@ func (n local) Control(device []byte, fence uint64, code uint16, reason string) 
 	}))
 }
 
+// offer offers a message that came with its notice to the device's lane, as if it had been
+// published here. The message is copied.
+func (s *Server) offer(ref inbox.Ref, n *inbox.Notice) {
+	m := *n.Message
+	b := make([]byte, 0, len(m.ID)+len(m.Channel)+len(m.Payload))
+	for _, part := range []*[]byte{&m.ID, &m.Channel, &m.Payload} {
+		from := len(b)
+		b = append(b, *part...)
+		*part = b[from:len(b):len(b)]
+	}
+	put := &inbox.Put{Ref: ref, Fence: n.Fence, Seq: n.Seq, Message: &m}
+	s.withLane(ref, func(h *handler, c delivery.Conn, _ *delivery.Peer) { h.lane.Offer(c, put) })
+}
+
 // look has a device's lane look at what is stored. One that is being opened looks by
 // itself.
 func (s *Server) look(ref inbox.Ref) {
+	s.withLane(ref, func(h *handler, c delivery.Conn, p *delivery.Peer) { h.lane.Look(c, p) })
+}
+
+// withLane calls f on the loop that has a device. A loop that has too much to do looks at
+// all its devices a little later.
+func (s *Server) withLane(ref inbox.Ref, f func(h *handler, c delivery.Conn, p *delivery.Peer)) {
 	conn, ok := s.registry.Lookup(uint32(ref))
 	if !ok {
 		return
@@ -159,7 +182,7 @@ func (s *Server) look(ref inbox.Ref) {
 	ok = s.p.Post(name, poller.TaskFunc(func(l *poller.Loop) {
 		h, c := s.handlers[l.Index()], l.Conn(name)
 		if p := h.Peer(delivery.Conn(name)); p != nil && p.Ref == ref && c.Alive() {
-			h.lane.Look(delivery.Conn(name), p)
+			f(h, delivery.Conn(name), p)
 		}
 	}))
 	if !ok {

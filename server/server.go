@@ -155,10 +155,15 @@ func (s *Server) startHelpers() {
 		s.observe()
 		s.resync.start(s)
 	}
-	for range fetchers {
-		if s.fetches != nil {
-			s.helpers.Go(s.runFetcher)
-		}
+	n := fetchers
+	switch {
+	case s.fetches == nil:
+		n = 0
+	case s.cluster != nil:
+		n = sharedFetchers
+	}
+	for range n {
+		s.helpers.Go(s.runFetcher)
 	}
 }
 

@@ -42,6 +42,9 @@ type Notice struct {
 	Fence  uint32 // Put.Fence: of the device's last session
 	Seq    uint64 // Put.Seq
 	Tag    uint32 // Put.Tag
+	// Message may be the message itself, so that it need not be fetched where it is what
+	// the device gets next; valid during the call.
+	Message *Message
 
 	// Set by the Noticer: Put.Life of the device here, for those who wait for its
 	// acknowledgement; 0 when it has another stream, so that its numbers say nothing.

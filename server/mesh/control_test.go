@@ -58,7 +58,6 @@ func TestWhatIsNotKnown(t *testing.T) {
 	play(t, 2, func(t *testing.T, r *rig) {
 		for _, e := range []fanout.Envelope{
 			{Kind: fanout.KindPublish, Device: []byte("d")},
-			{Kind: fanout.KindForward, Device: []byte("d")},
 			{Kind: fanout.KindControl, Code: codeSubscribed},
 			{Kind: fanout.KindControl, Device: []byte("d"), Code: 999},
 			{Kind: fanout.Kind(77), Device: []byte("d")},
@@ -66,7 +65,7 @@ func TestWhatIsNotKnown(t *testing.T) {
 			r.at(1).m.bus.Post(fanout.ToNode("n2"), &e, nil)
 		}
 		synctest.Wait()
-		if s := r.at(2).m.Stats(); s.Ignored != 4 || r.at(2).m.State().Unknown != 1 {
+		if s := r.at(2).m.Stats(); s.Ignored != 3 || r.at(2).m.State().Unknown != 1 {
 			t.Errorf("%+v; %+v", s, r.at(2).m.State())
 		}
 		noted(t, r.at(2), "all", func() []string { return append(append(r.at(2).lives, r.at(2).controls...), r.at(2).subs...) })

@@ -21,6 +21,8 @@
 //	Kind      to           fields                                          the receiver calls
 //	Notice    node         Device Epoch Seq Fence Tag; to be answered: ID  Local.Noticed
 //	                       Wait Deadline
+//	Forward   node         as Notice, and the message: Raw TTL MessageID   Local.Noticed, with
+//	                       Channel Payload                                 the message
 //	Notice    node         no Device                                       Local.Sweep(false)
 //	Notice    all          no Device                                       Local.Sweep(true)
 //	Live      node         Device Class Raw TTL MessageID Channel Payload  Local.Live

@@ -43,7 +43,7 @@ func (m *Mesh) Notice(owner string, n *inbox.Notice, wait time.Duration, answer 
 	}
 	w := &waiting{m: m, owner: owner, answer: answer, until: time.Now().Add(wait),
 		n: inbox.Notice{Device: bytes.Clone(n.Device), Epoch: bytes.Clone(n.Epoch), Fence: n.Fence, Seq: n.Seq, Tag: n.Tag}}
-	w.ask(owner, w.answered)
+	w.ask(owner, n, w.answered)
 }
 
 // nodeOf returns the node of an owner: what is before the last colon, if digits follow it.
@@ -64,6 +64,10 @@ func (m *Mesh) notify(owner string, n *inbox.Notice, q *fanout.Request, wait tim
 	l := write(fanout.KindNotice)
 	e := &l.e
 	e.Device, e.Epoch, e.Seq, e.Fence, e.Tag = n.Device, n.Epoch, n.Seq, uint64(n.Fence), n.Tag
+	if k := n.Message; k != nil {
+		e.Kind = fanout.KindForward
+		e.Raw, e.TTL, e.MessageID, e.Channel, e.Payload = k.Raw, k.TTL, k.ID, k.Channel, k.Payload
+	}
 	if q != nil {
 		e.ID, e.Wait, e.Deadline = q.ID(), uint32(wait/time.Millisecond), deadline(time.Now().Add(wait+answerSlack))
 	}
@@ -96,8 +100,9 @@ type waiting struct {
 	answer func(Status)
 }
 
-// ask sends the notice and has told called with the node's answer, or StatusNone.
-func (w *waiting) ask(owner string, told func(Status)) {
+// ask sends the notice, which n is with the message or without, and has told called with
+// the node's answer, or StatusNone.
+func (w *waiting) ask(owner string, n *inbox.Notice, told func(Status)) {
 	wait := time.Until(w.until)
 	q, err := w.m.requests.Ask(1, wait+answerSlack, func(answers []fanout.Result, all bool) {
 		if !all {
@@ -106,10 +111,10 @@ func (w *waiting) ask(owner string, told func(Status)) {
 		told(known(answers[0].Status))
 	})
 	if err != nil {
-		w.m.notify(owner, &w.n, nil, 0, w.answer) // it is told, though nobody can wait
+		w.m.notify(owner, n, nil, 0, w.answer) // it is told, though nobody can wait
 		return
 	}
-	w.m.notify(owner, &w.n, q, wait, nil)
+	w.m.notify(owner, n, q, wait, nil)
 }
 
 // answered takes the answer of the node that had the device when the message was stored. Not
@@ -137,7 +142,7 @@ func (w *waiting) follow() {
 		w.answer(StatusOffline)
 	default:
 		m.n.forwarded.Add(1)
-		w.ask(node, func(status Status) {
+		w.ask(node, &w.n, func(status Status) {
 			if status == StatusNone {
 				status = StatusQueued
 			}

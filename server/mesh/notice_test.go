@@ -55,6 +55,29 @@ func TestNotice(t *testing.T) {
 	})
 }
 
+// TestForward: a notice may have the message with it, whether or not its publisher waits.
+func TestForward(t *testing.T) {
+	play(t, 2, func(t *testing.T, r *rig) {
+		k := &inbox.Message{TTL: 60, Raw: true, ID: []byte("once"), Channel: []byte("fw"), Payload: []byte{0, 255}}
+		for i, wait := range []time.Duration{0, time.Second} {
+			r.at(1).m.Notice("n2:7", &inbox.Notice{Device: []byte("d"), Epoch: []byte("e1"), Seq: uint64(i + 1), Message: k}, wait, func(Status) {})
+		}
+		told(t, r.at(1).notice("n2:7", "d", 3, 0), StatusQueued)
+		for i, n := range r.at(2).notices {
+			m := n.Message
+			if i == 2 && m == nil {
+				continue
+			}
+			if m == nil || m.TTL != 60 || !m.Raw || string(m.ID) != "once" || string(m.Channel) != "fw" || string(m.Payload) != "\x00\xff" {
+				t.Errorf("notice %d has %+v", i+1, m)
+			}
+		}
+		if s := r.at(2).m.Stats(); s.Received[fanout.KindForward] != 2 || s.Received[fanout.KindNotice] != 1 {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
 func TestNodeOfOwner(t *testing.T) {
 	for owner, want := range map[string]string{
 		"n1:17": "n1", "n1": "n1", "": "", "a:b:3": "a:b", "a:b": "a:b", "n1:": "n1:", "n1:1x": "n1:1x", ":5": "", "17": "17",

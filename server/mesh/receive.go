@@ -16,6 +16,7 @@ type intake struct {
 	now     time.Time
 	message Message
 	notice  inbox.Notice
+	kept    inbox.Message // of notice
 }
 
 func (m *Mesh) handlers() fanout.Handlers {
@@ -46,13 +47,13 @@ func (in *intake) take(batch []fanout.Envelope, unicast bool) {
 		m.n.received[batch[i].Kind&kindMask].Add(1)
 		in.one(&batch[i], unicast)
 	}
-	in.message, in.notice = Message{}, inbox.Notice{} // refer to what is the bus's
+	in.message, in.notice, in.kept = Message{}, inbox.Notice{}, inbox.Message{} // refer to what is the bus's
 }
 
 func (in *intake) one(e *fanout.Envelope, unicast bool) {
 	m := in.m
 	switch e.Kind {
-	case fanout.KindNotice:
+	case fanout.KindNotice, fanout.KindForward:
 		in.noticed(e, unicast)
 	case fanout.KindLive, fanout.KindLatest:
 		in.live(e, unicast)
@@ -81,6 +82,10 @@ func (in *intake) noticed(e *fanout.Envelope, unicast bool) {
 		return
 	}
 	in.notice = inbox.Notice{Device: e.Device, Epoch: e.Epoch, Fence: uint32(e.Fence), Seq: e.Seq, Tag: e.Tag}
+	if e.Kind == fanout.KindForward {
+		in.kept = inbox.Message{TTL: e.TTL, Raw: e.Raw, ID: e.MessageID, Channel: e.Channel, Payload: e.Payload}
+		in.notice.Message = &in.kept
+	}
 	switch {
 	case e.ID == 0:
 		m.o.Local.Noticed(&in.notice, 0, nil)

@@ -289,6 +289,9 @@ func (n *node) Cast(topic string, m *Message, latest bool, pace int, done func(C
 func (n *node) Noticed(x *inbox.Notice, wait time.Duration, answer func(Status)) {
 	n.mu.Lock()
 	n.notices = append(n.notices, inbox.Notice{Device: slices.Clone(x.Device), Epoch: slices.Clone(x.Epoch), Fence: x.Fence, Seq: x.Seq, Tag: x.Tag})
+	if k := x.Message; k != nil {
+		n.notices[len(n.notices)-1].Message = &inbox.Message{TTL: k.TTL, Raw: k.Raw, ID: slices.Clone(k.ID), Channel: slices.Clone(k.Channel), Payload: slices.Clone(k.Payload)}
+	}
 	_, here := n.fences[string(x.Device)]
 	says := n.says
 	if answer != nil {
