@@ -67,7 +67,10 @@ what was planned.`)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(t.out, "done: stable %d, canary %d for %s, activation %d\n", p.Stable, p.Canary, shareText(p.Share), p.Activation)
+	fmt.Fprint(t.out, "done: ")
+	if err := changed(t, p); err != nil {
+		return err
+	}
 	return s.measure(ctx, t, d, p, a.measure)
 }
 

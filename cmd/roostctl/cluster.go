@@ -127,6 +127,9 @@ func members(v *cluster.View) []string { return slices.Sorted(maps.Keys(v.Member
 // operator is who is at the terminal, for the records of changes.
 func operator() string {
 	who := os.Getenv("USER")
+	if who == "" {
+		who = fmt.Sprintf("uid-%d", os.Getuid())
+	}
 	if host, err := os.Hostname(); err == nil {
 		return who + "@" + host
 	}

@@ -347,7 +347,7 @@ func TestRouteAgrees(t *testing.T) {
 // on.
 func TestRouteOnTrial(t *testing.T) {
 	d := newDesk(t, "n1@a", "n2@a", "n3@a", "n4@a", "n5@a")
-	d.want(0, "ring apply --set n1:0.8 --share 50 --measure -1s", "canary 2 for 50.00 %")
+	d.want(0, "ring apply --set n1:0.8 --share 50 --measure -1s", "canary 2, hash", "for 50.00 %")
 	stable, err := d.c.Versions().Get(limit(t), 1)
 	if err != nil {
 		t.Fatal(err)
