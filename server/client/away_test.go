@@ -3,9 +3,11 @@ package client
 import (
 	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"roost/server/wire"
+	"roost/server/ws"
 )
 
 func (r *rig) away(c Conn, in time.Duration, url string) {
@@ -346,4 +348,36 @@ func TestAwayAfterAway(t *testing.T) {
 		}
 		old = next
 	}
+}
+
+// A node that does not hear that its device is with another one now does not keep the old connection for
+// ever: the client closes it with 4000, behind what may still be under way there.
+func TestClientClosesWhatWasReplaced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		type end struct {
+			code ws.StatusCode
+			at   time.Duration
+		}
+		ended := make(chan end, 1)
+		n := newNode(t, func(p *peer) {
+			p.welcome(defaultWelcome("e", 0))
+			p.send(wire.AppendAway(nil, p.form, 4002, 1000, "ws://n8:99/v1/connect?hop=1"))
+			code := p.end()
+			ended <- end{code, time.Since(p.node.start)}
+		}, func(p *peer) {
+			p.welcome(defaultWelcome("e", 0))
+			p.keep("1")
+			p.want(wire.OpAck)
+			p.end()
+		})
+		d := start(t, n, Options{})
+		if e := <-ended; e.code != ws.StatusCode(CloseBack) || e.at != time.Second+retireTime {
+			t.Errorf("the old connection ended with %d after %v", e.code, e.at)
+		}
+		d.wantGot("1")
+		d.stop()
+		if n.count() != 2 {
+			t.Errorf("%d dials", n.count())
+		}
+	})
 }
