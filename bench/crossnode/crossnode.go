@@ -189,6 +189,6 @@ func (r *results) reportStages(w io.Writer) {
 		for _, word := range slices.Sorted(maps.Keys(o.Statuses)) {
 			fmt.Fprintf(w, " %d %s,", o.Statuses[word], word)
 		}
-		fmt.Fprintf(w, " %d delivered\n", o.Delivered)
+		fmt.Fprintf(w, " %d delivered; %d requests, %d messages again, %d answers by another ring\n", o.Delivered, o.Requests, o.Repeats, o.Disagree)
 	}
 }

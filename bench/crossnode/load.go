@@ -24,7 +24,7 @@ type load struct {
 // loads are those of the goal, and the one under which the stages are read.
 var loads = []load{
 	{"single", 1000, 1, 8, false},
-	{"batched", 5000, 50, 2, false},
+	{"batched", 5000, 50, 1, false}, // two lanes would divide each request
 	{"offered", 50_000, 1000, 2, true},
 }
 
@@ -49,6 +49,11 @@ type Outcome struct {
 	Answer  *tally.Hist `json:"answer"`
 	// CPU is microseconds of each process per message that was delivered.
 	CPU map[string]float64 `json:"cpu_us_per_delivery"`
+	// Requests are posts, Repeats messages in them that had to go again, Disagree answers by
+	// another ring than the publisher's.
+	Requests uint64 `json:"requests"`
+	Repeats  uint64 `json:"repeats"`
+	Disagree uint64 `json:"disagree"`
 	// Stages are what the node that took the requests says of them.
 	Stages map[string]Stage `json:"stages,omitempty"`
 }
@@ -199,5 +204,7 @@ func (x *runner) finish(before map[string]time.Duration, stages buckets, taker n
 		o.CPU[name] = float64(t-before[name]) / 1e3 / float64(max(1, o.Delivered-had))
 	}
 	o.Stages = now.since(stages)
+	p := x.p.Stats()
+	o.Requests, o.Repeats, o.Disagree = p.Requests, p.Repeats, p.Disagree
 	return o, nil
 }
