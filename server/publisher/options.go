@@ -2,6 +2,7 @@ package publisher
 
 import (
 	"cmp"
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"time"
@@ -49,6 +50,10 @@ type Options struct {
 	// Queue bounds the messages that wait or are under way, in bytes of their JSON and
 	// 512 each; default 64 MiB. Publish and Send wait for room.
 	Queue int64
+
+	// TLS is for nodes, or proxies before them, at https addresses: authorities, and the
+	// certificate of the publisher. nil is the system's authorities and none.
+	TLS *tls.Config
 
 	// Log hears what goes wrong with rings and nodes; nil is nobody.
 	Log *slog.Logger

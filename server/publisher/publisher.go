@@ -95,6 +95,7 @@ func client(o Options, connections int) *http.Client {
 	return &http.Client{
 		Transport: &http.Transport{
 			DialContext:         dialer.DialContext,
+			TLSClientConfig:     o.TLS,
 			TLSHandshakeTimeout: o.Connect,
 			MaxConnsPerHost:     connections, MaxIdleConnsPerHost: connections,
 			IdleConnTimeout:    90 * time.Second,

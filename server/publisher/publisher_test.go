@@ -2,9 +2,14 @@ package publisher
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"sync"
 	"testing"
@@ -229,6 +234,31 @@ func TestTopics(t *testing.T) {
 	}
 	if l := lines[11]; l.Wait != 1.5 {
 		t.Errorf("%+v", l)
+	}
+}
+
+// TestTLS: nodes at https addresses are believed by the authorities that were given,
+// and by no others.
+func TestTLS(t *testing.T) {
+	c := newCluster(t, 0)
+	n := &node{c: c, id: "n0", head: http.Header{}}
+	n.srv = httptest.NewUnstartedServer(n)
+	n.srv.Config.ErrorLog = log.New(io.Discard, "", 0)
+	n.srv.StartTLS()
+	t.Cleanup(n.close)
+	c.nodes = []*node{n}
+	c.activate(2, c.put(2, n))
+	roots := x509.NewCertPool()
+	roots.AddCert(n.srv.Certificate())
+	p := start(t, c, func(o *Options) { o.TLS = &tls.Config{RootCAs: roots} })
+	rs, err := p.Publish(limit(t), Message{Device: "d", Payload: json1(1)})
+	if err != nil || rs[0].Node != "n0" {
+		t.Errorf("%+v, %v", rs, err)
+	}
+	c.silent = true
+	p = start(t, c, func(o *Options) { o.Timeout = 300 * time.Millisecond })
+	if _, err := p.Publish(limit(t), Message{Device: "d", Payload: json1(1)}); !errors.Is(err, ErrLate) || !has(err, "certificate") {
+		t.Errorf("without the authority: %v", err)
 	}
 }
 
