@@ -114,6 +114,12 @@ million: build ## a million devices on this machine (N= for fewer; needs 12 GiB 
 bench-scenarios: build ## loadgen's scenarios against roostd, each once and short; writes bench/results (about 6 minutes)
 	bin/bench scenarios $(BENCH_FLAGS)
 
+.PHONY: bench-cluster
+bench-cluster: build need-servers ## a cluster's latencies, ring changes and choices of nodes; writes bench/results (about 6 minutes on a quiet machine)
+	bin/bench couplings
+	bin/bench rings
+	bin/bench cluster-latency
+
 .PHONY: bench-ring
 bench-ring: need-go ## the ring beside other libraries, interleaved; writes bench/results (about 15 minutes)
 	cd bench/ringpeers && $(GO) build -trimpath -o ../../bin/bench-ring .

@@ -16,6 +16,9 @@
 //	bench/explain     where a difference comes from; bench/cpuprofile reads profiles
 //	bench/trend       results over time
 //	bench/million     a million devices on one machine
+//	bench/couplings   when weights act on the choice of a node
+//	bench/rings       changes of the ring, in a planner and in etcd
+//	bench/crossnode   publisher to device on another node
 //	bench/decaysim    decay in virtual time
 //	bench/chart       pictures for reports
 //	bench/peers, bench/ringpeers  modules of their own, with what is compared
