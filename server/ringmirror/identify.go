@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/redis/rueidis"
 
@@ -118,6 +120,10 @@ func (s *Store) why(err error) error {
 		return fmt.Errorf("%w: %s: %s: mend user and password in the URL", ErrWrongRedis, s.where(), text)
 	case word == "READONLY":
 		return fmt.Errorf("%w: %s is a replica: name its master, or Sentinels", ErrWrongRedis, s.where())
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) {
+		// A Redis that is starting, a proxy without one behind it, or something else.
+		return fmt.Errorf("%w: %s: what listens there hangs up (is it a Redis?): %w", ErrUnreachable, s.where(), err)
 	}
 	return fmt.Errorf("%w: %s: %w", ErrUnreachable, s.where(), err)
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"roost/server/cluster"
+	"roost/server/testetcd"
 	"roost/server/testredis"
 )
 
@@ -82,6 +83,7 @@ func TestWrongRedis(t *testing.T) {
 		"a web server":    {"redis://" + web.Listener.Addr().String(), ErrWrongRedis, "does not speak Redis' protocol"},
 		"nobody":          {"redis://" + gone.Addr().String(), ErrUnreachable, "refused"},
 		"one who is mute": {"redis://" + silent.Addr().String(), ErrUnreachable, ""},
+		"etcd":            {"redis://" + testetcd.Start(t).Addr(), ErrUnreachable, "is it a Redis?"},
 		"right password":  {"redis://:right@" + guarded.Addr(), nil, ""},
 	} {
 		s, err := Open(Options{URL: tt.url, Deadline: 500 * time.Millisecond})
