@@ -92,6 +92,14 @@ func (d *doors) put(o *opening) bool {
 // close ends the doors. There are no loops any more that could put something in.
 func (d *doors) close() { close(d.queue) }
 
+// resting reports whether the store is not asked for the moment.
+func (d *doors) resting(now time.Time) bool { return now.UnixNano() <= d.rest.Load() }
+
+// failed notes that the store has not answered; it reports whether that is news.
+func (d *doors) failed(now time.Time) bool {
+	return d.rest.Swap(now.Add(restFor).UnixNano()) < now.UnixNano()
+}
+
 // took notes that the loop has an opening again.
 func (d *doors) took(o *opening) {
 	d.mu.Lock()
@@ -138,14 +146,15 @@ func (k *clustered) open(o *opening) {
 		o.err = session.ErrID
 		return
 	}
-	if a.Reachable() && time.Now().UnixNano() > k.doors.rest.Load() {
+	if a.Reachable() && !k.doors.resting(time.Now()) {
 		done, err := k.openAs(o, a, sid)
 		if done {
 			o.err = err
 			return
 		}
-		k.s.opt.Log.Warn("a device is served without the store", "device", string(hello.ID), "err", err)
-		k.doors.rest.Store(time.Now().Add(restFor).UnixNano())
+		if now := time.Now(); k.doors.failed(now) {
+			k.s.opt.Log.Warn("devices that connect are served without the store", "for", restFor, "err", err)
+		}
 	}
 	o.claimed, o.alone = a.Provisional(), true
 	if o.claimed.Late {

@@ -242,6 +242,29 @@ func (h *handler) appendAway(dst []byte, st *connState, code ws.StatusCode, in t
 	return wire.AppendAway(dst, f, uint16(code), int(in/time.Millisecond), url)
 }
 
+// homeward says when sessions without the store are told to come back for one with it: at once, and then ever more
+// seldom, for as long as there are some. A store that answers beats and opens nothing, because its memory is full, must
+// not have all devices connect again and again.
+type homeward struct {
+	wait time.Duration
+	next time.Time
+}
+
+const (
+	homeFirst = 15 * time.Second // longer than a round's last slot and what follows that, where all go well
+	homeMost  = 2 * time.Minute
+)
+
+// due reports whether it is time, and then takes note of that.
+func (b *homeward) due(now time.Time) bool {
+	if now.Before(b.next) {
+		return false
+	}
+	b.wait = min(max(2*b.wait, homeFirst), homeMost)
+	b.next = now.Add(b.wait)
+	return true
+}
+
 // newlyOwned reports whether a device of this node has to be told about a ring: its owner is another node, and
 // by what it was told last it was this node, or another version's.
 func newlyOwned(before, now *cluster.Active, self string, device []byte) bool {

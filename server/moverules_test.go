@@ -113,3 +113,36 @@ func TestNewlyOwned(t *testing.T) {
 		}
 	}
 }
+
+// TestHomeward: who came without the store is called back at once, and ever more seldom if that does not help.
+func TestHomeward(t *testing.T) {
+	var b homeward
+	now, last := time.Now(), time.Duration(0)
+	for _, want := range []time.Duration{0, 15 * time.Second, 45 * time.Second, 105 * time.Second, 225 * time.Second, 345 * time.Second} {
+		if at := now.Add(want - time.Nanosecond); want > 0 && b.due(at) {
+			t.Errorf("due before %v", want)
+		}
+		if !b.due(now.Add(want)) {
+			t.Errorf("not due after %v, the one before was after %v", want, last)
+		}
+		last = want
+	}
+}
+
+// TestDoorsRest: the store is left alone for a while after it has not answered, and one of all who notice says so.
+func TestDoorsRest(t *testing.T) {
+	var d doors
+	now := time.Now()
+	if d.resting(now) {
+		t.Error("resting at first")
+	}
+	if !d.failed(now) || d.failed(now) || d.failed(now.Add(restFor/2)) {
+		t.Error("said not once")
+	}
+	if !d.resting(now.Add(restFor)) || d.resting(now.Add(2*restFor)) {
+		t.Error("it rests from the last failure on")
+	}
+	if !d.failed(now.Add(2 * restFor)) {
+		t.Error("another failure is news")
+	}
+}

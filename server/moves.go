@@ -56,6 +56,7 @@ type moves struct {
 	looked   *cluster.Active // for which a round was begun
 	alive    map[string]bool // members that were there when it was looked last
 	cutSince time.Time
+	home     homeward
 }
 
 // drainWish is an operator's wish that the node be emptied.
@@ -143,7 +144,9 @@ func (k *clustered) lookAround(now time.Time) {
 			k.moves.round.Store(nil)
 		}
 	}
-	if k.alone.Load() > 0 && k.moves.homing.Load() == nil && k.keeper.Up() && now.UnixNano() > k.doors.rest.Load() {
+	if k.alone.Load() == 0 {
+		k.moves.home = homeward{}
+	} else if k.moves.homing.Load() == nil && k.keeper.Up() && !k.doors.resting(now) && k.moves.home.due(now) {
 		k.begin(&k.moves.homing, &round{kind: comingBack, code: CloseRebalance, force: true})
 	}
 }
