@@ -29,6 +29,9 @@ func (s *Server) Ring(context.Context) (api.Ring, error) {
 	if p.Canary != 0 {
 		r.CanaryHash = p.CanaryHash.String()
 	}
+	if v.Pointer.Activation == p.Activation {
+		r.History = v.History // else the view may be of another etcd than the rings
+	}
 	for _, id := range slices.Sorted(maps.Keys(v.Members)) {
 		m := v.Members[id]
 		n := api.RingNode{ID: id, URL: m.Addr, API: m.API, Zone: m.Zone, Draining: drains(v, id)}

@@ -31,9 +31,12 @@ type Candidate struct {
 // Ring is what is in force at a node, and who is there: what a publisher needs that
 // routes by itself. Weights change all the time; nothing else does without reason.
 type Ring struct {
-	Node       string     `json:"node"`       // that answers
-	Activation int64      `json:"activation"` // goes up with every change
-	From       string     `json:"from"`       // etcd, or file: the last one that the node knew, before etcd is there
+	Node       string `json:"node"`       // that answers
+	Activation int64  `json:"activation"` // goes up with every change, within one history
+	// History names etcd's data, in which Activation counts: another one once etcd has lost
+	// them. Missing: not known, or what is in force is not what etcd says now.
+	History    string     `json:"history,omitempty"`
+	From       string     `json:"from"` // etcd, or file: the last one that the node knew, before etcd is there
 	Stable     uint64     `json:"stable"`
 	StableHash string     `json:"stable_hash"` // 16 hex digits
 	Canary     uint64     `json:"canary,omitempty"`
