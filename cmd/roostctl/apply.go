@@ -84,6 +84,8 @@ func (a *applyFlags) allowed(d *draft) error {
 		return fmt.Errorf("%w: %s", errRefused, d.cannot)
 	case p.Canary != 0:
 		return fmt.Errorf("%w: version %d is on trial: promote it or roll it back first", errRefused, p.Canary)
+	case d.kind == cluster.Urgent && !a.now:
+		return fmt.Errorf("%w: nodes that are gone or drain are not tried on some devices first: --now", errRefused)
 	case a.force:
 		return nil
 	}

@@ -92,8 +92,11 @@ func (c *changeFlags) of(v *cluster.View, stable, canary *ring.Ring, now time.Ti
 	if d.Kind != cluster.Nothing {
 		p.why = fmt.Sprintf("the planner's next, in %v if nothing changes: %v: %s", after.Round(100*time.Millisecond), d.Kind, p.why)
 	}
-	if canary != nil && d.Kind == cluster.Urgent {
+	switch {
+	case canary != nil && d.Kind == cluster.Urgent:
 		p.cannot = "the planner does it with both rings of the trial at once"
+	case d.Kind == cluster.First:
+		p.doubts = append(p.doubts, "there is no ring in etcd; nodes may still hold one, which the planner puts back where etcd has lost its data")
 	}
 	return p, nil
 }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -85,6 +86,31 @@ func TestPlanIsThePlanners(t *testing.T) {
 	}
 	d.want(1, "ring apply --set n1:2", "version 2 is on trial: promote it or roll it back first")
 	d.want(0, "ring status", "canary    version 2", "verdict: on", "rollback  takes version 2 back")
+}
+
+// TestPlanOfWhatIsUrgent: a node that drains, while nobody plans.
+func TestPlanOfWhatIsUrgent(t *testing.T) {
+	d := newDesk(t, "n1@a", "n2@b", "n3@b", "n4@a")
+	d.set("n2", func(n *deskNode) { n.weight = 0 })
+	d.sees("the weight", func(v *cluster.View) bool { return v.Weights["n2"].Value == 0 })
+	d.want(0, "ring plan", "urgent", "emptied, or moved: n2 (0)", "limits: all are kept")
+	d.want(1, "ring apply --measure -1s", "--now")
+	d.want(0, "ring apply --measure -1s --now", "done: stable 2")
+	d.want(0, "ring plan", "nothing is to be done")
+}
+
+// TestNoRingYet: what there is to say before the first ring.
+func TestNoRingYet(t *testing.T) {
+	d := newDesk(t)
+	d.want(0, "ring status", "nobody is elected", "next: nothing")
+	d.want(2, "ring zones", "there is no ring yet")
+	d.want(2, "route --device x", "there is no ring yet")
+	d.want(2, "ring plan --set a:1", "there is no ring yet")
+	d.join("n1@a")
+	d.sees("n1", func(v *cluster.View) bool { return len(v.Members) == 1 })
+	d.want(0, "ring plan", "first: first ring, of n1", "doubt: there is no ring in etcd")
+	d.want(1, "ring apply", "there is no ring in etcd")
+	d.want(0, "ring apply --force --measure -1s", "done: stable 1")
 }
 
 // TestApplyRefuses: an operator who would empty a zone is told so, and nothing is
@@ -394,6 +420,25 @@ func TestRedisSkew(t *testing.T) {
 		!strings.Contains(out, "--cluster-to "+ids+" --cluster-slots 1365 --cluster-yes") || !strings.Contains(out, "2731 slots move, 2731 of them between zones") {
 		t.Errorf("%v\n%s", err, out)
 	}
+	// What it prints can be carried out, and then nothing is left to do.
+	small := "redis skew --redis " + entry + " --zones zones --targets eu-0=0.335,eu-1=0.3325,eu-2=0.3325"
+	out, err = call(t, small, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(out) {
+		args := strings.Fields(line)
+		if len(args) < 3 || args[0] != "redis-cli" || args[2] != "rebalance" {
+			continue
+		}
+		if text, err := exec.CommandContext(limit(t), args[0], args[1:]...).CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v\n%s", line, err, text)
+		}
+	}
+	testredis.Await(t, "all know the slots", func() bool {
+		out, err = call(t, small, "")
+		return err == nil && strings.Contains(out, "nothing is to be moved")
+	})
 	for line, want := range map[string]string{
 		"redis skew": "--redis host:port", "redis skew --redis " + entry + " --zones zones --zone-names x": "give one",
 		"redis skew --redis " + entry + " --zone-names x": "has no group", "redis skew --redis " + entry + " --zones nowhere": "nowhere",

@@ -36,7 +36,7 @@ type deskNode struct {
 var deskID = cluster.Identity{ID: "roost", Environment: "development"}
 
 // newDesk starts etcd and nodes "id@zone" with a capacity of 10,000, which is their
-// weight, and 3,000 devices, in a ring of version 1. No planner runs.
+// weight, and 3,000 devices, in a ring of version 1, if there are any. No planner runs.
 func newDesk(t testing.TB, names ...string) *desk {
 	t.Helper()
 	d := &desk{t: t, etcd: testetcd.Start(t), nodes: map[string]*deskNode{}}
@@ -57,24 +57,34 @@ func newDesk(t testing.TB, names ...string) *desk {
 		m := d.join(name)
 		nodes = append(nodes, ring.Node{ID: m.ID, Addr: m.Addr, Zone: m.Zone, Weight: 1, Capacity: m.Capacity})
 	}
-	r, err := ring.Build(1, nodes, ring.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := d.c.Versions().Put(limit(t), r); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := d.c.Versions().Activate(limit(t), 0, 1, cluster.Told{By: "n1", Why: "first", At: time.Now()}); err != nil {
-		t.Fatal(err)
+	stable := uint64(0)
+	if len(nodes) > 0 {
+		stable = 1
+		d.activate(nodes)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	var speaking sync.WaitGroup
 	speaking.Go(func() { d.speak(ctx) })
 	t.Cleanup(func() { cancel(); speaking.Wait() })
 	d.sees("the nodes", func(v *cluster.View) bool {
-		return len(v.Members) == len(names) && len(v.Weights) == len(names) && v.Pointer.Stable == 1
+		return len(v.Members) == len(names) && len(v.Weights) == len(names) && v.Pointer.Stable == stable
 	})
 	return d
+}
+
+// activate puts version 1 in force.
+func (d *desk) activate(nodes []ring.Node) {
+	d.t.Helper()
+	r, err := ring.Build(1, nodes, ring.Options{})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	if _, err := d.c.Versions().Put(limit(d.t), r); err != nil {
+		d.t.Fatal(err)
+	}
+	if _, err := d.c.Versions().Activate(limit(d.t), 0, 1, cluster.Told{By: "n1", Why: "first", At: time.Now()}); err != nil {
+		d.t.Fatal(err)
+	}
 }
 
 func limit(t testing.TB) context.Context {

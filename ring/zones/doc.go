@@ -28,8 +28,9 @@
 //
 // # Load
 //
-// A target says what a zone can carry, load says what it has to. So a correction
-// after which a node would hold more devices than its capacity is not made, and
-// said: evening out the zones is worth no overloaded node. Factors stay within a
-// quarter and four.
+// A target says what a zone can carry, load says what it has to. What load makes of
+// the weights of a whole zone counts until sigma is 0.2; from there on the zone gets its
+// share of the capacity, and load counts inside of it. A correction after which a
+// node would hold more devices than its capacity is not made, and said: evening out
+// the zones is worth no overloaded node. Factors stay within a quarter and four.
 package zones
