@@ -88,13 +88,16 @@ func (w *world) last() {
 	for range 3 {
 		w.harmBus()
 	}
+	how := w.rng.IntN(4) // one of them alone, for each has the nodes look that are told of it late
 	for _, d := range w.devices {
-		w.subscribe(d, simTopics[1+w.rng.IntN(len(simTopics)-1)], true, w.rng.IntN(4) > 0)
-		if w.rng.IntN(2) == 0 {
-			w.publish(d, false)
+		if how == 0 || how == 3 {
+			w.subscribe(d, simTopics[1+w.rng.IntN(len(simTopics)-1)], true, w.rng.IntN(4) > 0)
+		}
+		if how == 1 || how == 3 {
+			w.publish(d, w.rng.IntN(2) == 0)
 		}
 	}
-	if w.rng.IntN(2) == 0 {
+	if how >= 2 {
 		w.publishSpread(simTopics[w.rng.IntN(len(simTopics))])
 	}
 	w.pass(w.pause())
@@ -286,7 +289,9 @@ func (w *world) settle() {
 	w.calm = true
 	w.mu.Unlock()
 	for i := range 75 {
-		if i == 60 { // those who were told late of a subscription listen by now
+		if i == 60 {
+			w.verifyHandled() // before anything else makes them look
+			// Those who were told late of a subscription listen by now.
 			for _, topic := range simTopics[1:] {
 				w.publishSpread(topic)
 			}
