@@ -27,34 +27,46 @@ build: bin/roostd bin/loadgen bin/bench bin/roostctl ## build bin/roostd, bin/lo
 bin/roostd bin/loadgen bin/bench bin/roostctl bin/deskcluster: bin/%: need-go
 	@$(GO) build -trimpath -o $@ ./cmd/$*
 
+# Ten minutes on four cores, most of them the race detector's. Each stage has what no other has.
+# go vet has been there (lint), so go test leaves it out.
+TEST  := $(GO) test -vet=off -timeout 10m
+PURE  := ./ring/... ./decay/...
+PLAIN  = $(shell grep -rlE --include='*_test.go' '^func (Benchmark|Test[A-Za-z0-9]*(Alloc|Simulation))' poller server loadgen bench cmd | grep -v '^bench/[a-z]*peers/' | xargs -n1 dirname | sort -u | sed 's|^|./|')
+
 .PHONY: test
-test: need-go need-gcc need-servers ## all tests: format, vet, staticcheck, race, allocation gates, fuzz smoke, C, JavaScript
+test: need-go need-gcc need-servers ## all tests: format, vet, staticcheck, race, allocation gates, benchmarks once, fuzz smoke, C, JavaScript
 	@$(MAKE) --no-print-directory lint
-	$(GO) test -race -shuffle=on -timeout 10m $(PKGS)
-	@# Allocation gates are built without the race detector, which allocates.
-	$(GO) test -shuffle=on -timeout 10m -run 'Alloc' $(PKGS)
-	@# The simulation again without the race detector: thousands of seeds for each store.
-	ROOST_SIM_SEEDS=2000 $(GO) test -run Simulation -timeout 10m ./server/delivery
-	@# What takes too long with it: 16 million points, 24 million records, all setups of the model of a night.
-	ROOST_MODEL=full $(GO) test -timeout 10m ./ring/... ./decay/...
-	@# And 24 million records across turnovers with it, which takes half a minute.
-	ROOST_STRESS=1 $(GO) test -race -run Stress -timeout 10m ./decay/window
-	@$(MAKE) --no-print-directory fuzz
-	@$(MAKE) --no-print-directory bench-once
+	$(TEST) -race -shuffle=on $(PKGS)
+	@# Without the race detector, which allocates: allocation gates, each benchmark once so that they stay alive,
+	@# and the simulations with more seeds.
+	ROOST_SIM_SEEDS=300 $(TEST) -shuffle=on -run 'Alloc|Simulation' -bench . -benchtime 1x $(PLAIN)
+	@# What is too large for it is in these: 16 million points, 24 million records.
+	ROOST_SIM_SEEDS=300 $(TEST) -shuffle=on -bench . -benchtime 1x $(PURE)
+	FUZZTIME=1s tools/fuzz.sh $(FUZZED)
+	@# Two at a time: each waits for other programs most of the time.
+	@$(MAKE) --no-print-directory -j 2 --output-sync=target test-others test-browsers
+
+.PHONY: test-others test-browsers
+test-others:
 	@# The servers that roostd is compared with do the same job, each checked.
-	cd bench/peers && $(GO) vet ./... && $(GO) test ./...
-	cd bench/ringpeers && $(GO) vet ./... && $(GO) test ./...
+	cd bench/peers && $(GO) vet ./... && $(GO) test -vet=off ./...
+	cd bench/ringpeers && $(GO) vet ./... && $(GO) test -vet=off ./...
 	@# And those that loadgen's dialects are tried on: they build.
 	cd loadgen/dialect/peers && $(GO) vet ./... && $(GO) build ./...
 	@$(MAKE) --no-print-directory test-ring-c
+test-browsers:
 	@$(MAKE) --no-print-directory test-js
 	@$(MAKE) --no-print-directory test-report
 
-SEEDS ?= 2000
-.PHONY: sim
-sim: need-go ## simulate clusters and deliveries in virtual time, SEEDS of each (2000); a seed that fails is printed as a command
-	$(GO) test -run 'TestSimulation$$' -timeout 0 -v ./server/mesh -seeds=$(SEEDS)
-	ROOST_SIM_SEEDS=$(SEEDS) $(GO) test -run 'TestSimulation$$' -timeout 0 -v ./server/delivery
+.PHONY: test-long
+test-long: need-go need-gcc need-servers ## what make test does with fewer seeds or smaller sizes: each night, and before a release (about 25 minutes)
+	@# Thousands of seeds for each store, and all setups of the model of a night.
+	ROOST_SIM_SEEDS=2000 $(GO) test -run Simulation -timeout 30m ./server/delivery ./decay/dawn
+	ROOST_MODEL=full $(GO) test -timeout 30m ./decay/dawn
+	@# 24 million records across turnovers, every interleaving of three observers.
+	ROOST_STRESS=1 $(GO) test -race -timeout 30m ./decay/window
+	@$(MAKE) --no-print-directory sim
+	FUZZTIME=10s tools/fuzz.sh $(FUZZED)
 
 .PHONY: test-ring-c
 test-ring-c: need-gcc ## the ring in C, and from other languages; says which toolchains are there, installs a Java library
@@ -66,7 +78,7 @@ test-js: bin/roostd ## the JavaScript client: in Node and in Chromium, against a
 
 .PHONY: test-report
 test-report: need-go ## the pages of results, comparisons and trends in Chromium: light, dark, on a phone; installs what is missing
-	@command -v "$${CHROMIUM:-chromium}" >/dev/null || { echo "installing chromium (for the tests of the report)"; apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; }
+	@command -v "$${CHROMIUM:-chromium}" >/dev/null || { echo "installing chromium (for the tests of the report)"; DEBIAN_FRONTEND=noninteractive flock "$${TMPDIR:-/tmp}/roost-apt.lock" sh -c 'apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null'; }
 	ROOST_BROWSER=1 $(GO) test -run InBrowser -count 1 -timeout 5m ./loadgen/report ./bench/compare ./bench/trend
 
 .PHONY: check
@@ -79,19 +91,10 @@ lint: need-go
 	$(GO) vet $(PKGS)
 	$(GO) tool -modfile=tools/go.mod staticcheck $(PKGS)
 
-# Go reports an input that is under way when the time is over as a failure, "context deadline
-# exceeded", without an input: then so many are tried instead.
+FUZZED := poller ring decay server loadgen bench cmd
 .PHONY: fuzz
-fuzz: need-go ## each fuzz target for FUZZTIME (2s)
-	@set -e; for pkg in $$(grep -rl --include='*_test.go' '^func Fuzz' poller ring decay server loadgen bench cmd 2>/dev/null | xargs -n1 dirname | sort -u); do \
-	  for f in $$(grep -ho '^func Fuzz[A-Za-z0-9_]*' $$pkg/*_test.go | cut -c6-); do \
-	    echo "fuzz ./$$pkg $$f"; \
-	    $(GO) test ./$$pkg -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x >/tmp/fuzz.$$$$ 2>&1 \
-	      || { grep -q 'context deadline exceeded' /tmp/fuzz.$$$$ && ! grep -q 'Failing input' /tmp/fuzz.$$$$ \
-	        && $(GO) test ./$$pkg -run '^$$' -fuzz "^$$f\$$" -fuzztime 100x -fuzzminimizetime 10x >/tmp/fuzz.$$$$ 2>&1; } \
-	      || { cat /tmp/fuzz.$$$$; rm -f /tmp/fuzz.$$$$; exit 1; }; \
-	    rm -f /tmp/fuzz.$$$$; \
-	  done; done
+fuzz: need-go ## each fuzz target for FUZZTIME (2s), one a processor at a time
+	@FUZZTIME=$(FUZZTIME) tools/fuzz.sh $(FUZZED)
 
 .PHONY: bench-once
 bench-once: need-go ## every benchmark once, so that they stay alive

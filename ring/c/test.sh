@@ -156,8 +156,8 @@ jna() { # the path of jna.jar, installed if it has to be
 	local jar=/usr/share/java/jna.jar
 	if [ ! -e $jar ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
 		echo "installing libjna-java (for the example in Java)" >&2
-		apt-get update -qq >&2 || true
-		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends libjna-java >/dev/null 2>&1 || true
+		# make test runs the JavaScript client's tests at the same time, which may install something too.
+		DEBIAN_FRONTEND=noninteractive flock "${TMPDIR:-/tmp}/roost-apt.lock" sh -c 'apt-get update -qq >&2; apt-get install -y -qq --no-install-recommends libjna-java >/dev/null 2>&1' || true
 	fi
 	[ ! -e $jar ] || echo $jar
 }

@@ -26,8 +26,8 @@ need() {
 		exit 1
 	fi
 	echo "installing ${packages[*]} (for the tests of the JavaScript client)"
-	apt-get update -qq
-	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
+	# make test runs the ring's tests at the same time, which may install something too.
+	DEBIAN_FRONTEND=noninteractive flock "${TMPDIR:-/tmp}/roost-apt.lock" sh -c 'apt-get update -qq && apt-get install -y -qq --no-install-recommends "$@" >/dev/null' sh "${packages[@]}"
 	command -v "$1" >/dev/null || { echo "$1 is missing still" >&2; exit 1; }
 }
 
