@@ -60,13 +60,19 @@ test-browsers:
 
 .PHONY: test-long
 test-long: need-go need-gcc need-servers ## what make test does with fewer seeds or smaller sizes: each night, and before a release (about 25 minutes)
-	@# Thousands of seeds for each store, and all setups of the model of a night.
-	ROOST_SIM_SEEDS=2000 $(GO) test -run Simulation -timeout 30m ./server/delivery ./decay/dawn
+	@# Thousands of seeds (sim has the others), and all setups of the model of a night.
+	ROOST_SIM_SEEDS=2000 $(GO) test -run Simulation -timeout 30m ./decay/dawn
 	ROOST_MODEL=full $(GO) test -timeout 30m ./decay/dawn
 	@# 24 million records across turnovers, every interleaving of three observers.
 	ROOST_STRESS=1 $(GO) test -race -timeout 30m ./decay/window
 	@$(MAKE) --no-print-directory sim
 	FUZZTIME=10s tools/fuzz.sh $(FUZZED)
+
+SEEDS ?= 2000
+.PHONY: sim
+sim: need-go ## simulate clusters and deliveries in virtual time, SEEDS of each (2000); a seed that fails is printed as a command
+	$(GO) test -run 'TestSimulation$$' -timeout 0 -v ./server/mesh -seeds=$(SEEDS)
+	ROOST_SIM_SEEDS=$(SEEDS) $(GO) test -run 'TestSimulation$$' -timeout 0 -v ./server/delivery
 
 .PHONY: test-ring-c
 test-ring-c: need-gcc ## the ring in C, and from other languages; says which toolchains are there, installs a Java library
