@@ -14,11 +14,16 @@ import (
 	"syscall"
 
 	"roost/bench"
+	"roost/bench/couplings"
+	"roost/bench/crossnode"
 	"roost/bench/decaysim"
+	"roost/bench/rings"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// A reader that has gone (bench ... | head) is an interruption too: a death by SIGPIPE
+	// would leave the servers that were started.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
 	defer stop()
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	var code exitCode
@@ -43,6 +48,9 @@ scenarios  run loadgen's scenarios against roostd, each once
 peers    compare roostd with other WebSocket servers, side by side
 node     measure roostd by itself: memory per device and after load, publish latency under load
 kept     measure kept messages: CPU per push and per broadcast delivery, recovery after a crash, memory
+cluster-latency  publish to devices on another node, at any node and where they are: latency, CPU, stages
+couplings  when weights act: before the push, after a failure, by the ring, not at all
+rings    a fourth node joins; from an event in etcd to the ring that readers see
 decay    compare models of decay in a limiter, in virtual time: memory, spread of P95, bursts seen
 
 decay-report  simulate what policies of weights do to a cluster: tables and pictures
@@ -90,6 +98,27 @@ func run(ctx context.Context, args []string, out, errout io.Writer) error {
 		}
 		o.Command = command
 		return bench.RunKept(ctx, o, out)
+	case len(args) > 0 && args[0] == "cluster-latency":
+		o, err := parseCrossnode(args[1:], errout)
+		if err != nil {
+			return err
+		}
+		o.Command = command
+		return crossnode.Run(ctx, o, out)
+	case len(args) > 0 && args[0] == "couplings":
+		o, err := parseCouplings(args[1:], errout)
+		if err != nil {
+			return err
+		}
+		o.Command = command
+		return couplings.Run(ctx, o, out)
+	case len(args) > 0 && args[0] == "rings":
+		o, err := parseRings(args[1:], errout)
+		if err != nil {
+			return err
+		}
+		o.Command = command
+		return rings.Run(ctx, o, out)
 	case len(args) > 0 && args[0] == "decay":
 		o, err := parseDecay(args[1:], errout)
 		if err != nil {
@@ -109,7 +138,7 @@ func run(ctx context.Context, args []string, out, errout io.Writer) error {
 	if len(args) > 0 && (args[0] == "-h" || args[0] == "--help" || args[0] == "help") {
 		return nil
 	}
-	return errors.New("say what to do: run, compare, trend, explain, scenarios, million, peers, node, kept, decay or decay-report")
+	return errors.New("say what to do: run, compare, trend, explain, scenarios, million, peers, node, kept, cluster-latency, couplings, rings, decay or decay-report")
 }
 
 // parseFlags reads a command line without arguments; fs has the command's name.
