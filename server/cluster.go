@@ -123,6 +123,7 @@ type clustered struct {
 	doors     doors
 	overtaken overtaken
 	moves     moves
+	silence   silence
 
 	// Shared: atomic.
 	alone  atomic.Int64  // devices here whose session began while the store was away

@@ -297,8 +297,8 @@ func (k *clustered) arrived(h *handler, c poller.Conn, st *connState, o *opening
 	p := &o.claimed.Previous
 	if p.Hold == presence.Held && p.Owner.Node != k.s.opt.Node {
 		// Its store sees a fence above that of its session, and ends that (overtaken.go).
-		k.mesh.Notice(p.Owner.Node, &inbox.Notice{Device: o.q.hello.ID, Epoch: []byte(o.opened.Epoch.String()),
-			Fence: o.opened.Fence, Seq: o.opened.Last}, 0, nil)
+		k.tell(p.Owner.Node, &inbox.Notice{Device: o.q.hello.ID, Epoch: []byte(o.opened.Epoch.String()),
+			Fence: o.opened.Fence, Seq: o.opened.Last})
 	}
 	k.redirect(h, c, st, &o.q)
 }

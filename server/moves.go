@@ -131,6 +131,7 @@ func (k *clustered) runMoves() {
 
 // lookAround does what is due every second.
 func (k *clustered) lookAround(now time.Time) {
+	k.askSilent()
 	k.measureOthers()
 	if k.keeper.Up() {
 		k.ready.Store(true)
@@ -158,7 +159,7 @@ func (k *clustered) measureOthers() {
 	alive, back := map[string]bool{}, map[string]bool{}
 	for id := range v.Members {
 		w, weighs := v.Weights[id]
-		if id == k.s.opt.Node || !v.Has(id) || weighs && w.Value == 0 {
+		if id == k.s.opt.Node || !v.Has(id) || weighs && w.Value == 0 || k.silence.is(id) {
 			continue
 		}
 		sum += k.budget(id)
@@ -221,9 +222,9 @@ func (k *clustered) redirect(h *handler, c poller.Conn, st *connState, q *connec
 	place, ok := k.mesh.Owner(q.hello.ID), true
 	if k.moves.emptying() {
 		code = CloseDrain
-		place, ok = k.mesh.Route(q.hello.ID, []string{k.s.opt.Node})
+		place, ok = k.mesh.Route(q.hello.ID, k.silence.with(k.s.opt.Node))
 	}
-	if !ok || place.Mine || !place.Alive || place.URL == "" {
+	if !ok || !k.takes(&place) {
 		return
 	}
 	now := time.Now()
@@ -232,6 +233,11 @@ func (k *clustered) redirect(h *handler, c poller.Conn, st *connState, q *connec
 		k.moves.redirected.Add(1)
 		h.away(c, st, code, in, urlWithHop(place.URL, q.hop+1))
 	}
+}
+
+// takes reports whether devices can be sent to a place: another node, which shows signs of life.
+func (k *clustered) takes(p *mesh.Place) bool {
+	return !p.Mine && p.Alive && p.URL != "" && !k.silence.is(p.Node)
 }
 
 // rate is how many devices a second this node sends to another one: what it takes, divided among those
@@ -266,13 +272,13 @@ func urlWithHop(url string, hop int) string {
 func (k *clustered) elsewhere(r *round, device []byte) (place mesh.Place, ok bool) {
 	switch {
 	case r.kind == emptying:
-		place, ok = k.mesh.Route(device, []string{k.s.opt.Node})
+		place, ok = k.mesh.Route(device, k.silence.with(k.s.opt.Node))
 		return place, ok && place.URL != ""
 	case r.kind != moving:
 		return place, true
 	}
 	place = k.mesh.Owner(device)
-	if place.Mine || !place.Alive || place.URL == "" {
+	if !k.takes(&place) {
 		return place, false
 	}
 	if r.only != nil {

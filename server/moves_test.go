@@ -53,6 +53,33 @@ func TestSentToOwner(t *testing.T) {
 	dead.awaits("away")
 }
 
+// TestNotSentToTheDead: a node that was killed is a member until its lease is over, but nobody is sent there once one of its
+// devices has come from there; when it listens again, those that it owns are.
+func TestNotSentToTheDead(t *testing.T) {
+	f := newFleet(t)
+	a, b := f.node("n1"), f.node("n2")
+	f.ring(1, "n1", "n2")
+	f.up(a, b)
+	d := f.owned("n2", 2)
+	first, _ := device(t, b, "device="+d[0], "roost.v1.json")
+	eventually(t, "n1 knows of n2", func() bool { return a.cluster.others.Load() == 1 })
+	f.hub.Partition([]string{"n2"})
+	again, _ := device(t, a, "device="+d[0], "roost.v1.json")
+	again.silent("away") // its notice has found nobody
+	other, _ := device(t, a, "device="+d[1], "roost.v1.json")
+	other.silent("away")
+	if r, ok := a.routeOf(d[1], nil); !ok || r.Node != "n1" {
+		t.Errorf("route %+v", r)
+	}
+	eventually(t, "it is counted out", func() bool { return a.cluster.others.Load() == 0 })
+	f.hub.Partition()
+	again.awaits("away")
+	other.awaits("away")
+	if code := first.closeCode(); code != 4303 && code != 4002 {
+		t.Errorf("the connection that is left at n2: closed with %d", code)
+	}
+}
+
 // follower is a real client, and what became of it.
 type follower struct {
 	c      *client.Client
@@ -263,7 +290,7 @@ func TestEvacuate(t *testing.T) {
 // TestDrainNamesTheNext: a node of a cluster that ends says where its devices belong without it.
 func TestDrainNamesTheNext(t *testing.T) {
 	f := newFleet(t)
-	a, b := f.node("n1", func(o *Options) { o.DrainOver = 400 * time.Millisecond }), f.node("n2")
+	a, b := f.node("n1", func(o *Options) { o.DrainOver, o.timing.late = 400*time.Millisecond, 100*time.Millisecond }), f.node("n2")
 	f.ring(1, "n1", "n2")
 	f.up(a, b)
 	p, _ := device(t, a, "device="+f.owned("n1", 1)[0], "roost.v1.json")

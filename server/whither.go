@@ -16,14 +16,15 @@ const routeCandidates = 3
 // reach: ids, or the host:port that it was sent to. ok is false where nobody is left.
 func (s *Server) routeOf(device string, failed []string) (r api.Route, ok bool) {
 	id := []byte(device)
-	failed = s.nodesOf(failed)
+	afterFailure := len(failed) > 0
+	failed = s.cluster.silence.with(s.nodesOf(failed)...)
 	p, ok := s.cluster.mesh.Route(id, failed)
 	if !ok {
 		return r, false
 	}
 	r = api.Route{Node: p.Node, URL: p.URL, API: p.API, Zone: p.Zone, Ring: p.Version, Hash: p.Hash.String(), Activation: p.Activation,
 		Canary: p.Canary, Mine: p.Mine, Candidates: []api.Candidate{}}
-	if len(failed) > 0 {
+	if afterFailure {
 		r.In = s.spread() // those of a node that is gone come together
 	}
 	var room [routeCandidates]mesh.Place

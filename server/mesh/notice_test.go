@@ -154,6 +154,38 @@ func TestNoticeToNobody(t *testing.T) {
 	})
 }
 
+// TestMoved: who had a device hears of its session elsewhere, and who tells hears whether it listens; nothing of it
+// counts for a trial.
+func TestMoved(t *testing.T) {
+	play(t, 3, func(t *testing.T, r *rig) {
+		listens := make(chan bool, 4)
+		moved := func(node, device string) bool {
+			r.at(1).m.Moved(node, &inbox.Notice{Device: []byte(device), Epoch: []byte("e1"), Fence: 4, Seq: 9}, func(yes bool) { listens <- yes })
+			synctest.Wait()
+			return <-listens
+		}
+		if !moved("n2", "d") {
+			t.Error("n2 does not listen")
+		}
+		r.at(2).gotSeqs(t, 9)
+		if !moved("n2", "") {
+			t.Error("n2 does not listen")
+		}
+		r.at(2).gotSweeps(t, false)
+		if len(r.at(2).waits) != 0 {
+			t.Error("an answer is wanted")
+		}
+		r.at(3).end()
+		if moved("n3", "d") || moved("nobody", "d") {
+			t.Error("a node listens that is not there")
+		}
+		r.hub.SetCut("n1", true)
+		if !moved("n2", "d") {
+			t.Error("the bus is away: nobody knows whether n2 listens")
+		}
+	})
+}
+
 // TestNoticeIsOwed: one that the bus did not take is made good by a sweep of its node.
 func TestNoticeIsOwed(t *testing.T) {
 	play(t, 3, func(t *testing.T, r *rig) {
