@@ -1,22 +1,16 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
-	"net/http/httptest"
-	"os"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
 
 	"roost/ring"
 	"roost/server/cluster"
-	"roost/server/testredis"
 )
 
 // TestOfAnotherCluster: what is looked at must be there, and is not made by looking.
@@ -42,9 +36,13 @@ func TestStatus(t *testing.T) {
 	})
 	d.set("n2", func(n *deskNode) { n.held = &cluster.HeldRing{Activation: p.Activation, Version: 1, Hash: 0xbad} })
 	d.sees("what nodes hold", func(v *cluster.View) bool {
-		w := v.Weights["n2"]
-		said, _ := w.Said()
-		return said.Ring != nil
+		for _, id := range []string{"n1", "n2"} {
+			w := v.Weights[id]
+			if said, _ := w.Said(); said.Ring == nil {
+				return false
+			}
+		}
+		return true
 	})
 	d.want(0, "ring status", "stable    version 1, hash "+p.StableHash.String(), "another ring: n2 holds version 1, hash 0000000000000bad",
 		"1 nodes hold another ring than the pointer names, 1 do not say", "next: nothing", "3000")
@@ -223,43 +221,6 @@ func TestTrialByHand(t *testing.T) {
 	d.want(0, "ring versions", "rolled back", "stable")
 }
 
-// TestDrain: asked for, watched, listed, stopped; the last one and the last of a zone
-// are kept.
-func TestDrain(t *testing.T) {
-	d := newDesk(t, "n1@a", "n2@b", "n3@b")
-	d.want(1, "drain n1", "n1 is the last node of zone a that takes devices: emptying it empties the zone", "nothing has been done")
-	d.want(1, "drain n9", `node "n9" is not registered; these are: n1, n2, n3`)
-	d.want(2, "drain n2 --over 10ms", "1s to 24h")
-	d.want(1, "drain n2 --over 2s", "it can take 100: give it")
-	d.want(0, "drain", "no node is being drained")
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		d.sees("the wish", func(v *cluster.View) bool { _, ok, _ := cluster.DrainOf(v, "n2"); return ok })
-		for i, left := range []int{2000, 700, 0} {
-			d.set("n2", func(n *deskNode) {
-				n.weight, n.drain = 0, &cluster.DrainProgress{Left: left, Moved: 3000 - left, Since: time.Unix(1e9, 0), OverMS: 120_000}
-			})
-			if i < 2 {
-				time.Sleep(300 * time.Millisecond)
-			}
-		}
-	}()
-	out := d.want(0, "drain n2 --watch --why kernel", "n2 gives up 33.", "n2 is drained over 2m0s", "n2  33 %, left 2000, moved 1000", "n2  77 %, left 700, moved 2300", "n2 is empty")
-	if strings.Contains(out, "\r") {
-		t.Errorf("a bar in a file: %q", out)
-	}
-	<-done
-	d.want(0, "drain", "n2", "kernel", "3000")
-	d.want(0, "ring status", "draining", "drain: n2 over 2m0s")
-	d.want(1, "drain n3", "n3 is the last node of zone b")
-	d.want(0, "drain n3 --force", "warning: n3 is the last node of zone b")
-	d.want(1, "drain n1", "n1 is the last node that takes devices")
-	d.want(0, "drain n3 --stop", "n3 fills again")
-	d.want(0, "drain n3 --stop", "n3 was not being drained")
-	d.want(1, "drain n1 --watch --within 300ms --over 1h --force", "n1 is not empty after 300ms: it goes on")
-}
-
 // TestZonesOfACluster: before and after, targets that are saved, and a change by hand.
 func TestZonesOfACluster(t *testing.T) {
 	d := newDesk(t, "n1@a", "n2@a", "n3@b", "n4@b", "n5@c")
@@ -289,180 +250,4 @@ func TestZonesOfACluster(t *testing.T) {
 		z, err := cluster.ZoneConfigOf(v)
 		return err == nil && z.Off && z.Targets == nil
 	})
-}
-
-// TestRouteAgrees: the same answer from etcd, a file, what Redis has, a node's last
-// ring and a node itself; and not from another ring.
-func TestRouteAgrees(t *testing.T) {
-	d := newDesk(t, "n1@a", "n2@b", "n3@b")
-	inTemp(t)
-	p := d.pointer()
-	s, err := d.c.Versions().Get(limit(t), 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := errors.Join(os.WriteFile("raw", s.Bytes, 0o644), os.WriteFile("redis", append(append([]byte(nil), s.Bytes...), '\n'), 0o644)); err != nil {
-		t.Fatal(err)
-	}
-	router := d.c.Route(d.w, cluster.RouterOptions{File: "ring.json"})
-	defer router.Close()
-	if _, err := router.Wait(limit(t), func(a *cluster.Active) bool { return a.From == cluster.FromEtcd }); err != nil {
-		t.Fatal(err)
-	}
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
-		if _, err := os.Stat("ring.json"); err == nil {
-			break
-		}
-	}
-	other := "n1"
-	node := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/v1/ring" && r.URL.Query().Get("version") == "1" && r.URL.Query().Get("format") == "binary" {
-			_, _ = w.Write(s.Bytes)
-			return
-		}
-		owner := s.Ring.Node(s.Ring.Lookup(r.URL.Query().Get("device"))).ID
-		if r.URL.Query().Get("device") == "device-7" {
-			owner = other
-		}
-		_ = json.NewEncoder(w).Encode(map[string]any{"node": owner, "ring": 1, "rh": p.StableHash, "candidates": []any{}})
-	}))
-	defer node.Close()
-	for i := range 12 {
-		device := fmt.Sprintf("device-%d", i)
-		want := s.Ring.Node(s.Ring.Lookup(device)).ID
-		says := fmt.Sprintf("%s -> %s in zone %s at ws://%s:8080", device, want, s.Ring.Node(s.Ring.Find(want)).Zone, want)
-		hash := "by ring 1, hash " + p.StableHash.String()
-		d.want(0, "route --device "+device, says, hash)
-		for _, args := range []string{"--file raw", "--file redis", "--file ring.json", "--file raw --version 1 --hash " + p.StableHash.String()} {
-			if out, err := call(t, "route --device "+device+" "+args, ""); err != nil || !strings.Contains(out, says) || !strings.Contains(out, hash) {
-				t.Errorf("%s: %v\n%s", args, err, out)
-			}
-		}
-		code := 0
-		if device == "device-7" && want != other {
-			code = 1
-		}
-		out, err := call(t, "route --device "+device+" --url "+node.URL, "")
-		if got := exitCode(err, io.Discard); got != code || code == 0 && !strings.Contains(out, "the node agrees") || code == 1 && !strings.Contains(out, "they do not agree: the node says n1") {
-			t.Errorf("%s: code %d, %v\n%s", device, got, err, out)
-		}
-		d.want(code, "route --device "+device+" --url "+node.URL, says)
-	}
-	d.want(1, "route --device x --hash 0123456789abcdef", "another ring: its hash is "+p.StableHash.String())
-	d.want(2, "route --device x --version 9", "no such ring version")
-	for line, want := range map[string]string{
-		"route":                                         "--device",
-		"route --device x":                              "say where the snapshot is",
-		"route --device x --file raw --hash 12":         "16 hexadecimal digits",
-		"route --device x --file raw --version 2":       "has ring 1, 2 was asked for",
-		"route --device x --file raw --etcd x":          "give one",
-		"route --device x --file ring.json --cluster y": "belongs to another cluster",
-		"route --device x --url ftp://x":                "write the API address",
-		"route --device x --url http://127.0.0.1:1":     "API address of a node?",
-		"route --device x --file raw -n 0":              "must be 1 to",
-	} {
-		_, err := call(t, line, "")
-		var e strings.Builder
-		if code := exitCode(err, &e); code != 2 || !strings.Contains(e.String(), want) {
-			t.Errorf("%s: code %d, %s", line, code, e.String())
-		}
-	}
-}
-
-// TestRouteOnTrial: while two rings are in force the one answers that the device is
-// on.
-func TestRouteOnTrial(t *testing.T) {
-	d := newDesk(t, "n1@a", "n2@a", "n3@a", "n4@a", "n5@a")
-	d.want(0, "ring apply --set n1:0.8 --share 50 --measure -1s", "canary 2, hash", "for 50.00 %")
-	stable, err := d.c.Versions().Get(limit(t), 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	canary, err := d.c.Versions().Get(limit(t), 2)
-	if err != nil {
-		t.Fatal(err)
-	}
-	routes := ring.NewRoutes(stable.Ring, canary.Ring, 5000)
-	seen := map[uint64]bool{}
-	for i := range 20 {
-		device := fmt.Sprint("device-", i)
-		g, v := routes.Lookup(device)
-		seen[g.Version()] = true
-		d.want(0, "route --device "+device, device+" -> "+g.Node(v).ID, fmt.Sprintf("by ring %d", g.Version()))
-	}
-	if len(seen) != 2 {
-		t.Errorf("only %v answered", seen)
-	}
-}
-
-// TestRedisSkew: of a real Cluster; its lines are redis-cli's.
-func TestRedisSkew(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts six servers")
-	}
-	c := testredis.StartCluster(t)
-	inTemp(t)
-	entry := c.Addrs()[0]
-	zones := ""
-	for i, s := range c.Nodes()[:testredis.Masters] {
-		zones += fmt.Sprintf("%s eu-%d\n", s.Addr(), i)
-	}
-	if err := os.WriteFile("zones", []byte(zones), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	out, err := call(t, "redis skew --redis "+entry+" --zones zones", "")
-	if err != nil || !strings.Contains(out, "nothing is to be moved") || !strings.Contains(out, "eu-2") || !strings.Contains(out, "sigma over zones, of slots/target: 0.000") {
-		t.Errorf("%v\n%s", err, out)
-	}
-	out, err = call(t, "redis skew --redis redis://"+entry+" --zones zones --targets eu-0=0.5,eu-1=0.25,eu-2=0.25", "")
-	ids := c.Nodes()[0].Text("CLUSTER", "MYID")
-	if err != nil || !strings.Contains(out, "redis-cli --cluster rebalance "+entry+" --cluster-weight ") || !strings.Contains(out, ids+"=8192") ||
-		!strings.Contains(out, "--cluster-to "+ids+" --cluster-slots 1365 --cluster-yes") || !strings.Contains(out, "2731 slots move, 2731 of them between zones") {
-		t.Errorf("%v\n%s", err, out)
-	}
-	// What it prints can be carried out, and then nothing is left to do.
-	small := "redis skew --redis " + entry + " --zones zones --targets eu-0=0.335,eu-1=0.3325,eu-2=0.3325"
-	out, err = call(t, small, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for line := range strings.Lines(out) {
-		args := strings.Fields(line)
-		if len(args) < 3 || args[0] != "redis-cli" || args[2] != "rebalance" {
-			continue
-		}
-		if text, err := exec.CommandContext(limit(t), args[0], args[1:]...).CombinedOutput(); err != nil {
-			t.Fatalf("%s: %v\n%s", line, err, text)
-		}
-	}
-	testredis.Await(t, "all know the slots", func() bool {
-		out, err = call(t, small, "")
-		return err == nil && strings.Contains(out, "nothing is to be moved")
-	})
-	for line, want := range map[string]string{
-		"redis skew": "--redis host:port", "redis skew --redis " + entry + " --zones zones --zone-names x": "give one",
-		"redis skew --redis " + entry + " --zone-names x": "has no group", "redis skew --redis " + entry + " --zones nowhere": "nowhere",
-		"redis skew --redis " + entry + " --zones zones --targets eu-0=1": "say nothing of zone", "redis skew --redis 127.0.0.1:1": "127.0.0.1:1",
-	} {
-		if _, err := call(t, line, ""); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v", line, err)
-		}
-	}
-}
-
-// TestDrainIsInterrupted: the drain goes on when nobody watches it any more.
-func TestDrainIsInterrupted(t *testing.T) {
-	d := newDesk(t, "n1@b", "n2@b", "n3@b")
-	ctx, cancel := context.WithCancel(context.Background())
-	go func() {
-		d.sees("the wish", func(v *cluster.View) bool { _, ok, _ := cluster.DrainOf(v, "n2"); return ok })
-		cancel()
-	}()
-	err := run(ctx, strings.Fields("drain n2 --watch --etcd "+d.etcd.Addr()), nil, io.Discard, io.Discard)
-	if exitCode(err, io.Discard) != 130 {
-		t.Errorf("%v", err)
-	}
-	if _, ok, err := cluster.DrainOf(d.w.View(), "n2"); !ok || err != nil {
-		t.Errorf("%v", err)
-	}
 }
