@@ -71,6 +71,29 @@ func TestAwayMakesBeforeItBreaks(t *testing.T) {
 	}
 }
 
+// An acknowledgement on the old connection overtakes the new request: the node says
+// that what the request asks for is gone, but it was handled. What really is gone is
+// told.
+func TestWhatIsGone(t *testing.T) {
+	for _, row := range []struct {
+		epoch       string
+		acked, gone uint64
+	}{{"e", 2, 0}, {"e", 3, 4}, {"e", 7, 8}, {"f", 2, 3}} {
+		r := newRig(t, Saved{})
+		old := r.connect("e", 0)
+		r.kept(old, 1, "")
+		r.away(old, time.Second, "")
+		r.until()
+		successor := r.s.Begin()
+		r.kept(old, 2, "")
+		w := defaultWelcome(row.epoch, row.acked)
+		w.Resumed, w.From = false, row.acked+1
+		if e := r.on(successor, wire.AppendWelcome(nil, r.form, &w)); e.Kind != Welcome || e.Gone != row.gone {
+			t.Errorf("2 are handled, the node has %s to %d acknowledged: %+v, want %d gone", row.epoch, row.acked, e, row.gone)
+		}
+	}
+}
+
 // 4002 can be read before the successor's welcome.
 func TestAwayReplacedBeforeTheWelcome(t *testing.T) {
 	r := newRig(t, Saved{})

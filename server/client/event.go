@@ -27,6 +27,7 @@ const (
 type Event struct {
 	Kind Kind
 	Old  Conn   // Welcome: the connection that this one replaces, or 0
+	Gone uint64 // Welcome: kept messages below this number are gone unhandled; 0: none
 	From uint64 // Skipped: the first number that will not come
 	Next Next   // Dropped
 }

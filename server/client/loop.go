@@ -194,7 +194,7 @@ func (l *loop) message(k *link, data []byte) (delivered bool) {
 			l.queue = append(l.queue, task{do: func() { f(s) }})
 		}
 	case Welcome:
-		l.welcome(k, e.Old)
+		l.welcome(k, &e)
 	case Result:
 		var err error
 		if !l.down.OK {
@@ -238,11 +238,11 @@ func (l *loop) done() {
 }
 
 // welcome makes k the current connection, with all that is wanted of it.
-func (l *loop) welcome(k *link, old Conn) {
+func (l *loop) welcome(k *link, e *Event) {
 	w := &l.down.Welcome
 	k.welcomed()
-	if o := l.links[old]; o != nil {
-		delete(l.links, old)
+	if o := l.links[e.Old]; o != nil {
+		delete(l.links, e.Old)
 		l.retire(o)
 	}
 	l.limit = w.Max
@@ -250,7 +250,7 @@ func (l *loop) welcome(k *link, old Conn) {
 	for _, name := range l.c.topics.names() {
 		l.sendTopic(k, name)
 	}
-	l.tell(State{Phase: Connected, Node: w.Node, Resumed: w.Resumed, Missed: w.From})
+	l.tell(State{Phase: Connected, Node: w.Node, Resumed: w.Resumed || w.From != 0 && e.Gone == 0, Missed: e.Gone})
 }
 
 // retire leaves a replaced connection to the node, and cuts the one before:

@@ -68,7 +68,11 @@ func (s *Session) welcome(now time.Duration, w *wire.Welcome) Event {
 	if !ok || !validEpoch(w.Epoch) || w.Acked > w.Seq || w.Seq > wire.MaxSeq {
 		return s.drop(s.next, now, ErrWelcome)
 	}
+	gone := w.From
 	if w.Epoch == string(s.epoch[:s.epochLen]) {
+		if gone <= s.done+1 {
+			gone = 0 // handled on the old connection, whose acknowledgement has overtaken our request
+		}
 		s.done = max(s.done, w.Acked)
 	} else {
 		s.epochLen = uint8(copy(s.epoch[:], w.Epoch))
@@ -93,7 +97,7 @@ func (s *Session) welcome(now time.Duration, w *wire.Welcome) Event {
 	// The first after a random part, or all that connected together would beat
 	// together for ever.
 	s.beatAt = now + time.Duration(s.rand()%uint64(ms(s.beat)))
-	return Event{Kind: Welcome, Old: old}
+	return Event{Kind: Welcome, Old: old, Gone: gone}
 }
 
 // bound is v within limits; unset stands for 0.
