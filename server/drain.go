@@ -26,6 +26,12 @@ func (s *Server) Drain(ctx context.Context) error {
 	tick := time.NewTicker(drainStep)
 	defer tick.Stop()
 	began, grace := time.Now(), min(over/4, drainGrace)
+	if s.cluster != nil {
+		// Devices are elsewhere before they let go, and gone from here then: those who
+		// follow take no time, and one that is late keeps its connection. A client that
+		// was moved twice just before waits up to 4 s more (rule 7).
+		grace = s.opt.timing.late
+	}
 	for _, h := range s.handlers {
 		h.l.Post(poller.TaskFunc(func(*poller.Loop) { h.announce(over) }))
 	}
@@ -89,7 +95,7 @@ func (h *handler) nextURL(st *connState) string {
 		return ""
 	}
 	h.id = k.store.Name(h.id[:0], st.peer.Ref)
-	place, ok := k.mesh.Route(h.id, []string{h.s.opt.Node})
+	place, ok := k.mesh.Route(h.id, k.silence.with(h.s.opt.Node))
 	if !ok || place.URL == "" {
 		return ""
 	}
