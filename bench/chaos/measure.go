@@ -1,11 +1,17 @@
 package chaos
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
 	"time"
+
+	"roost/bench/chaos/fleet"
 )
+
+// mostGaps is how many times without a connection are told, the longest.
+const mostGaps = 10
 
 // measure enters what there is to measure of every scenario.
 func (x *trial) measure(hurt, mended time.Duration) {
@@ -16,7 +22,12 @@ func (x *trial) measure(hurt, mended time.Duration) {
 	x.result.Late = x.publisher.Late()
 	longest := make([]time.Duration, x.fleet.Len()) // of each device
 	var gaps []time.Duration
-	for _, g := range x.fleet.Gaps(hurt, now) {
+	all := x.fleet.Gaps(hurt, now)
+	slices.SortFunc(all, func(a, b fleet.Gap) int { return cmp.Compare(b.To-b.From, a.To-a.From) })
+	for _, g := range all[:min(len(all), mostGaps)] {
+		x.result.Gaps = append(x.result.Gaps, fmt.Sprintf("%s for %v from %.2f s on, at %s before, then %s", x.fleet.Name(g.Device), (g.To-g.From).Round(time.Millisecond), g.From.Seconds(), g.Node, place(g.Then)))
+	}
+	for _, g := range all {
 		longest[g.Device] = max(longest[g.Device], g.To-g.From)
 	}
 	for _, d := range longest {
@@ -48,8 +59,14 @@ func (x *trial) recoverFrom(lost []int, at time.Duration, budget float64) {
 		return nil
 	})
 	// What was due before they were back is handled shortly after.
-	x.pause(2 * time.Second)
-	caught, lacking := x.ledger.CaughtUp(back)
+	var caught map[int]time.Duration
+	var lacking []int
+	for end := x.now() + 30*time.Second; x.now() < end; {
+		x.pause(500 * time.Millisecond)
+		if caught, lacking = x.ledger.CaughtUp(back); len(lacking) == 0 {
+			break
+		}
+	}
 	r := Recovery{Devices: len(lost), Lacking: len(lacking), Budget: budget}
 	r.Back, r.Caught = spreadOf(since(back, at)), spreadOf(since(caught, at))
 	r.Peak = x.balancer.Dials(at, at+r.Back.Max+time.Second).Peak

@@ -86,7 +86,7 @@ func rollingRestart(x *trial) {
 		n.Start()
 		n.Await()
 		x.say("%s is back: %s", n.ID, x.spread())
-		x.pause(2 * time.Second)
+		x.pause(5 * time.Second) // what orchestrators wait before the next one, at least
 	}
 	x.awaitConnected(30 * time.Second)
 	x.pause(2 * time.Second) // what was due is handled

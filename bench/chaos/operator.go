@@ -13,7 +13,7 @@ import (
 // operatorScenarios are what people do to a cluster.
 var operatorScenarios = []Scenario{
 	{Name: "canary-bad-ring", About: "a fourth node joins that tells devices an address where nobody listens: the canary with it is rolled back by itself", Hurt: badRing},
-	{Name: "two-clusters-one-prefix", About: "a node of another cluster starts on the same etcd prefix, and one on the same Redis: both are refused", Hurt: twoClusters},
+	{Name: "two-clusters-one-prefix", About: "nodes of other clusters start on the same etcd prefix and on the same Redis, and one with a Redis that is none: all are refused", Hurt: twoClusters},
 	{Name: "drain-under-load", About: "roostctl drain empties a node over 20 s, and it is filled again", Hurt: drainUnderLoad},
 }
 
@@ -67,14 +67,17 @@ func badRing(x *trial) {
 }
 
 func twoClusters(x *trial) {
+	redis := engines.StartRedis(x) // one that nobody has used
 	for _, other := range []struct {
 		what string
 		args []string
 		says string
 	}{
-		{"another cluster on the same etcd prefix", []string{"--cluster", "other", "--redis-prefix", "other"}, "chaos"},
-		{"another environment on the same etcd prefix", []string{"--environment", "production", "--redis-prefix", "other"}, "production"},
-		{"another cluster on the same Redis prefix", []string{"--cluster", "other", "--etcd-prefix", "/other"}, "chaos"},
+		{"another cluster on the same etcd prefix", []string{"--cluster", "other", "--redis", "redis://" + redis.Addr()}, `"chaos"`},
+		{"another environment on the same etcd prefix", []string{"--environment", "production", "--redis", "redis://" + redis.Addr()}, `"test"`},
+		{"another cluster on the same Redis", []string{"--cluster", "other", "--etcd-prefix", "/other"}, `"chaos"`},
+		{"the same under another prefix of Redis", []string{"--cluster", "other", "--etcd-prefix", "/other", "--redis-prefix", "other"}, `"chaos"`},
+		{"a Redis that is none", []string{"--redis", "redis://" + x.cluster.Nodes[0].API}, "not a Redis"},
 	} {
 		n := x.cluster.Add(other.args...)
 		n.Start()

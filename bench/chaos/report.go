@@ -53,6 +53,9 @@ func (r *Result) page(w io.Writer) {
 	for _, why := range slices.Sorted(maps.Keys(r.Reasons)) {
 		fmt.Fprintf(w, "- asked again %d times: %s\n", r.Reasons[why], why)
 	}
+	for _, s := range r.Gaps[:min(len(r.Gaps), 3)] {
+		fmt.Fprintf(w, "- without a connection: %s\n", s)
+	}
 	for _, s := range r.Ledger.Samples {
 		fmt.Fprintf(w, "- %s\n", s)
 	}

@@ -41,10 +41,11 @@ type Result struct {
 	Late    time.Duration  `json:"late"`              // most that a request waited in the generator
 	Settled time.Duration  `json:"settled"`           // from the end of publishing until all was handled
 
-	Delivery   Spread     `json:"delivery"`      // due to handled, from the first to the last message
-	Hurt       Spread     `json:"delivery_hurt"` // of those due between hurt and mended
-	Without    Spread     `json:"without"`       // the longest time without a connection of each device that had one
-	WithoutAll Spread     `json:"without_all"`   // the longest of each device, 0 of those that had none
+	Delivery   Spread     `json:"delivery"`                  // due to handled, from the first to the last message
+	Hurt       Spread     `json:"delivery_hurt"`             // of those due between hurt and mended
+	Without    Spread     `json:"without"`                   // the longest time without a connection of each device that had one
+	WithoutAll Spread     `json:"without_all"`               // the longest of each device, 0 of those that had none
+	Gaps       []string   `json:"longest_without,omitempty"` // in words
 	Recovery   *Recovery  `json:"recovery,omitempty"`
 	Dials      fleet.Rate `json:"dials"` // from hurt to the end
 

@@ -39,7 +39,7 @@ func fakeNode(args []string) error {
 	}
 	http.HandleFunc("/readyz", func(w http.ResponseWriter, r *http.Request) {})
 	http.HandleFunc("/metrics", func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprintf(w, "# TYPE x gauge\ngo_goroutines 12\nprocess_open_fds 30\nroost_connections{use=\"device\"} 7\nroost_connections{use=\"http\"} 1\nroost_devices 7\n")
+		fmt.Fprintf(w, "# TYPE x gauge\ngo_goroutines 12\nroost_connections{kind=\"device\"} 1\nroost_connections{kind=\"handshake\"} 1\nroost_devices 7\n")
 	})
 	http.HandleFunc("/v1/ring", func(w http.ResponseWriter, r *http.Request) {
 		hash := "0123456789abcdef"

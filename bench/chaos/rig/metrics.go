@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -77,5 +78,9 @@ func (n *Node) Level() (Level, error) {
 	if err != nil {
 		return Level{}, err
 	}
-	return Level{int(m["go_goroutines"]), int(m["process_open_fds"] - m["roost_connections"]), int(m["roost_devices"]), int(m["process_resident_memory_bytes"])}, nil
+	open, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", n.Pid()))
+	if err != nil {
+		return Level{}, fmt.Errorf("node %s: %w", n.ID, err)
+	}
+	return Level{int(m["go_goroutines"]), len(open) - int(m["roost_connections"]), int(m["roost_devices"]), int(m["process_resident_memory_bytes"])}, nil
 }

