@@ -16,16 +16,19 @@ type load struct {
 	Name  string  `json:"name"`
 	Rate  float64 `json:"rate"`  // messages a second
 	Batch int     `json:"batch"` // of a request; those of one are due together
-	Lanes int     `json:"lanes"` // requests under way to a node
+	// Publishers take requests in turn, each with Lanes of them under way to a node. Several
+	// lanes of one publisher would divide a batch.
+	Publishers int `json:"publishers"`
+	Lanes      int `json:"lanes"`
 	// Stress: more may be offered than the machine does; what was done is the result.
 	Stress bool `json:"stress,omitempty"`
 }
 
 // loads are those of the goal, and the one under which the stages are read.
 var loads = []load{
-	{"single", 1000, 1, 8, false},
-	{"batched", 5000, 50, 1, false}, // two lanes would divide each request
-	{"offered", 50_000, 1000, 2, true},
+	{"single", 1000, 1, 1, 8, false},
+	{"batched", 5000, 50, 4, 1, false},
+	{"offered", 50_000, 1000, 4, 1, true},
 }
 
 // modes are who gets the requests.
@@ -61,10 +64,11 @@ type Outcome struct {
 // runner publishes one load.
 type runner struct {
 	s    *setup
-	p    *publisher.Publisher
+	ps   []*publisher.Publisher
 	o    Outcome
 	r    *receipt
 	from time.Duration // due times from here on count
+	turn int           // requests so far
 
 	mu      sync.Mutex
 	results int
@@ -80,17 +84,21 @@ func (s *setup) measure(ctx context.Context, number int, l load, mode string, wa
 	if mode == modeRing {
 		dial, taker = s.publisher, s.b
 	}
-	p, err := dial(set)
-	if err != nil {
-		return nil, err
-	}
-	defer closed(p)
-	if mode == modeRing {
+	x := &runner{s: s, o: Outcome{Load: l, Mode: mode, Statuses: map[string]int{}, Answer: tally.NewHist()}}
+	for range l.Publishers {
+		p, err := dial(set)
+		if err != nil {
+			return nil, err
+		}
+		defer closed(p)
+		x.ps = append(x.ps, p)
+		if mode == modeAny {
+			continue
+		}
 		if err := p.Ready(ctx); err != nil {
 			return nil, err
 		}
 	}
-	x := &runner{s: s, p: p, o: Outcome{Load: l, Mode: mode, Statuses: map[string]int{}, Answer: tally.NewHist()}}
 	begin := time.Since(s.devices.begin) + 50*time.Millisecond
 	x.from = begin + warm
 	x.r = &receipt{number: number, hist: tally.NewHist(), from: x.from}
@@ -124,11 +132,12 @@ func (x *runner) pace(ctx context.Context, from, to time.Duration) error {
 		if !pause(ctx, due-time.Since(devices.begin)) {
 			return ctx.Err()
 		}
-		at := rand.IntN(len(devices.ids))
+		at, p := rand.IntN(len(devices.ids)), x.ps[x.turn%len(x.ps)]
+		x.turn++
 		text := payload(x.r.number, due)
 		for i := range x.o.Load.Batch {
 			m := publisher.Message{Device: devices.ids[(at+i)%len(devices.ids)], TTL: time.Minute, Payload: text}
-			if err := x.p.Send(ctx, m, func(r publisher.Result) { x.result(r, due) }); err != nil {
+			if err := p.Send(ctx, m, func(r publisher.Result) { x.result(r, due) }); err != nil {
 				return fmt.Errorf("publish: %w", err)
 			}
 			x.o.Published++
@@ -162,8 +171,10 @@ func (x *runner) result(r publisher.Result, due time.Duration) {
 func (x *runner) await(ctx context.Context) error {
 	within, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	if err := x.p.Flush(within); err != nil {
-		return fmt.Errorf("%s, %s: results are missing: %w", x.o.Load.Name, x.o.Mode, err)
+	for _, p := range x.ps {
+		if err := p.Flush(within); err != nil {
+			return fmt.Errorf("results are missing: %w", err)
+		}
 	}
 	x.o.Seconds = (time.Since(x.s.devices.begin) - x.from).Seconds()
 	for end := time.Now().Add(15 * time.Second); x.r.count() < x.accepted() && time.Now().Before(end); {
@@ -204,7 +215,9 @@ func (x *runner) finish(before map[string]time.Duration, stages buckets, taker n
 		o.CPU[name] = float64(t-before[name]) / 1e3 / float64(max(1, o.Delivered-had))
 	}
 	o.Stages = now.since(stages)
-	p := x.p.Stats()
-	o.Requests, o.Repeats, o.Disagree = p.Requests, p.Repeats, p.Disagree
+	for _, p := range x.ps {
+		n := p.Stats()
+		o.Requests, o.Repeats, o.Disagree = o.Requests+n.Requests, o.Repeats+n.Repeats, o.Disagree+n.Disagree
+	}
 	return o, nil
 }

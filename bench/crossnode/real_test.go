@@ -32,7 +32,7 @@ func TestReal(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			x, err := s.measure(ctx, i+1, load{Name: "test", Rate: 200, Batch: 10, Lanes: 1}, mode, 0, time.Second)
+			x, err := s.measure(ctx, i+1, load{Name: "test", Rate: 200, Batch: 10, Publishers: 2, Lanes: 1}, mode, 0, time.Second)
 			if err != nil {
 				return err
 			}
