@@ -44,6 +44,7 @@ compare  compare result files, or the folder of a run
 trend    show how metrics change over a folder of results, and where they jump
 explain  show where a difference comes from: phases, metrics, CPU profiles
 million  hold a million devices on this machine, and reach each
+chaos    hurt a cluster of processes while messages are published, and count what became of each
 scenarios  run loadgen's scenarios against roostd, each once
 peers    compare roostd with other WebSocket servers, side by side
 node     measure roostd by itself: memory per device and after load, publish latency under load
@@ -70,6 +71,8 @@ func run(ctx context.Context, args []string, out, errout io.Writer) error {
 		return runExplain(args[1:], out)
 	case len(args) > 0 && args[0] == "million":
 		return runMillion(ctx, args[1:], out)
+	case len(args) > 0 && args[0] == "chaos":
+		return runChaos(ctx, args[1:], out)
 	case len(args) > 0 && args[0] == "scenarios":
 		o, err := parseScenarios(args[1:], errout)
 		if err != nil {
@@ -138,7 +141,7 @@ func run(ctx context.Context, args []string, out, errout io.Writer) error {
 	if len(args) > 0 && (args[0] == "-h" || args[0] == "--help" || args[0] == "help") {
 		return nil
 	}
-	return errors.New("say what to do: run, compare, trend, explain, scenarios, million, peers, node, kept, cluster-latency, couplings, rings, decay or decay-report")
+	return errors.New("say what to do: run, compare, trend, explain, scenarios, million, chaos, peers, node, kept, cluster-latency, couplings, rings, decay or decay-report")
 }
 
 // parseFlags reads a command line without arguments; fs has the command's name.
