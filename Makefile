@@ -39,7 +39,7 @@ test: need-go need-gcc need-servers ## all tests: format, vet, staticcheck, race
 	$(TEST) -race -shuffle=on $(PKGS)
 	@# Without the race detector, which allocates: allocation gates, each benchmark once so that they stay alive,
 	@# and the simulations with more seeds.
-	ROOST_SIM_SEEDS=300 $(TEST) -shuffle=on -run 'Alloc|Simulation' -bench . -benchtime 1x $(PLAIN)
+	ROOST_SIM_SEEDS=1000 $(TEST) -shuffle=on -run 'Alloc|Simulation' -bench . -benchtime 1x $(PLAIN)
 	@# What is too large for it is in these: 16 million points, 24 million records.
 	ROOST_SIM_SEEDS=300 $(TEST) -shuffle=on -bench . -benchtime 1x $(PURE)
 	FUZZTIME=1s tools/fuzz.sh $(FUZZED)
@@ -114,6 +114,10 @@ bench-peers: build need-gcc ## roostd beside its peers, interleaved, 3 rounds; w
 .PHONY: calibrate
 calibrate: build ## whether loadgen tells the truth, against servers of known behaviour (about 5 minutes)
 	bin/loadgen calibrate
+
+.PHONY: chaos
+chaos: build need-servers ## a cluster of processes under faults, with a ledger of every message (SCENARIOS= for some); writes bench/results (about 20 minutes)
+	bin/bench chaos $(SCENARIOS) $(BENCH_FLAGS)
 
 .PHONY: million
 million: build ## a million devices on this machine (N= for fewer; needs 12 GiB free), each reached; writes bench/results (about 10 minutes)

@@ -46,9 +46,10 @@ func (u unit) duration(t *testing.T, key string) time.Duration {
 	return d
 }
 
-// afterDrain is what a node needs at its end beside --drain: 2.5 s for the last close
-// frames, 2 s for the API, some for Redis and etcd.
-const afterDrain = 10 * time.Second
+// afterDrain is what a node needs at its end beside --drain: 3 s until the others have a
+// ring without it, 10 s for devices that are late, 2.5 s for the last close frames, 2 s
+// for the API, some for Redis and etcd.
+const afterDrain = 20 * time.Second
 
 // TestUnit: flags are roostd's, variables are in the environment file, and a drain has
 // the time that it was given.

@@ -20,8 +20,11 @@ const (
 	// startWithin bounds each step of the start. The slowest takes about a second,
 	// nodes' waiting for each other before they make the first ring.
 	startWithin = 30 * time.Second
-	// endWithin is how long nodes have for their drain before they are killed.
-	endWithin = 10 * time.Second
+	// drainWithin is how long nodes have for their drain before a second SIGTERM cuts it:
+	// the last one waits for devices that have nowhere to go. endWithin is when those that
+	// are left are killed.
+	drainWithin = 4 * time.Second
+	endWithin   = 20 * time.Second
 	// look is how often a state is looked at.
 	look = 50 * time.Millisecond
 )
@@ -229,23 +232,34 @@ func (d *desk) watch(ctx context.Context) {
 	}
 }
 
-// end ends the nodes in order, those that take too long at once, and then
+// end ends the nodes in order, those that take too long with less ado, and then
 // what they stand on. It removes the temporary folder.
 func (d *desk) end() error {
 	var errs []error
+	began := time.Now()
+	d.terminate(drainWithin)
+	d.terminate(endWithin - time.Since(began))
 	for _, n := range d.nodes {
-		_ = n.p.Signal(syscall.SIGTERM) // one that has ended needs none
-	}
-	late := time.NewTimer(endWithin)
-	defer late.Stop()
-	for _, n := range d.nodes {
-		select {
-		case <-n.p.Ended():
-		case <-late.C:
-			late.Reset(0) // the others have had their time too
+		if n.p.Alive() {
 			n.p.Kill()
 			errs = append(errs, d.failure(n, fmt.Sprintf("was killed: it had not ended after %v", endWithin)))
 		}
 	}
 	return errors.Join(append(errs, d.owner.end())...)
+}
+
+// terminate sends the nodes that live a SIGTERM and waits for their end.
+func (d *desk) terminate(within time.Duration) {
+	for _, n := range d.nodes {
+		_ = n.p.Signal(syscall.SIGTERM) // one that has ended needs none
+	}
+	late := time.NewTimer(within)
+	defer late.Stop()
+	for _, n := range d.nodes {
+		select {
+		case <-n.p.Ended():
+		case <-late.C:
+			return
+		}
+	}
 }
