@@ -84,7 +84,7 @@ type Envelope struct {
 	Code  uint16 // of KindControl: a close code or an action
 	Part  uint32 // place of the answer in its request
 	TTL   uint32 // seconds
-	Wait  uint32 // ms that the publisher waits for an acknowledgement
+	Wait  uint32 // ms that the sender waits for the answer, from when it sent
 	Tag   uint32 // of a notice: what the store left in the message; of one to many: receivers a second
 
 	ID         uint64 // of a request, or for Dedupe: unique with Origin and Part

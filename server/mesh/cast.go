@@ -38,7 +38,7 @@ func (m *Mesh) Cast(ctx context.Context, topic string, msg *Message, o CastOptio
 	until, _ := ctx.Deadline()
 	failures := make([]error, len(nodes)) // each set before its part is answered here
 	l := m.cast(topic, msg, o)
-	l.e.ID, l.e.Deadline = q.ID(), deadline(until)
+	l.e.ID, l.e.Deadline, l.e.Wait = q.ID(), deadline(until), waits(until)
 	for i, node := range nodes {
 		l.e.Part = uint32(i)
 		m.post(fanout.ToNode(node), &l.e, func(n int, err error) {

@@ -26,9 +26,9 @@
 //	Notice    node         no Device                                       Local.Sweep(false)
 //	Notice    all          no Device                                       Local.Sweep(true)
 //	Live      node         Device Class Raw TTL MessageID Channel Payload  Local.Live
-//	                       Trace Hop; ID Deadline
+//	                       Trace Hop; ID Wait Deadline
 //	Live      node         Channel (none: all), as above, Tag = pace;      Local.Cast
-//	                       ID Part Deadline
+//	                       ID Part Wait Deadline
 //	Live      topic, all   as above, ID; no answer                         Local.Cast
 //	Latest    as Live to a topic                                           Local.Cast, latest
 //	Topic     topic, all   Channel (none: all)                             Local.Spread
@@ -43,8 +43,10 @@
 //
 // Live envelopes and notices that want an answer have an id, and are done once however often they
 // come; a notice without one is idempotent in the store. A live envelope that comes after its
-// Deadline is dropped: its publisher has been told that it was not delivered. (Deadlines are on the sender's clock: nodes
-// whose clocks are a second apart lose that second.) A notice that comes late is taken, and not answered.
+// deadline is dropped, since its publisher has been told that it was not delivered; a notice is taken, and not
+// answered. The deadline is on its sender's clock, whose difference to ours is learned from what it sends (lateness.go). So
+// a live message is delivered at most once, but for one whose answer was lost and whose device was
+// found elsewhere afterwards.
 //
 // What the bus may have lost is looked for: a node sweeps (Local.Sweep) when its channels are listened to,
 // again or for the first time, and when a queue of it was full. A notice, spread or subscription that the bus did

@@ -165,7 +165,7 @@ func (s *search) ask(node string, hop uint8, until time.Time) (Status, error) {
 	l := write(fanout.KindLive)
 	l.to(s.device)
 	l.carry(s.msg)
-	l.e.Hop, l.e.ID, l.e.Deadline = hop, q.ID(), deadline(until)
+	l.e.Hop, l.e.ID, l.e.Deadline, l.e.Wait = hop, q.ID(), deadline(until), waits(until)
 	m.post(fanout.ToNode(node), &l.e, func(n int, err error) {
 		m.taken(n, err)
 		if err != nil || n == 0 {
@@ -190,8 +190,9 @@ func known(status uint8) Status {
 	return Status(status)
 }
 
-// deadline is a time as envelopes have it: the next millisecond.
+// deadline is a time as envelopes have it: the next millisecond. waits is how far off it is, in ms.
 func deadline(t time.Time) int64 { return t.Add(time.Millisecond - 1).UnixMilli() }
+func waits(t time.Time) uint32   { return uint32(max(time.Until(t).Milliseconds(), 1)) }
 
 // whereIs asks presence for the node that has a device; "" is nobody.
 func (m *Mesh) whereIs(ctx context.Context, device string) (node string, here bool, err error) {

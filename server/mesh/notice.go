@@ -69,7 +69,7 @@ func (m *Mesh) notify(owner string, n *inbox.Notice, q *fanout.Request, wait tim
 		e.Raw, e.TTL, e.MessageID, e.Channel, e.Payload = k.Raw, k.TTL, k.ID, k.Channel, k.Payload
 	}
 	if q != nil {
-		e.ID, e.Wait, e.Deadline = q.ID(), uint32(wait/time.Millisecond), deadline(time.Now().Add(wait+answerSlack))
+		e.ID, e.Wait, e.Deadline = q.ID(), uint32(max(wait/time.Millisecond, 1)), deadline(time.Now().Add(wait+answerSlack))
 	}
 	m.post(fanout.ToNode(owner), e, func(receivers int, err error) {
 		status := StatusQueued

@@ -17,6 +17,7 @@ type intake struct {
 	message Message
 	notice  inbox.Notice
 	kept    inbox.Message // of notice
+	late    lateness
 }
 
 func (m *Mesh) handlers() fanout.Handlers {
@@ -66,11 +67,6 @@ func (in *intake) one(e *fanout.Envelope, unicast bool) {
 	}
 }
 
-// late reports an envelope whose sender waits no more.
-func (in *intake) late(e *fanout.Envelope) bool {
-	return e.Deadline != 0 && in.now.UnixMilli() > e.Deadline
-}
-
 func (in *intake) noticed(e *fanout.Envelope, unicast bool) {
 	m := in.m
 	if len(e.Device) == 0 {
@@ -89,7 +85,7 @@ func (in *intake) noticed(e *fanout.Envelope, unicast bool) {
 	switch {
 	case e.ID == 0:
 		m.o.Local.Noticed(&in.notice, 0, nil)
-	case in.late(e):
+	case in.late.late(e, in.now):
 		// What is stored has to be delivered; only the answer has nobody to go to.
 		m.n.expired.Add(1)
 		m.o.Local.Noticed(&in.notice, 0, nil)
@@ -104,7 +100,7 @@ const maxWait = time.Minute
 
 func (in *intake) live(e *fanout.Envelope, unicast bool) {
 	m := in.m
-	if in.late(e) {
+	if in.late.late(e, in.now) {
 		m.n.expired.Add(1)
 		return
 	}

@@ -3,6 +3,8 @@ package mesh_test
 import (
 	"flag"
 	"fmt"
+	"os"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,9 +14,15 @@ import (
 )
 
 var (
-	simSeeds = flag.Uint64("seeds", 0, "how many scenarios TestSimulation plays; 0 is as many as in some seconds")
-	simSeed  = flag.Uint64("seed", 0, "the only scenario that TestSimulation plays, with all its events printed")
+	simSeeds = flag.Uint64("seeds", fromEnv("ROOST_SIM_SEEDS"), "how many scenarios TestSimulation plays; 0 is as many as in some seconds")
+	simSeed  = flag.Uint64("seed", fromEnv("ROOST_SIM_SEED"), "the only scenario that TestSimulation plays, with all its events printed")
 )
+
+// fromEnv is how the other simulations are told.
+func fromEnv(name string) uint64 {
+	n, _ := strconv.ParseUint(os.Getenv(name), 10, 64)
+	return n
+}
 
 // TestSimulation plays random scenarios of a cluster in virtual time, with the product's own mesh, presence, delivery,
 // registry and rings: publishers; devices that connect, move, ignore, acknowledge late and vanish; nodes that die and come back; a bus
