@@ -45,7 +45,7 @@ func (o Options) withDefaults() Options {
 func (o *Options) validate() error {
 	for _, name := range o.Only {
 		if !slices.ContainsFunc(loads, func(l load) bool { return l.Name == name }) {
-			return fmt.Errorf("no load is named %q: single, batched, offered", name)
+			return fmt.Errorf("no load is named %q: single, batched, offered, offered-50", name)
 		}
 	}
 	switch {
@@ -185,7 +185,7 @@ func (r *results) reportStages(w io.Writer) {
 	}
 	fmt.Fprint(w, "\n## Answers\n\n")
 	for _, o := range r.Outcomes {
-		fmt.Fprintf(w, "- %s, %s: %d published:", o.Load.Name, o.Mode, o.Published)
+		fmt.Fprintf(w, "- %s, %s: %d published, %d were due and not sent:", o.Load.Name, o.Mode, o.Published, o.Unsent)
 		for _, word := range slices.Sorted(maps.Keys(o.Statuses)) {
 			fmt.Fprintf(w, " %d %s,", o.Statuses[word], word)
 		}

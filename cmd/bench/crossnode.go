@@ -18,7 +18,7 @@ func parseCrossnode(args []string, errout io.Writer) (o crossnode.Options, err e
 	fs.DurationVar(&o.Warm, "warmup", 0, "`time` of each load that does not count (default 3s; quick: 1s)")
 	fs.DurationVar(&o.Length, "length", 0, "`time` of each load that counts (default 20s; quick: 2s)")
 	fs.StringVar(&o.Fsync, "fsync", "everysec", "Redis' appendfsync: always, everysec or no")
-	only := fs.String("only", "", "`loads`, separated by commas: single, batched, offered (default all)")
+	only := fs.String("only", "", "`loads`, separated by commas: single, batched, offered, offered-50 (default all)")
 	fs.BoolVar(&o.Quick, "quick", false, "short, to see that it works")
 	if err := parseFlags(fs, args); err != nil {
 		return o, err
