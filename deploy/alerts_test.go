@@ -37,8 +37,13 @@ func TestAlerts(t *testing.T) {
 			}
 			seen[a.Alert] = true
 			for _, name := range regexp.MustCompile(`roost_[a-z_]+`).FindAllString(a.Expr+" "+a.Annotations["description"], -1) {
-				if !known[name] {
+				if known[name] == "" {
 					t.Errorf("%s: roostd has no metric %s", a.Alert, name)
+				}
+			}
+			for _, m := range regexp.MustCompile(`(roost_[a-z_]+)\{([a-z]+)!?="`).FindAllStringSubmatch(a.Expr, -1) {
+				if !hasLabel(t, known[m[1]], m[2]) {
+					t.Errorf("%s: %s has no label %s", a.Alert, m[1], m[2])
 				}
 			}
 			if _, err := time.ParseDuration(a.For); a.For != "" && err != nil {
@@ -60,14 +65,28 @@ func TestAlerts(t *testing.T) {
 	}
 }
 
-// metricNames are those that package metrics knows.
-func metricNames(t *testing.T) map[string]bool {
+// hasLabel reports whether the server gives a metric a label.
+func hasLabel(t *testing.T, variable, label string) bool {
 	t.Helper()
-	names := map[string]bool{}
+	files, _ := filepath.Glob("../server/samples*.go")
+	for _, file := range files {
+		for line := range strings.Lines(read(t, file)) {
+			if strings.Contains(line, "metrics."+variable+",") && strings.Contains(line, `"`+label+`"`) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// metricNames are those that package metrics knows, with the variable of each.
+func metricNames(t *testing.T) map[string]string {
+	t.Helper()
+	names := map[string]string{}
 	files, _ := filepath.Glob("../server/metrics/*.go")
 	for _, file := range files {
-		for _, m := range regexp.MustCompile(`"(roost_[a-z_]+)"`).FindAllStringSubmatch(read(t, file), -1) {
-			names[m[1]] = true
+		for _, m := range regexp.MustCompile(`(\w+) += Desc\{"(roost_[a-z_]+)"`).FindAllStringSubmatch(read(t, file), -1) {
+			names[m[2]] = m[1]
 		}
 	}
 	if len(names) < 40 {
