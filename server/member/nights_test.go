@@ -3,6 +3,7 @@ package member
 import (
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -127,5 +128,35 @@ func TestRecordsAreReadOnce(t *testing.T) {
 	delete(v.Config, "decay/done/20260314")
 	if _, err := r.of(v); err != nil {
 		t.Errorf("it is gone: %v", err)
+	}
+}
+
+// TestAnyPlan: whatever is taken for a plan can be asked for its nights. (No fuzz target: it
+// would have etcd's client built anew, with counters.)
+func TestAnyPlan(t *testing.T) {
+	pick := func(list ...string) string { return list[rand.IntN(len(list))] }
+	taken, now := 0, time.Unix(1_800_000_000, 0)
+	for range 5000 {
+		window := fmt.Sprintf(`{"id":%q,%s,%s,"nodes":{%s}}`, pick("w", "w", "", "x"),
+			pick(`"cron":"0 2 * * *"`, `"cron":"*/5 * * * * *"`, `"cron":"@daily","cron_zone":"Asia/Kolkata"`, `"start":"2027-01-15T08:00:00Z"`, `"start":"0000-01-01T00:00:00Z"`, `"cron":"0 0 30 2 *"`),
+			pick(`"until":"04:00"`, `"duration":"1h"`, `"duration":"-1h"`, `"duration":"9000h"`, `"until":"2:60"`, `"duration":"1h","until":"04:00"`),
+			pick(`"zones":["a*"]`, `"ids":["*"]`, `"labels":{"a":"b"}`, ``, `"ids":[""]`))
+		text := fmt.Sprintf(`{"environment":"test","zone":%q,"curve":{"shape":%q,"floor":%s,"lead":%q},"limits":{"spare":%s,"retry":%q},"windows":[%s]}`,
+			pick("UTC", "Europe/Berlin", "Australia/Lord_Howe"), pick("linear", "smooth", "exponential"), pick("0", "0.1", "1", "2", "-1"), pick("30m", "1s", "24h", "25h"),
+			pick("0", "1", "-1"), pick("10m", "1s", "24h"), window)
+		c, limits, err := readPlan([]byte(text), desk.Environment)
+		if err != nil {
+			continue
+		}
+		taken++
+		for _, n := range c.Due(now) {
+			if _, err := dawn.NewMachine(dawn.Config{Node: "n1", Life: 1, Environment: desk.Environment, Rules: dawn.DefaultRules, Limits: limits}, n); err != nil {
+				t.Errorf("%s: no machine for %v: %v", text, n.Date, err)
+			}
+		}
+		c.Next(now)
+	}
+	if taken < 20 {
+		t.Errorf("%d plans were taken", taken)
 	}
 }

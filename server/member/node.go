@@ -88,7 +88,7 @@ func (n *Node) dial(ctx context.Context) (err error) {
 	}
 	unsure := err != nil
 	if unsure {
-		o.Log.Warn("etcd is not reached: going on with the last ring, and trying", "etcd", o.Endpoints, "err", err)
+		o.Log.Warn("etcd does not say whose the prefix is: going on with the last ring, and trying", "etcd", o.Endpoints, "err", err)
 	}
 	if n.watcher, err = n.client.Watch(stagedWatch(o)); err != nil {
 		return errors.Join(err, n.client.Close())
@@ -129,7 +129,7 @@ func (n *Node) identify() {
 		}
 		switch err := n.client.Identify(n.ctx); {
 		case err == nil:
-			n.o.Log.Info("etcd is reached", "etcd", n.o.Endpoints)
+			n.o.Log.Info("the prefix in etcd is this cluster's", "etcd", n.o.Endpoints)
 			return
 		case errors.Is(err, cluster.ErrOtherCluster):
 			n.fail(err)

@@ -282,6 +282,34 @@ func TestKeyLost(t *testing.T) {
 	eventually(t, "it was put twice", func() bool { return a.Status().Registration.Times == 2 })
 }
 
+// TestLeasesLost: where etcd has forgotten the leases, node and weight are put anew.
+func TestLeasesLost(t *testing.T) {
+	t.Parallel()
+	s := testetcd.Start(t)
+	a, b := joins(t, s, "a"), joins(t, s, "b")
+	ring := a.holds(t, "a", "b")
+	whole := func(v *cluster.View) bool { return v.Has("a") && v.Has("b") && len(v.Weights) == 2 }
+	v := a.sees(t, "both", whole)
+	was := v.Members["b"]
+	leases, _ := gateway(t, s, "lease/leases", map[string]any{})["leases"].([]any)
+	if len(leases) < 4 {
+		t.Fatalf("leases: %v", leases)
+	}
+	for _, l := range leases {
+		gateway(t, s, "lease/revoke", l.(map[string]any))
+	}
+	v = a.sees(t, "both again", func(v *cluster.View) bool { return whole(v) && v.Members["b"].Created != was.Created })
+	if m := v.Members["b"]; m.Incarnation != was.Incarnation || m.Start != was.Start {
+		t.Errorf("it was %+v, and is %+v", was, m)
+	}
+	if got := a.holds(t, "a", "b"); got.Pointer.StableHash != ring.Pointer.StableHash {
+		t.Errorf("the ring was %v, and is %v", ring.Pointer, got.Pointer)
+	}
+	if l, _ := b.Leases(presence.Owner{Node: "a", Incarnation: uint64(a.Start())}); l == presence.LeaseGone {
+		t.Error("the lease of a is gone")
+	}
+}
+
 // TestDrain: an order to drain empties the node, is taken back, and outlives a restart: a node
 // that starts under one has a weight of 0 from the start.
 func TestDrain(t *testing.T) {
