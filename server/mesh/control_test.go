@@ -3,10 +3,15 @@ package mesh
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"pgregory.net/rapid"
+
+	"roost/ring"
+	"roost/server/cluster"
 	"roost/server/fanout"
 	"roost/server/presence"
 )
@@ -170,3 +175,43 @@ func TestOptions(t *testing.T) {
 		t.Errorf("a bus that fails: %v", err)
 	}
 }
+
+// TestAnyEnvelope: whatever comes, by whatever channel, harms nothing; the bus has checked its bounds.
+func TestAnyEnvelope(t *testing.T) {
+	r := &rig{t: t, log: slog.New(slog.DiscardHandler)}
+	r.members("n1", "n2")
+	r.active(&cluster.Active{Routes: ring.NewRoutes(r.ring(1, "n1", "n2"), nil, 0)})
+	bus := &lastBus{}
+	m, err := New(Options{Self: "n1", Rings: &r.holder, Members: &r.holder, Where: &presence.Keeper{}, Local: &node{r: r}, Log: r.log,
+		Bus: func(o fanout.Options) (fanout.Bus, error) { bus.o = o; return bus, nil }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	rapid.Check(t, func(t *rapid.T) {
+		name := func(label string) []byte { return rapid.SliceOfN(rapid.Byte(), 0, 3).Draw(t, label) }
+		var batch []fanout.Envelope
+		for range rapid.IntRange(1, 4).Draw(t, "batch") {
+			batch = append(batch, fanout.Envelope{
+				Kind: fanout.Kind(rapid.IntRange(1, 255).Draw(t, "kind")), Code: rapid.SampledFrom([]uint16{0, 1, 2, 999, 1000, 65535}).Draw(t, "code"),
+				Part: rapid.Uint32().Draw(t, "part"), Wait: rapid.Uint32().Draw(t, "wait"), Tag: rapid.Uint32().Draw(t, "tag"), TTL: rapid.Uint32().Draw(t, "ttl"),
+				ID: rapid.Uint64Range(0, 3).Draw(t, "id"), Fence: rapid.Uint64().Draw(t, "fence"), Deadline: rapid.Int64().Draw(t, "deadline"),
+				Origin: name("origin"), Device: name("device"), Channel: name("channel"), Payload: name("payload"),
+			})
+		}
+		for _, handler := range []func([]fanout.Envelope){bus.o.Handlers.Inbox, bus.o.Handlers.Replies, bus.o.Handlers.All, bus.o.Handlers.Topics} {
+			handler(batch)
+		}
+	})
+}
+
+// lastBus takes nothing.
+type lastBus struct {
+	fanout.Bus
+	o fanout.Options
+}
+
+func (b *lastBus) Post(_ fanout.Channel, _ *fanout.Envelope, done func(int, error)) {
+	done(0, fanout.ErrDown)
+}
+func (b *lastBus) Close() {}
