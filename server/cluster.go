@@ -55,9 +55,9 @@ type RemoteStore interface {
 	inbox.Blocking
 	inbox.Leaver
 	inbox.Noticer
-	// OpenAs is Open of the session sid; claim is what presence has answered, for
-	// presence.DecodeClaim. Its fence is the session's too.
-	OpenAs(id []byte, r inbox.Resume, sid uint64) (opened inbox.Opened, claim []string, err error)
+	// OpenAs is Open of the session sid, which began at that time, Unix ms; claim is what
+	// presence has answered, for presence.DecodeClaim. Its fence is the session's too.
+	OpenAs(id []byte, r inbox.Resume, sid uint64, at int64) (opened inbox.Opened, claim []string, err error)
 	// OpenAlone begins a session that the store's server is not told of, with a fence above
 	// all that were seen here. It never waits.
 	OpenAlone(id []byte, r inbox.Resume, fence uint32) (inbox.Opened, error)

@@ -173,7 +173,7 @@ func (k *clustered) open(o *opening) {
 // the arrival is not ended.
 func (k *clustered) openAs(o *opening, a *presence.Arrival, sid uint64) (done bool, err error) {
 	hello := &o.q.hello
-	opened, claim, err := k.store.OpenAs(hello.ID, hello.Resume, sid)
+	opened, claim, err := k.store.OpenAs(hello.ID, hello.Resume, sid, a.Now)
 	if errors.Is(err, inbox.ErrDevices) {
 		a.Abandon()
 		return true, err
@@ -247,7 +247,9 @@ func (h *handler) opened(c poller.Conn, o *opening) {
 		return
 	}
 	refusal := h.enterOpened(c, st, o)
-	k.mesh.CountConnect(o.q.hello.ID, refusal == nil || refusal.Status < 500)
+	// One that comes because it could not reach the node that the ring says is what a trial
+	// is there to find.
+	k.mesh.CountConnect(o.q.hello.ID, !o.q.failed && (refusal == nil || refusal.Status < 500))
 	if refusal != nil {
 		h.refuseOpening(c, st, o, refusal)
 		return

@@ -8,6 +8,7 @@ import (
 
 	"roost/ring"
 	"roost/server/cluster"
+	"roost/server/presence"
 )
 
 // TestWhoSheds: only a node that has been cut off for long, from what at least half of the cluster reaches.
@@ -144,5 +145,24 @@ func TestDoorsRest(t *testing.T) {
 	}
 	if !d.failed(now.Add(2 * restFor)) {
 		t.Error("another failure is news")
+	}
+}
+
+// TestByAnother: only a later session of another client makes a connection stay away.
+func TestByAnother(t *testing.T) {
+	for _, tt := range []struct {
+		r    presence.Record
+		want bool
+	}{
+		{presence.Record{}, false},
+		{presence.Record{Hold: presence.Held, Fence: 8, SID: 1}, false}, // it has moved
+		{presence.Record{Hold: presence.Held, Fence: 8, SID: 2}, true},
+		{presence.Record{Hold: presence.Left, Fence: 9, SID: 2}, true},
+		{presence.Record{Hold: presence.Held, Fence: 7, SID: 2}, false}, // it is this session's, or was forged
+		{presence.Record{Hold: presence.Held, Fence: 6, SID: 2}, false}, // of before: the later one was lost
+	} {
+		if got := byAnother(&tt.r, 1, 7); got != tt.want {
+			t.Errorf("%+v: %v", tt.r, got)
+		}
 	}
 }

@@ -143,12 +143,18 @@ func (k *clustered) closeOvertaken(batch []overSession) {
 	for i, v := range batch {
 		code, text := CloseMoved, movedText
 		sid, connected := k.s.registry.Session(uint32(v.ref))
-		if connected && i < len(answers) && answers[i].OK && answers[i].Record.Hold != presence.Nobody && answers[i].Record.SID != sid {
+		if connected && i < len(answers) && answers[i].OK && byAnother(&answers[i].Record, sid, v.fence) {
 			code, text = CloseTakenOver, strangerText
 		}
 		k.countOvertaken(code)
 		k.s.closeSession(v.ref, v.fence, code, text)
 	}
+}
+
+// byAnother reports whether a record is of a later session than that with a fence, and of another client. A record that
+// is earlier says nothing: a failover has lost the later one.
+func byAnother(r *presence.Record, sid uint64, fence uint32) bool {
+	return r.Hold != presence.Nobody && int32(r.Fence-fence) > 0 && r.SID != sid
 }
 
 func (k *clustered) countOvertaken(code ws.StatusCode) {

@@ -10,11 +10,15 @@ import (
 const compareEvery = 10 * time.Minute
 
 // compare goes through this node's index, a page a turn, and ends what is in there
-// and not connected here: sessions whose release was dropped, and entries whose
-// removal failed.
+// and not connected here: sessions whose release was dropped, claims that
+// came to the store after they were given up, and entries whose removal failed.
 func (k *Keeper) compare(ctx context.Context) error {
 	now := k.o.Clock()
 	k.mu.Lock()
+	if !k.doubted.IsZero() && now.Sub(k.doubted) >= k.o.Deadline+k.o.ClaimWithin && k.down.IsZero() && !k.paging {
+		// What was on its way to the store then has come, or is lost.
+		k.doubted, k.trim = time.Time{}, true
+	}
 	if !k.paging && k.down.IsZero() && (k.trim || now.Sub(k.paged) >= compareEvery) {
 		k.trim, k.paging, k.page = false, !k.paged.IsZero() || k.trim, 0
 		if k.paged.IsZero() {

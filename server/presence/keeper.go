@@ -31,6 +31,7 @@ type Keeper struct {
 	arriving map[string]int           // claims under way
 	leaving  map[string]chan struct{} // being taken out of the index; closed when that is done
 	trim     bool                     // releases were dropped: compare the index with the table
+	doubted  time.Time                // the first claim since then that was given up unanswered: it may be done yet; zero: none
 	beaten   time.Time                // the last beat that got through
 	away     bool                     // the store was: compare everything
 	sprint   int                      // of that, how much is to do
@@ -212,7 +213,8 @@ func (a *Arrival) Adopt(c Claim) Claimed {
 }
 
 // Provisional ends an arrival that the store did not answer. The fence is above
-// all that this node has seen.
+// all that this node has seen. What the store was asked for, with the arrival's Now, may be done all the same, also
+// later: then it is this session's, or if that has gone by then, found in the index (compare).
 func (a *Arrival) Provisional() Claimed {
 	k := a.k
 	k.mu.Lock()
@@ -220,6 +222,9 @@ func (a *Arrival) Provisional() Claimed {
 	a.end()
 	k.high++
 	k.stats.Alone++
+	if a.reachable && k.doubted.IsZero() {
+		k.doubted = k.o.Clock()
+	}
 	out := Claimed{Fence: k.high, Provisional: true}
 	out.Late = !k.hold(a, k.high, provisional)
 	return out

@@ -394,3 +394,44 @@ func TestOptionsAreChecked(t *testing.T) {
 		}
 	}
 }
+
+// TestClaimAfterAll: a claim that was given up unanswered may be done in time, or after its device has gone. Neither leaves
+// a device behind that seems to be here.
+func TestClaimAfterAll(t *testing.T) {
+	virtual(t, func(t *testing.T, d *deployment) {
+		k := d.start(Options{Self: n1, Store: d.m})
+		given := map[string]*Arrival{}
+		for _, device := range []string{"early", "late"} {
+			a, err := k.Begin(t.Context(), device, 7)
+			must(t, err)
+			if !a.Reachable() {
+				t.Fatal("the store cannot be reached")
+			}
+			given[device] = a
+		}
+		claim := func(device string) {
+			a := given[device]
+			_, err := d.m.Claim(t.Context(), n1, device, a.SID, a.Now, a.Floor)
+			must(t, err)
+		}
+		claim("early")
+		for device, a := range given {
+			if c := a.Provisional(); !k.Release(device, c.Fence, Hangup) {
+				t.Errorf("%s: not released", device)
+			}
+		}
+		time.Sleep(time.Second)
+		if r := record(t, d.m, "early"); r.Hold != Left || r.Reason != Hangup {
+			t.Errorf("early: %+v", r)
+		}
+		must(t, d.m.Prepare(t.Context(), n1, "late")) // as the script does where it can
+		claim("late")
+		time.Sleep(10 * time.Second)
+		if r := record(t, d.m, "late"); r.Hold != Left {
+			t.Errorf("late: %+v", r)
+		}
+		if left := all(t, d.m, n1); len(left) != 0 {
+			t.Errorf("in the index are %v", left)
+		}
+	})
+}

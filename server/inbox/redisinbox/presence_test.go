@@ -19,7 +19,7 @@ func TestClaimWithOpen(t *testing.T) {
 		})
 	}
 	a, b := at("n1", 7), at("n2", 8)
-	first, claim, err := a.OpenAs([]byte("d"), inbox.Resume{}, 77)
+	first, claim, err := a.OpenAs([]byte("d"), inbox.Resume{}, 77, 1_234_567_890_123)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,12 +30,12 @@ func TestClaimWithOpen(t *testing.T) {
 	if p := b.put("d", "", "x", 60); p.Owner != "n1:7" || p.Fence != first.Fence {
 		t.Errorf("%+v", p)
 	}
-	second, claim, err := b.OpenAs([]byte("d"), inbox.Resume{}, 1<<63)
+	second, claim, err := b.OpenAs([]byte("d"), inbox.Resume{}, 1<<63, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	c, err = presence.DecodeClaim(claim)
-	if err != nil || c.Fence != second.Fence || second.Fence != first.Fence+1 || c.Previous.SID != 77 || c.Previous.Owner.Node != "n1" {
+	if err != nil || c.Fence != second.Fence || second.Fence != first.Fence+1 || c.Previous.SID != 77 || c.Previous.Connected != 1_234_567_890_123 || c.Previous.Owner.Node != "n1" {
 		t.Errorf("%+v %v; opened %+v", c, err, second)
 	}
 	if p := a.put("d", "", "y", 60); p.Owner != "n2:8" {

@@ -12,13 +12,13 @@ import (
 // topics whose latest values are not here. The errors are inbox.ErrDevices and
 // inbox.ErrFailed, or inbox.ErrFull when Redis has no memory.
 func (s *Store) Open(id []byte, r inbox.Resume) (inbox.Opened, error) {
-	o, _, err := s.OpenAs(id, r, 0)
+	o, _, err := s.OpenAs(id, r, 0, 0)
 	return o, err
 }
 
-// OpenAs is Open for the session sid, which presence is told. claim is what
-// presence_claim has answered, empty without Options.Presence.
-func (s *Store) OpenAs(id []byte, r inbox.Resume, sid uint64) (opened inbox.Opened, claim []string, err error) {
+// OpenAs is Open for the session sid, which presence is told, with at, the time in Unix ms at which it
+// began: 0 is now. claim is what presence_claim has answered, empty without Options.Presence.
+func (s *Store) OpenAs(id []byte, r inbox.Resume, sid uint64, at int64) (opened inbox.Opened, claim []string, err error) {
 	name := string(id)
 	s.mu.Lock()
 	if s.closed {
@@ -26,7 +26,10 @@ func (s *Store) OpenAs(id []byte, r inbox.Resume, sid uint64) (opened inbox.Open
 		return opened, nil, fmt.Errorf("%w: it is closed", inbox.ErrFailed)
 	}
 	ref, d := s.m.begin(name)
-	k := s.openCall(d, name, r, sid)
+	if at == 0 {
+		at = s.millis()
+	}
+	k := s.openCall(d, name, r, sid, at)
 	s.mu.Unlock()
 
 	calls := make([]call, 0, 2)
@@ -68,7 +71,7 @@ func (s *Store) OpenAs(id []byte, r inbox.Resume, sid uint64) (opened inbox.Open
 	return o.Opened, o.claim, nil
 }
 
-func (s *Store) openCall(d *device, id string, r inbox.Resume, sid uint64) call {
+func (s *Store) openCall(d *device, id string, r inbox.Resume, sid uint64, at int64) call {
 	n := s.names(id)
 	given := "0"
 	if r.Given {
@@ -86,7 +89,7 @@ func (s *Store) openCall(d *device, id string, r inbox.Resume, sid uint64) call 
 		if p.Index != "" {
 			k.keys = append(k.keys, p.Index)
 		}
-		k.args = append(k.args, id, p.Owner, strconv.FormatInt(int64(sid), 10), strconv.FormatInt(s.millis(), 10))
+		k.args = append(k.args, id, p.Owner, strconv.FormatInt(int64(sid), 10), strconv.FormatInt(at, 10))
 	}
 	return k
 }
