@@ -208,6 +208,9 @@ func TestOtherCluster(t *testing.T) {
 // the ring from its file, and all is as before once etcd is back, whether its process was
 // stopped, killed, or has compacted its past.
 func TestBlackout(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes as long as leases live")
+	}
 	t.Parallel()
 	s := testetcd.Start(t)
 	file := filepath.Join(t.TempDir(), "ring.json")
