@@ -271,12 +271,27 @@ func (n *Node) Status() Status {
 	return s
 }
 
+// hasID reports whether what is said of this node's id is said of this process: it is
+// registered, or nobody is.
+func (n *Node) hasID() bool {
+	if in := n.in.Load(); in != nil {
+		switch in.registration.Status().State {
+		case cluster.Registered, cluster.Unheard:
+			return true
+		case cluster.Taken, cluster.Left:
+			return false
+		}
+	}
+	m, there := n.watcher.View().Members[n.o.ID]
+	return !there || m.Start == n.start
+}
+
 // Leave publishes a weight of 0, for good, and waits until a ring without this node is in
 // force, or nobody is left who could have one, LeaveWithin is over or ctx ends. Close
 // follows when its devices have gone.
 func (n *Node) Leave(ctx context.Context, over time.Duration) {
 	in := n.in.Load()
-	if in == nil {
+	if in == nil || !n.hasID() {
 		return
 	}
 	n.drainer.leave(over, in.j.Hooks.Load().Devices, time.Now())

@@ -78,6 +78,7 @@ func TestTwoIDs(t *testing.T) {
 	if _, err := dialed(t, s, "a", func(o *Options) { o.DataDir = dir }); err == nil || !strings.Contains(err.Error(), "in use by another process") {
 		t.Errorf("the same data directory: %v", err)
 	}
+	before := a.holds(t, "a").Pointer.Activation
 	b, err := dialed(t, s, "a")
 	if err != nil {
 		t.Fatal(err)
@@ -92,8 +93,17 @@ func TestTwoIDs(t *testing.T) {
 	if !errors.Is(err, cluster.ErrTaken) || !strings.Contains(err.Error(), "give this node another id") {
 		t.Errorf("the second one: %v", err)
 	}
+	b.Leave(limit(t), time.Second)
+	b.close(t)
 	if st := a.Status().Registration; st.State != cluster.Registered || st.Times != 1 {
 		t.Errorf("the first one: %+v", st)
+	}
+	// What the second one said of itself would have been said of the first.
+	revision := a.watcher.View().Revision
+	put(t, s, "/roost/config/x", "y")
+	v := a.sees(t, "what came before now", func(v *cluster.View) bool { return v.Revision > revision })
+	if w := v.Weights["a"]; w.Value != 10_000 || v.Members["a"].Start != a.Start() || a.Rings().Load().Pointer.Activation != before {
+		t.Errorf("the first one has a weight of %v, start %d, activation %d; it was %d", w.Value, v.Members["a"].Start, a.Rings().Load().Pointer.Activation, before)
 	}
 }
 

@@ -68,8 +68,12 @@ func (l *weightLoop) kick() {
 	}
 }
 
-// tell publishes the weight as it is now. What fails is tried again by the next one.
+// tell publishes the weight as it is now. What fails is tried again by the next one. While
+// another process has the id it says nothing: that one's devices would be sent away.
 func (l *weightLoop) tell(ctx context.Context) {
+	if !l.n.hasID() {
+		return
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	w, err := l.make(time.Now())
