@@ -18,8 +18,10 @@ import (
 const (
 	// redisWithin is how long a start waits for Redis to say whose it is.
 	redisWithin = 3 * time.Second
-	// redisAgain is how often one that was not reached is asked again.
+	// redisAgain is how often one that was not reached is asked again, redisLook one that
+	// was.
 	redisAgain = 2 * time.Second
+	redisLook  = time.Minute
 )
 
 // redisParts are what this process has in Redis: rings and identity, presence, inboxes, the bus.
@@ -67,6 +69,9 @@ func (p *redisParts) take(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if p.known {
+		return nil
+	}
 	for _, w := range found.Warnings {
 		p.log.Warn("Redis: " + w)
 	}
@@ -91,19 +96,29 @@ func (p *redisParts) look(ctx context.Context) error {
 }
 
 // check asks a Redis that was not reached again until it is, and returns what makes it
-// impossible to use, or nil.
+// impossible to use. One that is known is looked at each minute, since a Redis that has lost its
+// data belongs to nobody; should another cluster have it by then, that is said, and nothing
+// ended: devices are served.
 func (p *redisParts) check(ctx context.Context) error {
-	for !p.known {
+	for {
+		again := redisLook
+		if !p.known {
+			again = redisAgain
+		}
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-time.After(redisAgain):
+		case <-time.After(again):
 		}
-		if err := p.take(ctx); errors.Is(err, ringmirror.ErrWrongRedis) {
+		err := p.take(ctx)
+		switch {
+		case !errors.Is(err, ringmirror.ErrWrongRedis) || ctx.Err() != nil:
+		case !p.known:
 			return err
+		default:
+			p.log.Error("this cluster's Redis is not its own any more", "err", err)
 		}
 	}
-	return nil
 }
 
 // bus makes the bus between nodes.
