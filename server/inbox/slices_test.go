@@ -29,7 +29,9 @@ func TestSpreadAside(t *testing.T) {
 	work.Go(func() {
 		for i := 1; i < devices; i += 7 {
 			commit(t, s, &Subscription{Ref: sessions[i].Ref, Topic: "t"})
-			s.Check()
+			if i%16 == 1 { // it looks at everything
+				s.Check()
+			}
 		}
 	})
 	work.Go(func() {
