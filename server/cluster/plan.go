@@ -98,7 +98,7 @@ type Kind uint8
 const (
 	Nothing  Kind = iota
 	First         // the first ring of all: in force at once
-	Restored      // etcd has lost the pointer: the ring that is in force gets one again
+	Restored      // etcd has lost the pointer, or what it names: the ring that is in force gets one again
 	Urgent        // dead nodes out, draining ones emptied, addresses: in force at once, a trial goes on
 	Join          // nodes that are new, or do not drain any more: canary
 	Weights       // weights that have changed enough: canary
@@ -133,7 +133,10 @@ type PlanInput struct {
 	View   *View
 	Stable *ring.Ring // in force; nil is none
 	Canary *ring.Ring // on trial; nil is none
-	Now    time.Time
+	// Lost says why what the pointer names cannot be had, though etcd answers: Stable
+	// is what was in force before, and still is. Nil is that it is in force.
+	Lost error
+	Now  time.Time
 }
 
 // PlanMemory is what Decide has to remember until it is asked again: since when
@@ -156,6 +159,9 @@ func Decide(in PlanInput, mem PlanMemory, set PlanSettings) (Decision, PlanMemor
 	if mem.moved.IsZero() || mem.activation != v.Pointer.Activation {
 		mem.activation, mem.moved = v.Pointer.Activation, in.Now
 	}
+	if in.Lost != nil {
+		return restore(in, mem, &set)
+	}
 	w := wanted(v, in.Stable, &set)
 	if in.Stable == nil || in.Stable.Len() == 0 {
 		return first(w, in, mem, &set)
@@ -175,6 +181,20 @@ func Decide(in PlanInput, mem PlanMemory, set PlanSettings) (Decision, PlanMemor
 		return Decision{Why: fmt.Sprintf("version %d is on trial", v.Pointer.Canary)}, mem
 	}
 	return slow(w, in, mem, &set)
+}
+
+// restore gives the ring that is in force a pointer again, in the place of one that names
+// what is not there: an old one that somebody has put back, after its versions were
+// collected. Nobody follows such a pointer, so without this dead nodes would stay in the ring.
+func restore(in PlanInput, mem PlanMemory, set *PlanSettings) (Decision, PlanMemory) {
+	if in.Stable == nil || in.Stable.Len() == 0 {
+		return Decision{Why: fmt.Sprintf("no ring is in force here, and none to be had: %v", in.Lost)}, mem
+	}
+	mem.urgent = mem.urgent.next(fmt.Sprint("lost at ", in.View.Pointer.Activation), in.Now)
+	if wait := mem.urgent.wait(in.Now, set.MostGone, set.MostGone); wait > 0 {
+		return Decision{Wait: wait, Why: fmt.Sprintf("waiting for what the ring pointer names: %v", in.Lost)}, mem
+	}
+	return Decision{Kind: Restored, Why: fmt.Sprintf("%v: version %d is in force here", in.Lost, in.Stable.Version())}, mem
 }
 
 // first makes the first ring.

@@ -222,17 +222,10 @@ const longest = 10 * time.Second
 // to look again.
 func (p *Planner) step(ctx context.Context, h *holding) time.Duration {
 	v, a := p.w.View(), p.r.Load()
-	now := v.Pointer.Activation
-	if now != 0 && (a.From != FromEtcd || a.Pointer != v.Pointer) || now < p.last {
+	in, ok := p.input(v, a)
+	if !ok {
 		p.say("the newest ring is on its way here")
 		return time.Second
-	}
-	in := PlanInput{View: v, Now: time.Now()}
-	if a.stable != nil {
-		in.Stable = a.stable.Ring
-	}
-	if a.canary != nil && now != 0 {
-		in.Canary = a.canary.Ring
 	}
 	var d Decision
 	d, p.mem = Decide(in, p.mem, p.o.Plan)
@@ -252,6 +245,29 @@ func (p *Planner) step(ctx context.Context, h *holding) time.Duration {
 		return longest
 	}
 	return p.did(ctx, h, step)
+}
+
+// input is what there is to decide about. ok is false while what the pointer says, or
+// what this planner has done last, is on its way here.
+func (p *Planner) input(v *View, a *Active) (in PlanInput, ok bool) {
+	now := v.Pointer.Activation
+	in = PlanInput{View: v, Now: time.Now()}
+	if now != 0 && (a.From != FromEtcd || a.Pointer != v.Pointer) {
+		if in.Lost = p.r.Status().Err; !errors.Is(in.Lost, ErrNoVersion) && !errors.Is(in.Lost, ErrDamaged) {
+			return in, false
+		}
+	}
+	// Not now < p.last: a pointer that was deleted since has no activation at all.
+	if v.Revision < p.last {
+		return in, false
+	}
+	if a.stable != nil {
+		in.Stable = a.stable.Ring
+	}
+	if a.canary != nil && now != 0 && in.Lost == nil {
+		in.Canary = a.canary.Ring
+	}
+	return in, true
 }
 
 // did tells of a step, and returns when to look again.

@@ -256,6 +256,69 @@ func TestPlannerAfterWipe(t *testing.T) {
 	}
 }
 
+// TestPlannerAfterPointer: a pointer that somebody has deleted, or put back after what it
+// names was collected, moves nobody, and is replaced: the ring lives on.
+func TestPlannerAfterPointer(t *testing.T) {
+	t.Parallel()
+	for name, spoil := range map[string]func(*node, *Active) error{
+		"deleted": func(n *node, _ *Active) error {
+			_, err := n.c.etcd.Delete(limit(t), n.c.keys.active())
+			return err
+		},
+		"names a version that is gone": func(n *node, a *Active) error {
+			p := a.Pointer
+			p.Stable, p.Previous = 1, 0
+			if a.Pointer.Stable == 1 {
+				p.Stable = 77
+			}
+			value, err := p.encode()
+			if err == nil {
+				_, err = n.c.etcd.Put(limit(t), n.c.keys.active(), value)
+			}
+			return err
+		},
+		"names another hash": func(n *node, a *Active) error {
+			p := a.Pointer
+			p.StableHash++
+			value, err := p.encode()
+			if err == nil {
+				_, err = n.c.etcd.Put(limit(t), n.c.keys.active(), value)
+			}
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := testetcd.Start(t)
+			var nodes []*node
+			for i := range 2 {
+				nodes = append(nodes, startNode(t, s, fmt.Sprint("n", i), quick, TrialSettings{}))
+			}
+			for _, n := range nodes {
+				has(t, n.r, "on every node", "n0", "n1")
+			}
+			first := nodes[0].r.Load()
+			if err := spoil(nodes[0], first); err != nil {
+				t.Fatal(err)
+			}
+			for _, n := range nodes {
+				a, err := n.r.Wait(limit(t), func(a *Active) bool {
+					return a.Pointer.Activation > first.Pointer.Activation && owners(a.Routes.Stable(), "n0", "n1")
+				})
+				if err != nil {
+					state, why := n.p.State()
+					t.Fatalf("%s: %v; pointer %+v, planner %v (%s)", n.id, err, n.r.Load().Pointer, state, why)
+				}
+				if d := first.Routes.Stable().Compare(a.Routes.Stable()); d.Moved != 0 {
+					t.Errorf("%s: %d slots have moved", n.id, d.Moved)
+				}
+			}
+			nodes[1].crash()
+			has(t, nodes[0].r, "the ring is changed again", "n0")
+		})
+	}
+}
+
 // TestDeposed: who is not the planner any more changes nothing.
 func TestDeposed(t *testing.T) {
 	t.Parallel()
