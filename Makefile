@@ -42,11 +42,12 @@ test: need-go need-gcc need-servers ## all tests: format, vet, staticcheck, race
 	ROOST_SIM_SEEDS=1000 $(TEST) -shuffle=on -run 'Alloc|Simulation' -bench . -benchtime 1x $(PLAIN)
 	@# What is too large for it is in these: 16 million points, 24 million records.
 	ROOST_SIM_SEEDS=300 $(TEST) -shuffle=on -bench . -benchtime 1x $(PURE)
-	FUZZTIME=1s tools/fuzz.sh $(FUZZED)
-	@# Two at a time: each waits for other programs most of the time.
-	@$(MAKE) --no-print-directory -j 2 --output-sync=target test-others test-browsers
+	@# Side by side: the last two wait for other programs most of the time.
+	@$(MAKE) --no-print-directory -j 3 --output-sync=target test-fuzz test-others test-browsers
 
-.PHONY: test-others test-browsers
+.PHONY: test-fuzz test-others test-browsers
+test-fuzz:
+	FUZZTIME=1s tools/fuzz.sh $(FUZZED)
 test-others:
 	@# The servers that roostd is compared with do the same job, each checked.
 	cd bench/peers && $(GO) vet ./... && $(GO) test -vet=off ./...
