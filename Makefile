@@ -27,7 +27,7 @@ build: bin/roostd bin/loadgen bin/bench bin/roostctl ## build bin/roostd, bin/lo
 bin/roostd bin/loadgen bin/bench bin/roostctl bin/deskcluster: bin/%: need-go
 	@$(GO) build -trimpath -o $@ ./cmd/$*
 
-# Ten minutes on four cores, most of them the race detector's. Each stage has what no other has.
+# Its budget is ten minutes on four cores, most of them for the race detector. Each stage has what no other has.
 # go vet has been there (lint), so go test leaves it out.
 TEST  := $(GO) test -vet=off -timeout 10m
 PURE  := ./ring/... ./decay/...
@@ -60,7 +60,7 @@ test-browsers:
 	@$(MAKE) --no-print-directory test-report
 
 .PHONY: test-long
-test-long: need-go need-gcc need-servers ## what make test does with fewer seeds or smaller sizes: each night, and before a release (about 25 minutes)
+test-long: need-go need-gcc need-servers ## what make test does with fewer seeds or smaller sizes: each night, and before a release
 	@# Thousands of seeds (sim has the others), and all setups of the model of a night.
 	ROOST_SIM_SEEDS=2000 $(GO) test -run Simulation -timeout 30m ./decay/dawn
 	ROOST_MODEL=full $(GO) test -timeout 30m ./decay/dawn
