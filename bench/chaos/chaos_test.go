@@ -3,6 +3,8 @@ package chaos
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -31,6 +33,49 @@ func TestScenarios(t *testing.T) {
 	}
 	if find("x") != nil || About("x") != "" {
 		t.Error("x is a scenario")
+	}
+}
+
+// TestPlan: the same seed gives the same faults; each is mended, in time, and those of
+// one target are one after the other.
+func TestPlan(t *testing.T) {
+	for seed := range uint64(200) {
+		var targets [][]hurting
+		under := make([]int, 4) // way of hurting that a target is under, from 1
+		for i := range under {
+			var ways []hurting
+			for w := range 3 {
+				ways = append(ways, hurting{fmt.Sprint(i, " ", w),
+					func() {
+						if under[i] != 0 {
+							t.Fatalf("seed %d: target %d is hurt twice", seed, i)
+						}
+						under[i] = w + 1
+					},
+					func() {
+						if under[i] != w+1 {
+							t.Fatalf("seed %d: target %d is mended of what it is not under", seed, i)
+						}
+						under[i] = 0
+					}})
+			}
+			targets = append(targets, ways)
+		}
+		steps, again := plan(rand.New(rand.NewPCG(seed, 0)), targets), plan(rand.New(rand.NewPCG(seed, 0)), targets)
+		if len(steps) < 8 || len(steps) != len(again) {
+			t.Fatalf("seed %d: %d and %d steps", seed, len(steps), len(again))
+		}
+		for i, s := range steps {
+			if s.what != again[i].what || s.at != again[i].at || s.at < 0 || s.at > anythingFor || i > 0 && s.at < steps[i-1].at {
+				t.Fatalf("seed %d: %+v and %+v", seed, s, again[i])
+			}
+			s.do()
+		}
+		for i, w := range under {
+			if w != 0 {
+				t.Fatalf("seed %d: target %d is never mended", seed, i)
+			}
+		}
 	}
 }
 

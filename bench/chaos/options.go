@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -27,6 +28,7 @@ type Options struct {
 	Batch     int           // messages a request; default 1
 	Connects  float64       // devices started a second at the beginning; default 1,000
 	Calm      time.Duration // before a scenario hurts and after it is mended; default 3 s
+	Seed      uint64        // of what is random; default: another one each time
 	Limit     time.Duration // no scenario is begun after it; default 40 min
 	Command   []string      // recorded
 }
@@ -38,6 +40,7 @@ func (o *Options) withDefaults() error {
 	o.Connects = cmp.Or(o.Connects, 1000)
 	o.Calm = cmp.Or(o.Calm, 3*time.Second)
 	o.Limit = cmp.Or(o.Limit, 40*time.Minute)
+	o.Seed = cmp.Or(o.Seed, rand.Uint64N(1_000_000)+1)
 	if len(o.Scenarios) == 0 {
 		o.Scenarios = Names()
 	}

@@ -33,6 +33,9 @@ func report(o Options, results []*Result, left []string) error {
 	return os.WriteFile(filepath.Join(o.Out, "report.md"), b.Bytes(), 0o644)
 }
 
+// lateHint is from when on the report tells that the publishers could not keep up.
+const lateHint = 100 * time.Millisecond
+
 // page is a scenario's part of the report.
 func (r *Result) page(w io.Writer) {
 	fmt.Fprintf(w, "\n## %s\n\n%s. %d nodes, %d devices, %.0f messages/s, %d a request. **%s**.\n\n", r.Scenario, capital(r.About), r.Nodes, r.Devices, r.Rate, r.Batch, r.Verdict)
@@ -47,6 +50,9 @@ func (r *Result) page(w io.Writer) {
 	}
 	fmt.Fprintf(w, "\nDelivery of those due between hurt and mended (%d): p50 %s, p99 %s, max %s. Times without a connection: %d devices had one, p50 %s, p99 %s, max %s. Presence agreed after %s, all was handled %s after the last publish. Rings: %s.\n\n",
 		r.Hurt.N, short(r.Hurt.P50), short(r.Hurt.P99), short(r.Hurt.Max), r.Without.N, short(r.Without.P50), short(r.Without.P99), short(r.Without.Max), short(r.Presence.Agreed), short(r.Settled), r.Ring)
+	if r.Late > lateHint {
+		fmt.Fprintf(w, "- requests waited up to %s for their turn, as 256 were under way: that is in the delivery times\n", short(r.Late))
+	}
 	for _, name := range slices.Sorted(maps.Keys(r.Extra)) {
 		fmt.Fprintf(w, "- %s: %.4g\n", name, r.Extra[name])
 	}

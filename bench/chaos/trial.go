@@ -166,7 +166,7 @@ func (x *trial) pause(d time.Duration) {
 	x.Helper()
 	select {
 	case <-x.ctx.Done():
-		x.Fatalf("%v", x.ctx.Err())
+		x.Fatalf("ended: %v", context.Cause(x.ctx))
 	case <-time.After(d):
 	}
 }

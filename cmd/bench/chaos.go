@@ -47,6 +47,7 @@ Exit code: 0 all held, 4 something that is promised was not kept, 3 a number was
 	c.IntVar(&o.Batch, "batch", 0, "`messages` in a request (default 1)")
 	c.Float64Var(&o.Connects, "connects", 0, "devices a `second` that are started at the beginning (default 1000)")
 	c.DurationVar(&o.Calm, "calm", 0, "time before a scenario hurts and after it is mended (default 3s)")
+	c.Uint64Var(&o.Seed, "seed", 0, "of what is random, a `number` (default: another one each time, which is told)")
 	c.DurationVar(&o.Limit, "limit", 0, "no scenario is begun after so long (default 40m)")
 	rest, behind, err := c.parse(args, out)
 	if err != nil {

@@ -21,11 +21,15 @@ import (
 )
 
 func main() {
-	// A reader that has gone (bench ... | head) is an interruption too: a death by SIGPIPE
-	// would leave the servers that were started.
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	// A reader that has gone (bench ... | head) is an interruption too: a death by SIGPIPE
+	// would leave the servers that were started. The signal itself says nothing, for any
+	// socket whose peer has hung up raises it.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	err := run(ctx, os.Args[1:], &pipe{os.Stdout, cancel}, os.Stderr)
 	var code exitCode
 	switch {
 	case errors.Is(err, flag.ErrHelp):
@@ -35,6 +39,22 @@ func main() {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
+}
+
+// pipe is where results are shown: once its reader has gone, the command ends in
+// order.
+type pipe struct {
+	to     io.Writer
+	cancel context.CancelCauseFunc
+}
+
+// Write writes p.
+func (w *pipe) Write(p []byte) (int, error) {
+	n, err := w.to.Write(p)
+	if errors.Is(err, syscall.EPIPE) {
+		w.cancel(err)
+	}
+	return n, err
 }
 
 const usage = `usage: bench COMMAND [flags]

@@ -35,9 +35,9 @@ const (
 	mostPause   = 500 * time.Millisecond
 )
 
-// underWay is how many requests may be; what is due beyond waits, and its wait is
-// part of its latency.
-const underWay = 128
+// underWay is how many requests may be: a node takes 256 at once. What is due beyond
+// waits, and its wait is part of its latency (Late).
+const underWay = 256
 
 // Publisher publishes kept messages at a rate, whatever becomes of them: a message
 // is due when it is, and repeated under its id, at another node, until it has an
