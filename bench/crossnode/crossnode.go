@@ -183,6 +183,14 @@ func (r *results) reportStages(w io.Writer) {
 			fmt.Fprintf(w, "| %s | %s | %s | %d | %.2f | %.2f |\n", o.Load.Name, o.Mode, stage, s.Count, s.P50, s.P99)
 		}
 	}
+	fmt.Fprint(w, "\n## Redis\n\nCalls per delivery and microseconds a call, by INFO commandstats; a script's commands count beside it.\n\n")
+	for _, o := range r.Outcomes {
+		fmt.Fprintf(w, "- %s, %s:", o.Load.Name, o.Mode)
+		for _, name := range slices.Sorted(maps.Keys(o.Redis)) {
+			fmt.Fprintf(w, " %s %.2f x %.1f,", name, o.Redis[name].PerDelivery, o.Redis[name].Micros)
+		}
+		fmt.Fprintln(w)
+	}
 	fmt.Fprint(w, "\n## Answers\n\n")
 	for _, o := range r.Outcomes {
 		fmt.Fprintf(w, "- %s, %s: %d published, %d were due and not sent:", o.Load.Name, o.Mode, o.Published, o.Unsent)

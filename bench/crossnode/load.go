@@ -55,6 +55,9 @@ type Outcome struct {
 	Answer  *tally.Hist `json:"answer"`
 	// CPU is microseconds of each process per message that was delivered.
 	CPU map[string]float64 `json:"cpu_us_per_delivery"`
+	// Redis is what its commands cost it by its own count; those in scripts count beside
+	// their script too.
+	Redis map[string]Calls `json:"redis"`
 	// Requests are posts, Repeats messages in them that had to go again, Disagree answers by
 	// another ring than the publisher's.
 	Requests uint64 `json:"requests"`
@@ -120,14 +123,14 @@ func (s *setup) measure(ctx context.Context, number int, l load, mode string, wa
 	if err != nil {
 		return nil, err
 	}
-	had := x.r.count()
+	had, calls := x.r.count(), s.calls()
 	if err := x.pace(ctx, x.from, x.from+length); err != nil {
 		return nil, err
 	}
 	if err := x.await(ctx); err != nil {
 		return nil, err
 	}
-	return x.finish(before, stages, taker, had)
+	return x.finish(before, stages, calls, taker, had)
 }
 
 // pace publishes what is due from one time to another.
@@ -204,8 +207,11 @@ func (x *runner) accepted() (n int) {
 	return n
 }
 
+// calls reads what Redis has done.
+func (s *setup) calls() commands { return parseCommands(s.cluster.Redis.Text("INFO", "commandstats")) }
+
 // finish reads what it cost.
-func (x *runner) finish(before map[string]time.Duration, stages buckets, taker node, had int) (*Outcome, error) {
+func (x *runner) finish(before map[string]time.Duration, stages buckets, calls commands, taker node, had int) (*Outcome, error) {
 	after, err := x.s.cpu()
 	if err != nil {
 		return nil, err
@@ -225,6 +231,7 @@ func (x *runner) finish(before map[string]time.Duration, stages buckets, taker n
 		o.CPU[name] = float64(t-before[name]) / 1e3 / float64(max(1, o.Delivered-had))
 	}
 	o.Stages = now.since(stages)
+	o.Redis = x.s.calls().since(calls, o.Delivered-had)
 	for _, p := range x.ps {
 		n := p.Stats()
 		o.Requests, o.Repeats, o.Disagree = o.Requests+n.Requests, o.Repeats+n.Repeats, o.Disagree+n.Disagree
