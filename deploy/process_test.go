@@ -24,8 +24,8 @@ type process struct {
 	log  string
 }
 
-// launch starts a program. It is killed at the end of the test, and what it said is
-// shown where that failed.
+// launch starts a program. It is killed at the end of the test with its workers, and
+// what it said is shown where that failed.
 func launch(t *testing.T, path string, args ...string) *process {
 	t.Helper()
 	p := &process{t: t, name: filepath.Base(path), log: filepath.Join(t.TempDir(), "log")}
@@ -38,6 +38,9 @@ func launch(t *testing.T, path string, args ...string) *process {
 		t.Fatalf("%s: %v", p.name, err)
 	}
 	t.Cleanup(func() {
+		if p.Alive() { // with its workers, which are in the group that Launch has made for it
+			_ = syscall.Kill(-p.Pid(), syscall.SIGKILL)
+		}
 		p.Kill()
 		if t.Failed() {
 			t.Logf("%s said:\n%s", p.name, p.said())
