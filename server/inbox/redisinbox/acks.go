@@ -36,12 +36,22 @@ type acks struct {
 	pending map[string]*ack
 	out     map[string]bool // under way
 	settled chan struct{}   // closed when what is under way has ended
-	notes   []call          // outcomes of messages with an id
+	notes   []outcome       // outcomes of messages with an id
+	noted   map[string]bool // what the notes are of
 }
+
+// outcome is one that Redis does not know yet.
+type outcome struct {
+	of string // noteOf
+	k  call
+}
+
+// noteOf names a message by its device and id, neither of which has a zero byte.
+func noteOf(device string, id []byte) string { return device + "\x00" + string(id) }
 
 func (a *acks) init() {
 	a.wake, a.full = make(chan struct{}, 1), make(chan struct{}, 1)
-	a.pending = map[string]*ack{}
+	a.pending, a.noted = map[string]*ack{}, map[string]bool{}
 }
 
 func signal(c chan struct{}) {
@@ -112,7 +122,7 @@ func (a *acks) putBack(vs []*ack) {
 }
 
 // begin takes out what is to be written next.
-func (a *acks) begin() (vs []*ack, notes []call) {
+func (a *acks) begin() (vs []*ack, notes []outcome) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.out, a.settled = map[string]bool{}, make(chan struct{})
@@ -124,12 +134,7 @@ func (a *acks) begin() (vs []*ack, notes []call) {
 		a.out[id] = true
 		delete(a.pending, id)
 	}
-	n := min(len(a.notes), flushMost)
-	notes = a.notes[:n:n]
-	if a.notes = a.notes[n:]; len(a.notes) == 0 {
-		a.notes = nil
-	}
-	return vs, notes
+	return vs, a.notesLocked()
 }
 
 // end says that nothing is under way any more.
@@ -196,7 +201,10 @@ func (s *Store) flush() (err error) {
 	for _, v := range vs {
 		calls = append(calls, s.ackCall(v))
 	}
-	replies := s.redis.do(append(calls, notes...), false)
+	for _, v := range notes {
+		calls = append(calls, v.k)
+	}
+	replies := s.redis.do(calls, false)
 	var failed []*ack
 	for i, v := range vs {
 		if !s.acked(v, &replies[i]) {
@@ -258,10 +266,10 @@ func (s *Store) ended(ref inbox.Ref, fence uint32, st state) {
 	}
 }
 
-// Remember implements inbox.Store: outcomes follow with the next commit, or with the
-// acknowledgements.
+// Remember implements inbox.Store: outcomes follow behind the next commit, before it if it has
+// one of the messages again, or with the acknowledgements.
 func (s *Store) Remember(c *inbox.Commit) {
-	var notes []call
+	var notes []outcome
 	now := s.seconds()
 	for _, op := range c.Ops {
 		p, ok := op.(*inbox.Put)
@@ -269,8 +277,8 @@ func (s *Store) Remember(c *inbox.Commit) {
 			continue
 		}
 		this, before := s.names(p.Device).keys(now)
-		notes = append(notes, call{script: noteScript, keys: []string{this, before},
-			args: []string{string(p.Message.ID), strconv.Itoa(int(p.Outcome))}})
+		notes = append(notes, outcome{noteOf(p.Device, p.Message.ID), call{script: noteScript, keys: []string{this, before},
+			args: []string{string(p.Message.ID), strconv.Itoa(int(p.Outcome))}}})
 	}
 	if len(notes) == 0 {
 		return
@@ -278,6 +286,9 @@ func (s *Store) Remember(c *inbox.Commit) {
 	s.acks.mu.Lock()
 	if len(s.acks.notes) < maxNotes {
 		s.acks.notes = append(s.acks.notes, notes...)
+		for _, v := range notes {
+			s.acks.noted[v.of] = true
+		}
 	}
 	s.acks.mu.Unlock()
 	signal(s.acks.wake)
@@ -287,11 +298,28 @@ func (s *Store) Remember(c *inbox.Commit) {
 // Redis is told none.
 const maxNotes = 64 << 10
 
-// takeNotes takes the outcomes that wait.
-func (a *acks) takeNotes() []call {
+// waits reports whether the outcome of a message waits.
+func (a *acks) waits(of string) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	notes := a.notes
-	a.notes = nil
+	return a.noted[of]
+}
+
+// takeNotes takes the outcomes that wait, flushMost at most.
+func (a *acks) takeNotes() []outcome {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.notesLocked()
+}
+
+func (a *acks) notesLocked() []outcome {
+	n := min(len(a.notes), flushMost)
+	notes := a.notes[:n:n]
+	for _, v := range notes {
+		delete(a.noted, v.of)
+	}
+	if a.notes = a.notes[n:]; len(a.notes) == 0 {
+		a.notes = nil
+	}
 	return notes
 }

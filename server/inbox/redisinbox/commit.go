@@ -161,6 +161,21 @@ func (s *Store) carryOut(batch []queued) {
 	for _, q := range batch {
 		s.finish(q.c)
 	}
+	s.tellOutcomes()
+}
+
+// tellOutcomes writes the outcomes that wait, while nobody does: in a pipeline with puts they
+// would be half of what publishers wait for, and all of a second at once would hold up others.
+func (s *Store) tellOutcomes() {
+	notes := s.acks.takeNotes()
+	if len(notes) == 0 {
+		return
+	}
+	calls := make([]call, len(notes))
+	for i, v := range notes {
+		calls[i] = v.k
+	}
+	s.redis.do(calls, false) // what becomes of them is no matter: a duplicate is told less
 }
 
 // finish counts a commit and says that it is done.
@@ -209,6 +224,7 @@ type pipeline struct {
 	s                 *Store
 	now               uint32
 	first, main, last []step
+	repeats           bool // one of the puts has the device and id of an outcome that waits
 
 	// The item of the message before: messages to a list of devices are the same.
 	message *inbox.Message
@@ -220,11 +236,12 @@ type pipeline struct {
 // run carries the steps out.
 func (p *pipeline) run() {
 	p.part(p.first, true)
-	if notes := p.s.acks.takeNotes(); len(notes) > 0 {
-		// Before the puts that may repeat what they are about.
+	if p.repeats {
+		// Before the puts that repeat what they are about; else tellOutcomes.
+		notes := p.s.acks.takeNotes()
 		steps := make([]step, 0, len(notes)+len(p.main))
-		for _, k := range notes {
-			steps = append(steps, step{k: k})
+		for _, v := range notes {
+			steps = append(steps, step{k: v.k})
 		}
 		p.main = append(steps, p.main...)
 	}

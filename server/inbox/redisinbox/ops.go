@@ -30,6 +30,7 @@ func (p *pipeline) put(c *inbox.Commit, op *inbox.Put) {
 		p.item = string(appendItem(make([]byte, 0, 9+p.size), p.now+m.TTL, p.tag, m))
 	}
 	p.acks(op.Device)
+	p.repeats = p.repeats || len(m.ID) > 0 && p.s.acks.waits(noteOf(op.Device, m.ID))
 	tag := p.tag
 	k := p.s.putCall(op.Device, "", p.now, m, string(m.ID), p.item, p.size)
 	p.main = append(p.main, step{c: c, k: k, take: func(v any) error {
