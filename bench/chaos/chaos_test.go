@@ -180,6 +180,12 @@ func TestReport(t *testing.T) {
 	if err != nil || json.Unmarshal(data, &back) != nil || back.Ledger.Lost != 1 || back.Recovery.Peak != 77 {
 		t.Errorf("%v\n%s", err, data)
 	}
+	if found, err := earlier(dir, []string{"etcd-kill"}); err != nil || len(found) != 1 || found[0].Scenario != "node-kill" {
+		t.Errorf("earlier results: %v, %v", found, err)
+	}
+	if found, err := earlier(dir, []string{"node-kill"}); err != nil || len(found) != 0 {
+		t.Errorf("of the one that is run again: %v, %v", found, err)
+	}
 	for d, want := range map[time.Duration]string{0: "0.00 ms", 1500 * time.Microsecond: "1.50 ms", 20 * time.Millisecond: "20 ms", 1500 * time.Millisecond: "1.50 s", 65 * time.Second: "65.0 s"} {
 		if got := short(d); got != want {
 			t.Errorf("%v is %q, want %q", d, got, want)

@@ -96,7 +96,8 @@ func (f *Failure) Code() int {
 }
 
 // Run runs scenarios one after the other, says on out what happens, and writes the
-// folder of results. Those that did not hold are a *Failure.
+// folder of results; those of other scenarios that are there already stay in the
+// report. Those that did not hold are a *Failure.
 func Run(ctx context.Context, o Options, out io.Writer) error {
 	if err := o.withDefaults(); err != nil {
 		return err
@@ -109,7 +110,11 @@ func Run(ctx context.Context, o Options, out io.Writer) error {
 		return err
 	}
 	began := time.Now()
-	var results, bad []*Result
+	results, err := earlier(o.Out, o.Scenarios)
+	if err != nil {
+		return err
+	}
+	var bad []*Result
 	var left []string
 	for i, name := range o.Scenarios {
 		if time.Since(began) > o.Limit || ctx.Err() != nil {
@@ -118,6 +123,7 @@ func Run(ctx context.Context, o Options, out io.Writer) error {
 		}
 		fmt.Fprintf(out, "%s\n", name)
 		r := runTrial(ctx, find(name), &o, out)
+		r.Command = o.Command
 		results = append(results, r)
 		fmt.Fprintf(out, "  %s after %.0f s%s\n", r.Verdict, r.Took.Seconds(), prefixed(": ", r.first()))
 		if r.Verdict != Held {
@@ -136,6 +142,29 @@ func Run(ctx context.Context, o Options, out io.Writer) error {
 		err = errors.Join(&Failure{bad}, err)
 	}
 	return err
+}
+
+// earlier reads the results that a folder has of other scenarios: one that is run again
+// takes its place among them.
+func earlier(folder string, again []string) (results []*Result, err error) {
+	for _, name := range Names() {
+		if slices.Contains(again, name) {
+			continue
+		}
+		data, err := os.ReadFile(filepath.Join(folder, name, "result.json"))
+		if errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		r := new(Result)
+		if err == nil {
+			err = json.Unmarshal(data, r)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("an earlier result of %s: %w", name, err)
+		}
+		results = append(results, r)
+	}
+	return results, nil
 }
 
 func prefixed(prefix, text string) string {

@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"maps"
@@ -16,6 +17,10 @@ import (
 
 // report writes report.md: what is known by now, and what was not run.
 func report(o Options, results []*Result, left []string) error {
+	order := Names()
+	results = slices.SortedStableFunc(slices.Values(results), func(a, b *Result) int {
+		return cmp.Compare(slices.Index(order, a.Scenario), slices.Index(order, b.Scenario))
+	})
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "# A cluster under faults, %s\n\n    %s\n\n%s\n\n", time.Now().Format(time.DateOnly), strings.Join(o.Command, " "), usage.ReadEnv())
 	fmt.Fprintf(&b, "Servers, nodes, devices and publishers share these cores. Times are of a loaded machine, therefore: what a cluster on machines of its own does is faster.\n\n")
@@ -38,7 +43,11 @@ const lateHint = 100 * time.Millisecond
 
 // page is a scenario's part of the report.
 func (r *Result) page(w io.Writer) {
-	fmt.Fprintf(w, "\n## %s\n\n%s. %d nodes, %d devices, %.0f messages/s, %d a request. **%s**.\n\n", r.Scenario, capital(r.About), r.Nodes, r.Devices, r.Rate, r.Batch, r.Verdict)
+	command := ""
+	if len(r.Command) > 0 {
+		command = fmt.Sprintf("`%s`, %s.\n\n", strings.Join(r.Command, " "), r.Started.UTC().Format(time.DateTime))
+	}
+	fmt.Fprintf(w, "\n## %s\n\n%s. %d nodes, %d devices, %.0f messages/s, %d a request. **%s**.\n\n%s", r.Scenario, capital(r.About), r.Nodes, r.Devices, r.Rate, r.Batch, r.Verdict, command)
 	for _, bad := range slices.Concat(nonEmpty(r.Error), r.Faults, r.Missed) {
 		fmt.Fprintf(w, "- %s\n", strings.ReplaceAll(bad, "\n", "\n  "))
 	}
@@ -57,7 +66,7 @@ func (r *Result) page(w io.Writer) {
 		fmt.Fprintf(w, "- %s: %.4g\n", name, r.Extra[name])
 	}
 	for _, why := range slices.Sorted(maps.Keys(r.Reasons)) {
-		fmt.Fprintf(w, "- asked again %d times: %s\n", r.Reasons[why], why)
+		fmt.Fprintf(w, "- asked again %d times: %s\n", r.Reasons[why], strings.ReplaceAll(why, "\n", "; "))
 	}
 	for _, s := range r.Gaps[:min(len(r.Gaps), 3)] {
 		fmt.Fprintf(w, "- without a connection: %s\n", s)

@@ -24,6 +24,7 @@ type Result struct {
 	Scenario string        `json:"scenario"`
 	About    string        `json:"about"`
 	Verdict  Verdict       `json:"verdict"`
+	Command  []string      `json:"command"`
 	Started  time.Time     `json:"started"`
 	Took     time.Duration `json:"took"`
 	Error    string        `json:"error,omitempty"`

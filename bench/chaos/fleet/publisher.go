@@ -19,7 +19,7 @@ import (
 
 // PublisherOptions say what is published. All are needed.
 type PublisherOptions struct {
-	APIs    []string // base URLs; each request goes to any of them
+	APIs    []string // base URLs; each request goes to any of those that do not rest
 	Rate    float64  // messages a second, to devices by turns in random order
 	Batch   int      // messages a request, 1 to 1,000
 	Devices int      // they are for the devices from index 0 to before this one
@@ -28,9 +28,13 @@ type PublisherOptions struct {
 	Start   time.Time
 }
 
-// Times of a request and of its repeats.
+// Times of a request and of its repeats. A node that gave no answer, or one that says
+// to come again, gets no further requests for a moment, unless all have done so: what a
+// balancer with health checks does for backends. A stopped node would hold all requests
+// that may be under way otherwise, and the times would tell of the publisher.
 const (
 	requestTime = 5 * time.Second
+	restTime    = time.Second
 	leastPause  = 20 * time.Millisecond
 	mostPause   = 500 * time.Millisecond
 )
@@ -51,13 +55,14 @@ type Publisher struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 
+	rests   []atomic.Int64 // of APIs: until when, ns
 	reasons reasons
 	late    atomic.Int64 // ns, the longest that a request waited for its turn
 }
 
 // Publish starts.
 func Publish(o PublisherOptions) *Publisher {
-	p := &Publisher{o: o, due: make(chan []int, 1024),
+	p := &Publisher{o: o, due: make(chan []int, 1024), rests: make([]atomic.Int64, len(o.APIs)),
 		client: &http.Client{Timeout: requestTime, Transport: &http.Transport{MaxIdleConnsPerHost: underWay, MaxConnsPerHost: underWay}}}
 	planned, stop := context.WithCancel(context.Background())
 	ctx, cancel := context.WithCancel(context.Background())
@@ -147,10 +152,11 @@ func (p *Publisher) send(ctx context.Context, numbers []int) {
 		p.noteLate(numbers[0])
 	}
 	for try := 0; len(numbers) > 0 && ctx.Err() == nil; try++ {
-		api := p.o.APIs[rand.IntN(len(p.o.APIs))]
-		results, after, err := p.post(ctx, api, numbers)
+		api := p.choose()
+		results, after, err := p.post(ctx, p.o.APIs[api], numbers)
 		if err != nil {
 			p.reasons.add(reasonOf(err))
+			p.rests[api].Store(int64(time.Since(p.o.Start) + restTime))
 		}
 		numbers = p.settle(numbers, results)
 		if len(numbers) == 0 {
@@ -163,6 +169,18 @@ func (p *Publisher) send(ctx context.Context, numbers []int) {
 		case <-time.After(pause):
 		}
 	}
+}
+
+// choose returns the index of any API that does not rest, of any at all if all do.
+func (p *Publisher) choose() (api int) {
+	now := int64(time.Since(p.o.Start))
+	order := rand.Perm(len(p.o.APIs))
+	for _, api := range order {
+		if p.rests[api].Load() <= now {
+			return api
+		}
+	}
+	return order[0]
 }
 
 func (p *Publisher) noteLate(number int) {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -110,6 +111,27 @@ func TestPublisherGivesUp(t *testing.T) {
 	p.Stop(50 * time.Millisecond)
 	if a := l.Account(); a.Unanswered != a.Published || len(a.Faults(false)) != 1 {
 		t.Errorf("%+v", a)
+	}
+}
+
+// TestNodesRest: a node that gave no answer rests, unless all do.
+func TestNodesRest(t *testing.T) {
+	p := &Publisher{o: PublisherOptions{APIs: []string{"a", "b", "c"}, Start: time.Now()}, rests: make([]atomic.Int64, 3)}
+	p.rests[1].Store(int64(time.Hour))
+	seen := [3]int{}
+	for range 300 {
+		seen[p.choose()]++
+	}
+	if seen[0] == 0 || seen[1] != 0 || seen[2] == 0 {
+		t.Errorf("chosen %v, b rests", seen)
+	}
+	p.rests[0].Store(int64(time.Hour))
+	p.rests[2].Store(int64(time.Hour))
+	for range 300 {
+		seen[p.choose()]++
+	}
+	if seen[1] == 0 {
+		t.Errorf("chosen %v, all rest", seen)
 	}
 }
 
