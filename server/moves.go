@@ -52,11 +52,14 @@ type moves struct {
 
 	// Owned by runMoves.
 	served   *drainWish      // the wish that a round was begun for
+	emptied  *cluster.Active // by which ring the last round of emptying was begun
 	settled  *cluster.Active // for which all have been told
 	looked   *cluster.Active // for which a round was begun
 	alive    map[string]bool // members that were there when it was looked last
 	cutSince time.Time
 	home     homeward
+	up       bool // the store took what it was given, when it was looked last
+	wasDown  bool // it was said that it did not
 }
 
 // drainWish is an operator's wish that the node be emptied.
@@ -133,9 +136,11 @@ func (k *clustered) runMoves() {
 func (k *clustered) lookAround(now time.Time) {
 	k.askSilent()
 	k.measureOthers()
-	if k.keeper.Up() {
+	up := k.keeper.Up()
+	if up {
 		k.ready.Store(true)
 	}
+	k.sayWhether(up)
 	if cut := k.sight(now).sheds(k.s.opt.timing.cut); cut != k.cut.Load() {
 		k.cut.Store(cut)
 		if cut {
@@ -147,9 +152,23 @@ func (k *clustered) lookAround(now time.Time) {
 	}
 	if k.alone.Load() == 0 {
 		k.moves.home = homeward{}
-	} else if k.moves.homing.Load() == nil && k.keeper.Up() && !k.doors.resting(now) && k.moves.home.due(now) {
+	} else if k.moves.homing.Load() == nil && up && !k.doors.resting(now) && k.moves.home.due(now) {
 		k.begin(&k.moves.homing, &round{kind: comingBack, code: CloseRebalance, force: true})
 	}
+}
+
+// sayWhether logs that the store does not take what it is given any more, and that it does again. It may answer
+// all the while: full, or read-only.
+func (k *clustered) sayWhether(up bool) {
+	m, log := &k.moves, k.s.opt.Log
+	switch {
+	case m.up && !up:
+		m.wasDown = true
+		log.Warn("the store takes nothing: kept messages are refused, devices that connect get live ones alone")
+	case up && !m.up && m.wasDown:
+		log.Info("the store takes what it is given again")
+	}
+	m.up = up
 }
 
 // measureOthers adds up what the other nodes take, and sees who is back.
@@ -193,7 +212,23 @@ func (k *clustered) lookAtDrain() {
 		return
 	}
 	k.s.opt.Log.Info("the node is being emptied", "devices", k.s.registry.Len(), "over", wish.over)
-	k.begin(&k.moves.round, &round{kind: emptying, code: CloseDrain, over: wish.over, force: true})
+	k.empty(wish.over)
+}
+
+// empty begins a round of emptying.
+func (k *clustered) empty(over time.Duration) {
+	k.moves.emptied = k.opt.Rings.Load()
+	k.begin(&k.moves.round, &round{kind: emptying, code: CloseDrain, over: over, force: true})
+}
+
+// emptyFurther begins another one by another ring, for those who had nowhere to go: the others may
+// all have been without weight until this node's was gone.
+func (k *clustered) emptyFurther(now *cluster.Active) {
+	m := &k.moves
+	if m.served == nil || m.round.Load() != nil || now.Pointer.Activation == m.emptied.Pointer.Activation || k.s.registry.Len() == 0 {
+		return
+	}
+	k.empty(max(time.Until(m.served.began.Add(m.served.over)), time.Second))
 }
 
 // lookAtRing begins a round where there is another ring.
@@ -205,7 +240,11 @@ func (k *clustered) lookAtRing() {
 		}
 		m.round.CompareAndSwap(r, nil)
 	}
-	if now.Pointer.Activation == m.looked.Pointer.Activation || m.emptying() || k.cut.Load() {
+	if m.emptying() && !k.cut.Load() {
+		k.emptyFurther(now)
+		return
+	}
+	if now.Pointer.Activation == m.looked.Pointer.Activation || k.cut.Load() {
 		return
 	}
 	m.looked = now

@@ -287,6 +287,34 @@ func TestEvacuate(t *testing.T) {
 	a.StayHere()
 }
 
+// TestEvacuateTheLast: devices of the last node that owns anything have nowhere to go when it
+// is emptied, and go as soon as a ring says where: also those that have come meanwhile.
+func TestEvacuateTheLast(t *testing.T) {
+	f := newFleet(t)
+	a, b := f.node("n1", func(o *Options) { o.timing.late = 100 * time.Millisecond }), f.node("n2")
+	f.ring(1, "n1")
+	f.up(a, b)
+	p, _ := device(t, a, "device=d1", "roost.v1.json")
+	a.Evacuate(time.Second)
+	eventually(t, "nobody could be told", func() bool {
+		return len(a.cluster.moves.wake) == 0 && a.cluster.moves.round.Load() == nil
+	})
+	p.silent("away")
+	late, _ := device(t, a, "device=d2", "roost.v1.json")
+	late.silent("away")
+	f.ring(2, "n2")
+	for _, p := range []*peer{p, late} {
+		if away := p.awaits("away"); away["code"] != 4001.0 || !strings.Contains(away["url"].(string), b.Addr().String()) {
+			t.Errorf("away %v", away)
+		}
+		if code := p.closeCode(); code != 4001 {
+			t.Errorf("closed with %d", code)
+		}
+	}
+	eventually(t, "it is empty", func() bool { left, moved := a.Left(); return left == 0 && moved == 2 })
+	a.StayHere()
+}
+
 // TestDrainNamesTheNext: a node of a cluster that ends says where its devices belong without it.
 func TestDrainNamesTheNext(t *testing.T) {
 	f := newFleet(t)
