@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"roost/server/cluster"
+	"roost/server/testetcd"
 	"roost/server/testredis"
 )
 
@@ -123,6 +124,7 @@ func TestWrongPlaces(t *testing.T) {
 	}
 	d := newDesk(t)
 	launch(t, d.args("n1")...)
+	d.sees("n1 says that it reaches Redis", func(v *cluster.View) bool { return reaches(v, "n1") })
 	guarded := testredis.Start(t)
 	guarded.Text("CONFIG", "SET", "requirepass", "right")
 	web := httptest.NewServer(http.NotFoundHandler())
@@ -139,6 +141,8 @@ func TestWrongPlaces(t *testing.T) {
 		"a wrong password":                      {[]string{"--redis", "redis://:wrong@" + guarded.Addr()}, "mend user and password"},
 		"no password":                           {[]string{"--redis", "redis://" + guarded.Addr()}, "mend user and password"},
 		"no Redis Cluster":                      {[]string{"--redis", "redis-cluster://" + fresh()}, "write redis://"},
+		"a Redis that the others do not use":    {[]string{"--redis", "redis://" + fresh()}, "n1 are registered in etcd and say that they reach their Redis"},
+		"an etcd that the others do not use":    {[]string{"--etcd", testetcd.Start(t).Addr()}, "n1 are alive in it and not registered in etcd"},
 	} {
 		p := begin(t, append(d.args("x1"), tt.args...)...)
 		if err := p.wait(); err == nil || !strings.Contains(p.says(), tt.want) {

@@ -38,6 +38,7 @@ func runMember(ctx context.Context, s *settings, out io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, node.Close()) }()
+	redis.self, redis.etcd = s.opt.Node, node.Members()
 	if err := redis.take(ctx); errors.Is(err, ringmirror.ErrWrongRedis) {
 		return err
 	}

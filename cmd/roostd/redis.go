@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"roost/server"
+	"roost/server/cluster"
 	"roost/server/fanout"
 	"roost/server/inbox"
 	"roost/server/inbox/redisinbox"
@@ -31,7 +32,9 @@ type redisParts struct {
 	log      *slog.Logger
 	mirror   *ringmirror.Store
 	presence *presence.Redis
-	known    bool // whose Redis it is was seen
+	self     string           // this node's id
+	etcd     *cluster.Watcher // what etcd says; set before the first take
+	known    bool             // whose Redis it is was seen
 }
 
 // openRedis looks whether Redis is one that this cluster can use. One that does not answer
@@ -58,14 +61,20 @@ func openRedis(ctx context.Context, c *clusterSettings, log *slog.Logger) (*redi
 }
 
 // take takes Redis for this cluster, when etcd has said which one that is: a node whose
-// cluster's name has a slip must not take a new Redis from all others.
+// cluster's name has a slip must not take a new Redis from all others, nor one that is given
+// another Redis than they have.
 func (p *redisParts) take(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, redisWithin)
+	within, cancel := context.WithTimeout(ctx, redisWithin)
 	defer cancel()
-	if err := p.look(ctx); err != nil {
+	if err := p.look(within); err != nil {
 		return err
 	}
-	found, err := p.mirror.Identify(ctx, p.c.id)
+	if err := p.company(ctx); err != nil {
+		return err
+	}
+	within, cancel = context.WithTimeout(ctx, redisWithin)
+	defer cancel()
+	found, err := p.mirror.Identify(within, p.c.id)
 	if err != nil {
 		return err
 	}
@@ -132,7 +141,7 @@ func (p *redisParts) bus(o fanout.Options) (fanout.Bus, error) {
 func (p *redisParts) store(self presence.Owner, limits inbox.Limits) func(func(inbox.Ref, uint32), func(inbox.Ref, uint32, error)) (server.RemoteStore, error) {
 	return func(moved func(inbox.Ref, uint32), end func(inbox.Ref, uint32, error)) (server.RemoteStore, error) {
 		r := &p.c.redis
-		claims := &redisinbox.Presence{Lua: presence.LuaFunctions, Key: presence.Key, Owner: self.String()}
+		claims := &redisinbox.Presence{Lua: presence.LuaFunctions, Key: presence.Key, Owner: self.String(), Likely: redisinbox.Likely(server.LikelyOutcomes())}
 		if r.kind != redisCluster { // there it lies in another slot, and is written before
 			claims.Index = presence.IndexKey(self)
 		}

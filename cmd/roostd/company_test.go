@@ -1,0 +1,75 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"roost/server/cluster"
+	"roost/server/presence"
+)
+
+// TestStrangers: what etcd and Redis say of nodes, and whether that can be one cluster.
+func TestStrangers(t *testing.T) {
+	const now = 1_000_000
+	is := func(node string, incarnation uint64) presence.Owner {
+		return presence.Owner{Node: node, Incarnation: incarnation}
+	}
+	lives := func(nodes ...string) map[presence.Owner]int64 {
+		m := map[presence.Owner]int64{}
+		for _, n := range nodes {
+			m[is(n, 7)] = now - 900
+		}
+		return m
+	}
+	for name, tt := range map[string]struct {
+		members string // of etcd; "!": does not reach Redis, "?": does not say
+		stale   bool
+		beats   map[presence.Owner]int64
+		deaths  map[presence.Owner]int64
+		want    string
+	}{
+		"the first node":                     {},
+		"one more":                           {members: "a b", beats: lives("a", "b")},
+		"one of them is enough":              {members: "a b", beats: lives("b")},
+		"back under its own name":            {members: "a", beats: lives("self", "a")},
+		"alone, back after a crash":          {members: "self", beats: lives("self")},
+		"the others are dead":                {members: "a b", beats: map[presence.Owner]int64{is("a", 3): now - 60_000}},
+		"the others are dead and swept":      {members: "a b", deaths: map[presence.Owner]int64{is("a", 3): now - 60_000}},
+		"dead, and etcd has forgotten them":  {beats: map[presence.Owner]int64{is("a", 3): now - 60_000}},
+		"another Redis":                      {members: "a b", want: "a, b are registered"},
+		"another Redis, with its own nodes":  {members: "a b", beats: lives("x"), want: "a, b are registered"},
+		"the others do not reach Redis":      {members: "a! b!"},
+		"the others do not say":              {members: "a? b?"},
+		"another etcd":                       {beats: lives("x", "y"), want: "x, y are alive"},
+		"another etcd, and self was here":    {members: "self", beats: lives("self", "x"), want: "x are alive"},
+		"etcd is not heard":                  {members: "a b", stale: true},
+		"one not in etcd yet, among members": {members: "a", beats: lives("a", "b")},
+		"very many":                          {members: "a b c d e f g", want: "a, b, c, d, e and 2 more are registered"},
+	} {
+		v := &cluster.View{Revision: 5, Members: map[string]cluster.Member{}, Weights: map[string]cluster.Weight{}}
+		if tt.stale {
+			v.Stale = time.Now()
+		}
+		for _, id := range strings.Fields(tt.members) {
+			redis := !strings.HasSuffix(id, "!")
+			in := cluster.Inputs{Redis: &redis}
+			if strings.HasSuffix(id, "?") {
+				in.Redis = nil
+			}
+			id = strings.Trim(id, "!?")
+			said, err := in.Encode()
+			if err != nil {
+				t.Fatal(err)
+			}
+			v.Members[id], v.Weights[id] = cluster.Member{ID: id}, cluster.Weight{Value: 1, Inputs: said}
+		}
+		n := presence.Nodes{Now: now, Beats: tt.beats, Deaths: tt.deaths}
+		if got := strangers(v, &n, "self"); (got == "") != (tt.want == "") || !strings.Contains(got, tt.want) {
+			t.Errorf("%s: %q, want %q", name, got, tt.want)
+		}
+	}
+	if got := strangers(&cluster.View{}, &presence.Nodes{Now: now, Beats: lives("x")}, "self"); got != "" {
+		t.Errorf("before the first list: %q", got)
+	}
+}
