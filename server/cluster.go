@@ -74,6 +74,13 @@ type RemoteStore interface {
 	Reached() error
 }
 
+// LikelyOutcomes are what mostly becomes of a kept message, as inbox.Put.Outcome has it, for
+// redisinbox.Likely: by whether its device is connected here, elsewhere, or is away.
+func LikelyOutcomes() (o struct{ Here, Elsewhere, Away uint8 }) {
+	o.Here, o.Elsewhere, o.Away = uint8(delivery.StatusWritten), uint8(delivery.StatusQueued), uint8(delivery.StatusOffline)
+	return o
+}
+
 func (o *Cluster) withDefaults() {
 	set := func(d *time.Duration, def time.Duration) {
 		if *d == 0 {

@@ -84,7 +84,7 @@ func (f *fleet) node(id string, change ...func(*Options)) *Server {
 			RefreshEvery: time.Second, FlushEvery: 20 * time.Millisecond, Deadline: 500 * time.Millisecond},
 		Store: func(moved func(inbox.Ref, uint32), end func(inbox.Ref, uint32, error)) (RemoteStore, error) {
 			return redisinbox.New(redisinbox.Options{Addrs: []string{f.redis.Addr()}, Deadline: 500 * time.Millisecond, Moved: moved, End: end,
-				Presence: &redisinbox.Presence{Lua: presence.LuaFunctions, Key: presence.Key, Owner: self.String(), Index: presence.IndexKey(self)}})
+				Presence: &redisinbox.Presence{Lua: presence.LuaFunctions, Key: presence.Key, Owner: self.String(), Index: presence.IndexKey(self), Likely: redisinbox.Likely(LikelyOutcomes())}})
 		}}
 	s := start(f.t, func(o *Options) {
 		o.Node, o.Cluster, o.timing = id, c, defaultTiming

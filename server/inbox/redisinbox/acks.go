@@ -273,7 +273,7 @@ func (s *Store) Remember(c *inbox.Commit) {
 	now := s.seconds()
 	for _, op := range c.Ops {
 		p, ok := op.(*inbox.Put)
-		if !ok || p.Verdict != inbox.Stored || len(p.Message.ID) == 0 || p.Outcome == 0 {
+		if !ok || p.Verdict != inbox.Stored || len(p.Message.ID) == 0 || p.Outcome == 0 || p.Outcome == s.opt.Presence.likely(p.Owner) {
 			continue
 		}
 		this, before := s.names(p.Device).keys(now)

@@ -83,10 +83,14 @@ func (s *Store) putCall(device, topic string, now uint32, m *inbox.Message, id, 
 	if p := s.opt.Presence; p != nil {
 		keys = append(keys, p.Key(device))
 	}
-	return call{script: putScript, keys: keys, args: []string{
+	args := []string{
 		utoa(now), utoa(m.TTL), strconv.Itoa(size), item, id, utoa(until),
 		strconv.Itoa(s.opt.Limits.Messages), strconv.Itoa(s.opt.Limits.Bytes), unknown, inbox.RandomEpoch().String(),
-		strconv.Itoa(maxKeys), topic}}
+		strconv.Itoa(maxKeys), topic}
+	if p := s.opt.Presence; p != nil {
+		args = append(args, p.Owner, utoa(uint32(p.Likely.Here)), utoa(uint32(p.Likely.Elsewhere)), utoa(uint32(p.Likely.Away)))
+	}
+	return call{script: putScript, keys: keys, args: args}
 }
 
 // stored takes what came of a put.

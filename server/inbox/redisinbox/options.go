@@ -68,6 +68,8 @@ type Presence struct {
 	// Owner is this node and start of it. Index is the key of the set of its devices;
 	// empty when that is written before (in a Redis Cluster it lies elsewhere).
 	Owner, Index string
+	// Likely is what mostly becomes of messages.
+	Likely Likely
 }
 
 // Why sessions end: package inbox has the words, for those who do not know this one.
@@ -104,4 +106,24 @@ func setDefault[T comparable](field *T, value T) {
 	if *field == zero {
 		*field = value
 	}
+}
+
+// Likely are the outcomes (inbox.Put.Outcome) that messages mostly have, by where the
+// device is when they are stored: connected to this node, to another, away. They are stored with
+// the id of the message, and only others are noted afterwards, by a script of their own: without
+// them every message with an id is two scripts. 0: not known before.
+type Likely struct{ Here, Elsewhere, Away uint8 }
+
+// likely returns the outcome that a message mostly has whose device owner has. The script
+// put has the same rule.
+func (p *Presence) likely(owner string) uint8 {
+	switch {
+	case p == nil:
+		return 0
+	case owner == "":
+		return p.Likely.Away
+	case owner == p.Owner:
+		return p.Likely.Here
+	}
+	return p.Likely.Elsewhere
 }

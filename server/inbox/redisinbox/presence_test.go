@@ -50,3 +50,36 @@ func TestClaimWithOpen(t *testing.T) {
 		}
 	}
 }
+
+// TestLikelyOutcome: what a message mostly has become is stored with it, and told of the first when it
+// comes again; another outcome replaces it.
+func TestLikelyOutcome(t *testing.T) {
+	server, clock := testredis.Start(t), newClock()
+	at := func(name string) *node {
+		owner := presence.Owner{Node: name, Incarnation: 7}
+		return start(t, server, clock, func(o *Options) {
+			o.Presence = &Presence{Lua: presence.LuaFunctions, Key: presence.Key, Owner: owner.String(), Index: presence.IndexKey(owner),
+				Likely: Likely{Here: 1, Elsewhere: 2, Away: 3}}
+		})
+	}
+	a, b := at("n1"), at("n2")
+	if _, _, err := a.OpenAs([]byte("d"), inbox.Resume{}, 77, 0); err != nil {
+		t.Fatal(err)
+	}
+	here, there, other := a.put("d", "here", "x", 60), b.put("d", "there", "x", 60), a.put("d", "other", "x", 60)
+	here.Outcome, there.Outcome, other.Outcome = 1, 2, 2
+	a.Remember(&inbox.Commit{Ops: []inbox.Op{here}})
+	b.Remember(&inbox.Commit{Ops: []inbox.Op{there}})
+	if !a.acks.empty() || !b.acks.empty() {
+		t.Error("what was likely is noted once more")
+	}
+	a.Remember(&inbox.Commit{Ops: []inbox.Op{other}})
+	if err := a.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	for id, want := range map[string]uint8{"here": 1, "there": 2, "other": 2} {
+		if p := b.put("d", id, "x", 60); p.Verdict != inbox.Duplicate || p.First != want {
+			t.Errorf("%s: %+v, want the outcome %d", id, p, want)
+		}
+	}
+}

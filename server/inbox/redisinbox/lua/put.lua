@@ -1,5 +1,6 @@
 -- One message for one device. KEYS[3], KEYS[4]: idempotency keys of this ten minutes and
--- of the ten before; KEYS[5]: topics of the device; KEYS[6], if there is one: its presence.
+-- of the ten before; KEYS[5]: topics of the device; KEYS[6], if there is one: its presence;
+-- then ARGV[13] is this node as presence has it, ARGV[14] to ARGV[16] are Likely.
 local now, ttl, bytes, item, id, til = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], ARGV[5], ARGV[6]
 local maxMessages, maxBytes, store, epoch, maxKeys, topic = tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9] == '1', ARGV[10], tonumber(ARGV[11]), ARGV[12]
 local function owner()
@@ -42,8 +43,11 @@ else
   redis.call('EXPIRE', list, ttl + 60, 'GT')
 end
 save()
+local has = owner()
 if id ~= '' then
-  redis.call('HSET', KEYS[3], id, string.format('%.0f %s 0', st.s, til))
+  local likely = '0'
+  if KEYS[6] then likely = has == '' and ARGV[16] or has == ARGV[13] and ARGV[14] or ARGV[15] end
+  redis.call('HSET', KEYS[3], id, string.format('%.0f %s %s', st.s, til, likely))
   redis.call('EXPIRE', KEYS[3], 1260)
 end
-return {'stored', st.s, st.f, st.e, st.gone, owner(), st.i}
+return {'stored', st.s, st.f, st.e, st.gone, has, st.i}
