@@ -141,7 +141,7 @@ func (p *redisParts) bus(o fanout.Options) (fanout.Bus, error) {
 func (p *redisParts) store(self presence.Owner, limits inbox.Limits) func(func(inbox.Ref, uint32), func(inbox.Ref, uint32, error)) (server.RemoteStore, error) {
 	return func(moved func(inbox.Ref, uint32), end func(inbox.Ref, uint32, error)) (server.RemoteStore, error) {
 		r := &p.c.redis
-		claims := &redisinbox.Presence{Lua: presence.LuaFunctions, Key: presence.Key, Owner: self.String()}
+		claims := &redisinbox.Presence{Lua: presence.LuaFunctions, Key: presence.Key, Owner: self.String(), Likely: redisinbox.Likely(server.LikelyOutcomes())}
 		if r.kind != redisCluster { // there it lies in another slot, and is written before
 			claims.Index = presence.IndexKey(self)
 		}
