@@ -42,8 +42,14 @@ func (x *trial) budget(without ...string) (sum float64) {
 	return sum
 }
 
+// beat is after how long each device has heard over how long to come back: the first
+// heartbeat is due within the 30 s that they ask for. Before, a device knows what its
+// welcome said, when few were there.
+const beat = 32 * time.Second
+
 func nodeKill(x *trial) {
 	n := x.cluster.Nodes[0]
+	x.pause(beat)
 	lost, budget := x.on(n.ID), x.budget(n.ID)
 	at := x.now()
 	n.Kill()
