@@ -86,6 +86,13 @@ func (k *stored) Notice(p *inbox.Put, answer func(delivery.Status)) bool {
 	return true
 }
 
+// Again implements delivery.Away. Where the publisher waits, waitAway asks the node.
+func (k *stored) Again(p *inbox.Put) {
+	if k.s.elsewhere(p.Owner) && k.waitOf(p) <= 0 {
+		k.notify(p, 0, nil)
+	}
+}
+
 // inlineMost is the largest payload that goes along with the word of it: a fetch from Redis
 // is saved where it is what the device gets next, and its bytes are sent for nothing
 // where it is not.

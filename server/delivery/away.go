@@ -11,6 +11,10 @@ type Away interface {
 	// called once, from any goroutine, perhaps before Notice returns, with
 	// StatusQueued when the owner's node has taken the word, or StatusOffline.
 	Notice(p *inbox.Put, answer func(Status)) bool
+	// Again is called for each Put that is a duplicate and has an Owner, as Notice is: the
+	// answer of the first may have been lost on its way from the store, and then nobody was told
+	// of the message. It is not waited for.
+	Again(p *inbox.Put)
 }
 
 // PublishTo is Publish for a store that several nodes share: away is told of what

@@ -36,6 +36,7 @@ func (s *shared) Commit(c *inbox.Commit) {
 type others struct {
 	self  string
 	asked []string
+	again []string
 	open  []func(delivery.Status)
 }
 
@@ -47,6 +48,12 @@ func (o *others) Notice(p *inbox.Put, answer func(delivery.Status)) bool {
 	o.asked = append(o.asked, fmt.Sprintf("%s %s %d", node, p.Device, p.Seq))
 	o.open = append(o.open, answer)
 	return true
+}
+
+func (o *others) Again(p *inbox.Put) {
+	if node, _, _ := strings.Cut(p.Owner, ":"); node != o.self {
+		o.again = append(o.again, fmt.Sprintf("%s %s %d", node, p.Device, p.Seq))
+	}
 }
 
 // apart returns a rig whose devices b, c, gone and moved are at other nodes, and nobody
@@ -124,6 +131,8 @@ func TestPublishElsewhereAtOnce(t *testing.T) {
 
 type atOnceAway struct{}
 
+func (atOnceAway) Again(*inbox.Put) {}
+
 func (atOnceAway) Notice(_ *inbox.Put, answer func(delivery.Status)) bool {
 	answer(delivery.StatusQueued)
 	return true
@@ -154,4 +163,28 @@ func TestAwait(t *testing.T) {
 			t.Errorf("%q, want %q at the end; %d wait", heard, want, w.hub.Awaiting())
 		}
 	})
+}
+
+// TestDuplicateElsewhere: what comes again is told to the node of its device, for the word of
+// the first may have been lost; it is answered with what the first was, and not waited for.
+func TestDuplicateElsewhere(t *testing.T) {
+	r := apart(t)
+	away := &others{self: "n1"}
+	publish := func() (p *inbox.Put, done bool) {
+		p = &inbox.Put{Device: "b", Message: &inbox.Message{TTL: 60, ID: []byte("x"), Payload: []byte("b")}}
+		r.hub.PublishTo(&inbox.Commit{Ops: []inbox.Op{p}}, away, nil, func() { done = true })
+		for _, answer := range away.open {
+			answer(delivery.StatusQueued)
+		}
+		away.open = nil
+		return p, done
+	}
+	publish()
+	p, done := publish()
+	if !done || p.Verdict != inbox.Duplicate || delivery.Status(p.Outcome) != delivery.StatusQueued {
+		t.Errorf("done %t, %+v", done, p)
+	}
+	if len(away.asked) != 1 || !slices.Equal(away.again, []string{"n2 b 1"}) {
+		t.Errorf("asked %q, again %q", away.asked, away.again)
+	}
 }

@@ -135,6 +135,9 @@ func (h *Hub) route(c *inbox.Commit, away Away, done func()) {
 		case !ok:
 		case p.Verdict == inbox.Duplicate:
 			p.Outcome = p.First
+			if away != nil && p.Owner != "" {
+				away.Again(p)
+			}
 		case p.Verdict == inbox.Stored:
 			told := r.elsewhere(away, p)
 			conn, here := h.registry.Lookup(uint32(p.Ref))

@@ -251,6 +251,12 @@ func (a *away) Notice(put *inbox.Put, answer func(delivery.Status)) bool {
 	return true
 }
 
+func (a *away) Again(put *inbox.Put) {
+	if o, err := presence.ParseOwner(put.Owner); err == nil && o.Node != a.p.id {
+		a.p.mesh.Notice(put.Owner, &inbox.Notice{Device: []byte(put.Device), Fence: put.Fence, Seq: put.Seq}, 0, nil)
+	}
+}
+
 // live is a live publish to a device.
 func (p *proc) live(device string, n int) (mesh.Status, error) {
 	m := &mesh.Message{Payload: []byte(strconv.Itoa(n))}

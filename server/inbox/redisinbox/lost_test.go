@@ -124,3 +124,35 @@ func TestAllLost(t *testing.T) {
 		t.Errorf("%+v", p)
 	}
 }
+
+// TestLostAnswer: a message whose answer was lost between Redis and the node is found by its repetition: its
+// device, which nobody has told the lane of, is looked after.
+func TestLostAnswer(t *testing.T) {
+	server, clock := testredis.Start(t), newClock()
+	a, b := start(t, server, clock), start(t, server, clock)
+	d := a.open("d")
+	times := func() (n int) {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		for _, ref := range a.moved {
+			if ref == d.Ref {
+				n++
+			}
+		}
+		return n
+	}
+	b.put("d", "x", "1", 60) // as if a had put it, and never heard
+	if n := times(); n != 0 {
+		t.Fatalf("told of %d times before", n)
+	}
+	if p := a.put("d", "x", "1", 60); p.Verdict != inbox.Duplicate {
+		t.Fatalf("%+v", p)
+	}
+	if n := times(); n != 1 {
+		t.Errorf("told of %d times, want once", n)
+	}
+	a.put("d", "x", "1", 60)
+	if n := times(); n != 1 {
+		t.Errorf("told of %d times though it knows", n)
+	}
+}

@@ -102,8 +102,11 @@ func (s *Store) stored(op *inbox.Put, r *putReply, tag uint32) {
 	news := nothing
 	if d != nil {
 		op.Ref, op.Life = ref, d.life
-		if r.verdict == inbox.Stored {
+		switch {
+		case r.verdict == inbox.Stored:
 			news = d.noted(r.fence, r.epoch, r.seq, tag)
+		case r.verdict == inbox.Duplicate && (r.seq > d.last || r.epoch != d.epoch):
+			news = d.noted(r.fence, r.epoch, r.seq, 0) // the answer to the first was lost
 		}
 	}
 	if r.verdict == inbox.Stored {
@@ -116,8 +119,11 @@ func (s *Store) stored(op *inbox.Put, r *putReply, tag uint32) {
 		fence = d.fence
 	}
 	s.mu.Unlock()
-	// moved is no news to the lane: it is offered the message itself.
 	switch news {
+	case moved:
+		if r.verdict == inbox.Duplicate { // else the lane is offered the message itself
+			s.opt.Moved(ref, fence)
+		}
 	case overtaken:
 		s.ended(ref, fence, stateStale)
 	case doubt:
