@@ -61,7 +61,7 @@
 // Expected is what was resolved so: Expected = Delivered + Missing + Gap at any
 // time. Missing and Gap, which wait for what was refused, are counted by Settle.
 // Messages of clients that a phase makes slow or silent are Delivered if they
-// come and nothing otherwise, and are in no histogram; those of a group that
+// come in it and nothing otherwise, also when they come later, and are in no histogram; those of a group that
 // reads slowly or never are all counted, in their group. Messages of several
 // connections to an API may overtake each other: Reordered is no fault then, but
 // of one worker with one request under way (publish.in_flight). With publish.retry

@@ -16,6 +16,7 @@ type past struct {
 	ledger  ledger    // ranges in order
 	refused *refused
 	came    map[hole]struct{} // since
+	excused []uint64          // a bit for each client that it made slow or silent; nil: none
 }
 
 // pasts is how many phases are remembered. What comes of an older one is late,
@@ -33,10 +34,29 @@ func (w *Worker) remember(p *phase, r *refused) {
 	slices.SortFunc(w.ledger.ranges, func(a, b lossRange) int {
 		return cmp.Or(a.subject.compare(b.subject), cmp.Compare(a.lo, b.lo))
 	})
-	w.past = append(w.past, &past{index: p.index, streams: p.streams, ledger: w.ledger, refused: r})
+	w.past = append(w.past, &past{index: p.index, streams: p.streams, ledger: w.ledger, refused: r, excused: w.excused()})
 	if len(w.past) > pasts {
 		w.past = slices.Delete(w.past, 0, 1)
 	}
+}
+
+// excused returns the clients of whom nothing is expected in the phase that ends.
+func (w *Worker) excused() (bits []uint64) {
+	for i := range w.clients {
+		if !w.lenient(uint32(i)) {
+			continue
+		}
+		if bits == nil {
+			bits = make([]uint64, (len(w.clients)+63)/64)
+		}
+		bits[i/64] |= 1 << (i % 64)
+	}
+	return bits
+}
+
+// excuses reports whether the phase had made a client slow or silent.
+func (p *past) excuses(client uint32) bool {
+	return p.excused != nil && p.excused[client/64]&(1<<(client%64)) != 0
 }
 
 // compare orders subjects; which is first does not matter.
@@ -59,6 +79,9 @@ func (w *Worker) deliverLate(i uint32, m *lastMessage, n *tally.Counts) {
 	p := m.past
 	if p == nil {
 		n.Late++
+		return
+	}
+	if p.excuses(i) { // it reads on, and has what waited for it
 		return
 	}
 	s := p.streams[m.stamp.Publish]
