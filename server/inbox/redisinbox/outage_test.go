@@ -206,9 +206,12 @@ func TestReplicas(t *testing.T) {
 // TestFullRedis: no memory is the publisher's to hear of, and passes.
 func TestFullRedis(t *testing.T) {
 	server, clock := testredis.Start(t), newClock()
-	n := start(t, server, clock)
+	n := start(t, server, clock, func(o *Options) { o.Limits.KeepUnknown = true })
 	n.open("d")
 	server.Text("CONFIG", "SET", "maxmemory", "1")
+	if err := n.do(message("never seen", "k", "x", 60)); !errors.Is(err, inbox.ErrFull) {
+		t.Errorf("to a device that was never seen: %v", err)
+	}
 	if err := n.do(message("d", "k", "x", 60)); !errors.Is(err, inbox.ErrFull) {
 		t.Errorf("%v", err)
 	}

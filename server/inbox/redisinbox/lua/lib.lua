@@ -34,8 +34,10 @@ local function save()
   redis.call('HSET', head, 'e', st.e, 's', st.s, 'a', st.a, 'b', st.b, 'n', st.n, 'x', st.x, 'f', st.f, 'c', st.c)
 end
 
--- create makes the device known. What else is there was left behind by a removal.
+-- create makes the device known. What else is there was left behind by a removal. HSET is
+-- first: it fails where Redis has no memory, and nothing does any more in a script that has written.
 local function create(epoch)
+  redis.call('HSET', head, 'e', epoch)
   redis.call('DEL', list, head)
   st.e, st.i, st.len = epoch, '0', 0
 end
