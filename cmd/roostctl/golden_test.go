@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"strings"
 	"testing"
 	"time"
 
@@ -132,5 +133,17 @@ func TestGoldenOfClusters(t *testing.T) {
 			t.Errorf("%s: %v", file, err)
 		}
 		golden(t, "testdata", file, b.String())
+	}
+}
+
+// TestDamagedPointer: a pointer that cannot be read is not a cluster that has none yet.
+func TestDamagedPointer(t *testing.T) {
+	s := desktop(t)
+	s.View.Pointer = cluster.Pointer{}
+	s.View.Refused = map[string]error{"/roost/rings/active": errors.New("cluster: damaged: \x1b[2J")}
+	var out strings.Builder
+	s.writePointer(terminal{out: &out})
+	if got := out.String(); !strings.Contains(got, "/roost/rings/active") || !strings.Contains(got, "delete the key") || strings.Contains(got, "\x1b") {
+		t.Errorf("got %q", got)
 	}
 }

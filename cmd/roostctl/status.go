@@ -98,6 +98,12 @@ func (s *status) write(t terminal) error {
 func (s *status) writePointer(t terminal) {
 	p := &s.View.Pointer
 	if p.Activation == 0 {
+		for key, why := range s.View.Refused {
+			if strings.HasSuffix(key, "/rings/active") {
+				fmt.Fprintf(t.out, "stable    cannot be read: %s: %s; nodes keep the ring that they have; delete the key, and the planner puts that in force again\n", clean(key), clean(why.Error()))
+				return
+			}
+		}
 		fmt.Fprintln(t.out, "stable    none: it is made when the first node has registered")
 		return
 	}
