@@ -159,6 +159,7 @@ func TestAwait(t *testing.T) {
 			t.Errorf("%q, want %q; %d wait", heard, want, w.hub.Awaiting())
 		}
 		time.Sleep(2 * time.Minute)
+		synctest.Wait()
 		if want := "third false"; len(heard) != 4 || heard[3] != want || w.hub.Awaiting() != 0 {
 			t.Errorf("%q, want %q at the end; %d wait", heard, want, w.hub.Awaiting())
 		}
