@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -146,9 +147,14 @@ func TestAwait(t *testing.T) {
 		d := w.online("d")
 		d.lazy, d.acked = true, 1<<60 // it never acknowledges by itself
 		first, second, third := w.publish("d", "", 60), w.publish("d", "", 60), w.publish("d", "", 60)
+		var mu sync.Mutex // covers heard
 		var heard []string
 		await := func(name string, p *inbox.Put) {
-			w.hub.Await(p, time.Minute, func(acked bool) { heard = append(heard, fmt.Sprint(name, " ", acked)) })
+			w.hub.Await(p, time.Minute, func(acked bool) {
+				mu.Lock()
+				defer mu.Unlock()
+				heard = append(heard, fmt.Sprint(name, " ", acked))
+			})
 		}
 		await("first", first)
 		await("second", second)
@@ -160,6 +166,8 @@ func TestAwait(t *testing.T) {
 		}
 		time.Sleep(2 * time.Minute)
 		synctest.Wait()
+		mu.Lock()
+		defer mu.Unlock()
 		if want := "third false"; len(heard) != 4 || heard[3] != want || w.hub.Awaiting() != 0 {
 			t.Errorf("%q, want %q at the end; %d wait", heard, want, w.hub.Awaiting())
 		}
