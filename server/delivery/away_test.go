@@ -156,20 +156,23 @@ func TestAwait(t *testing.T) {
 				heard = append(heard, fmt.Sprint(name, " ", acked))
 			})
 		}
+		said := func() []string {
+			mu.Lock()
+			defer mu.Unlock()
+			return slices.Clone(heard)
+		}
 		await("first", first)
 		await("second", second)
 		await("third", third)
 		d.conn.lane.Ack(d.conn.name(), &d.conn.peer, 2)
 		await("late", first)
-		if want := []string{"first true", "second true", "late true"}; !slices.Equal(heard, want) || w.hub.Awaiting() != 1 {
-			t.Errorf("%q, want %q; %d wait", heard, want, w.hub.Awaiting())
+		if want := []string{"first true", "second true", "late true"}; !slices.Equal(said(), want) || w.hub.Awaiting() != 1 {
+			t.Errorf("%q, want %q; %d wait", said(), want, w.hub.Awaiting())
 		}
 		time.Sleep(2 * time.Minute)
 		synctest.Wait()
-		mu.Lock()
-		defer mu.Unlock()
-		if want := "third false"; len(heard) != 4 || heard[3] != want || w.hub.Awaiting() != 0 {
-			t.Errorf("%q, want %q at the end; %d wait", heard, want, w.hub.Awaiting())
+		if got, want := said(), "third false"; len(got) != 4 || got[3] != want || w.hub.Awaiting() != 0 {
+			t.Errorf("%q, want %q at the end; %d wait", got, want, w.hub.Awaiting())
 		}
 	})
 }
