@@ -5,6 +5,7 @@ import (
 	"errors"
 	"reflect"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -91,11 +92,14 @@ func TestAskIsTold(t *testing.T) {
 			all     bool
 			after   time.Duration
 		}
+		var mu sync.Mutex // covers got
 		var got []told
 		began := time.Now()
 		ask := func(parts int, within time.Duration) *Request {
 			q, err := table.Ask(parts, within, func(a []Result, all bool) {
 				_ = table.Stats() // nothing is locked
+				mu.Lock()
+				defer mu.Unlock()
 				got = append(got, told{slices.Clone(a), all, time.Since(began)})
 			})
 			if err != nil {
@@ -121,6 +125,8 @@ func TestAskIsTold(t *testing.T) {
 			{[]Result{{}, {ID: late.ID(), Part: 1, Status: 5}}, false, time.Second},
 			{[]Result{{}}, false, 2 * time.Second},
 		}
+		mu.Lock()
+		defer mu.Unlock()
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("told %+v\nwant %+v", got, want)
 		}
