@@ -144,7 +144,8 @@ func TestSideBySide(t *testing.T) {
 func TestMemory(t *testing.T) {
 	const size = 4 << 20
 	made, bytes := Retained(func() []byte { return make([]byte, size) })
-	if bytes < size || bytes > size+size/8 {
+	// What others have let go meanwhile is taken off: it was 16 bytes once.
+	if bytes < size-size/64 || bytes > size+size/8 {
 		t.Errorf("%d bytes are said to be kept, want %d", bytes, size)
 	}
 	runtime.KeepAlive(made)
