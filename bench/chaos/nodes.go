@@ -144,10 +144,13 @@ func bothSurvivors(x *trial) {
 	}
 	x.number("nodes_ready_s", (x.now() - at).Seconds())
 	x.say("two are ready again")
-	// The peak is told and not judged: each node had told its devices how fast the two
-	// others take them, and there was nobody left of all three. What is too much for the
-	// two is theirs to put off (503, Retry-After).
+	// Each node had told its devices how fast the two others take them, and of all three
+	// there was nobody left: what is too much for the two they put off (503, Retry-After). It is
+	// more than the budget all the same, and told as that.
 	x.recoverFrom(all, at, budget)
+	if r := x.result.Recovery; float64(r.Peak) > r.Budget {
+		x.miss("%d dials in a second, want at most the budget of %.0f", r.Peak, r.Budget)
+	}
 	x.cluster.Nodes[0].Start()
 	x.cluster.Nodes[0].Await()
 }

@@ -62,10 +62,10 @@
 // # What it costs
 //
 // On two cores shared with other work (load 9 to 18), 128 bytes of payload, both nodes in one process, one Redis: a live
-// message to the other node and its answer, one after the other, p50 0.09 ms, p99 0.4 to 0.6; a notice with
-// its acknowledgement p50 0.08, p99 0.2 to 0.5. At 1,000 a second, one by one, 0.1 to 0.2 ms of CPU each for both nodes and 0.05 in
-// Redis, most of it waking up; at 5,000 a second in bursts of 50, 18 to 28 us (live) and 11 to 20 (notice), and 3 to 5 in Redis;
-// p50 from when it was due 0.8 and 1.6 ms, of which the pacing's own lateness is 0.6. Owner takes 0.1 us
+// message to the other node and its answer, one after the other, p50 0.08 to 0.13 ms, p99 0.4 to 0.6; a notice with
+// its acknowledgement p50 0.08 to 0.11, p99 0.2 to 0.5. At 1,000 a second, one by one, 0.1 to 0.3 ms of CPU each for both nodes and 0.03 to 0.07 in
+// Redis, most of it waking up; at 5,000 a second in bursts of 50, 18 to 28 us (live) and 11 to 20 (notice), and 2.5 to 5.5 in Redis;
+// p50 from when it was due 0.7 to 1.1 and 1.3 to 1.9 ms, of which the pacing's own lateness is 0.5 to 0.8. Owner takes 0.1 us
 // (go test -run XXX -bench . -benchtime 3s ./server/mesh).
 //
 // # Goroutines and locks
