@@ -3,14 +3,11 @@ package coord
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -333,100 +330,6 @@ func TestWhatIsOnItsWayIsNotLost(t *testing.T) {
 		})
 	}
 }
-
-// viewFunc is a view that only looks.
-type viewFunc func(*live.Frame)
-
-func (v viewFunc) Show(f *live.Frame)        { v(f) }
-func (v viewFunc) Done(*result.Result) error { return nil }
-
-// TestViewSeesTheRun.
-func TestViewSeesTheRun(t *testing.T) {
-	var mu sync.Mutex
-	var frames []live.Frame
-	o := options(phases(t, 10, rampPhase, "{name: hold, publish: {to: all, rate: 100/s}, for: 2500ms}"), 1, "", nil)
-	o.View = viewFunc(func(f *live.Frame) {
-		mu.Lock()
-		defer mu.Unlock()
-		frames = append(frames, *f)
-	})
-	res := mustRun(t, o)
-	if len(frames) < 2 {
-		t.Fatalf("%d frames in 3 s", len(frames))
-	}
-	f := frames[len(frames)-1]
-	if f.State != "over" || f.Point != res.Series[len(res.Series)-1] || f.Counts != res.Phases[1].Tally.Total() {
-		t.Errorf("the last frame is not the run's end: %s\n%+v %+v\n%+v %+v", f.State, f.Point, f.Counts, res.Series[len(res.Series)-1], res.Phases[1].Tally.Total())
-	}
-	if f.Phase != "hold" || f.Index != 1 || f.Phases != 2 || f.Connected != 10 || f.Clients != 10 || f.Workers != 1 || len(f.Validity) == 0 {
-		t.Errorf("%+v", f)
-	}
-}
-
-// TestViewSeesShortPhases: each is shown at least once, whole.
-func TestViewSeesShortPhases(t *testing.T) {
-	over := map[string]uint64{}
-	o := options(phases(t, 10, rampPhase, holdPhase, holdAgain, drainPhase), 1, "", nil)
-	o.View = viewFunc(func(f *live.Frame) {
-		if f.State == "over" {
-			over[f.Phase] = f.Counts.Delivered
-		}
-	})
-	for _, p := range mustRun(t, o).Phases {
-		if n, shown := over[p.Name]; !shown || n != p.Tally.Total().Delivered {
-			t.Errorf("phase %s: shown at its end %v, with %d of %d deliveries", p.Name, shown, n, p.Tally.Total().Delivered)
-		}
-	}
-}
-
-// TestHooks: they run at the storm's begin, and what they say is kept.
-func TestHooks(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "called")
-	storm := "{name: storm, storm: {how: server, hook: restart}, until: restored, timeout: 20s}"
-	withHook := func(command string) Options {
-		return options(phases(t, 10, rampPhase, storm, "server: {restart: '"+command+"'}"), 1, "", nil)
-	}
-	left := filepath.Join(t.TempDir(), "left")
-	t.Cleanup(func() { // what the hook leaves running
-		text, err := os.ReadFile(left)
-		pid, bad := strconv.Atoi(strings.TrimSpace(string(text)))
-		if err = errors.Join(err, bad); err == nil {
-			err = killGroup(pid)
-		}
-		if err != nil {
-			t.Error(err)
-		}
-	})
-	res := mustRun(t, withHook("echo $LOADGEN_PHASE > "+file+"; echo pid=4711; sleep 600 & echo $! > "+left))
-	if got, err := os.ReadFile(file); err != nil || string(got) != "storm\n" {
-		t.Errorf("%q, %v", got, err)
-	}
-	if res.Verdict != result.Valid || !strings.Contains(strings.Join(res.Notes, "\n"), "pid=4711") {
-		t.Errorf("verdict %s, notes %q", res.Verdict, res.Notes)
-	}
-}
-
-// TestHookThatFailsEndsThePhase at once, whatever it waits for, and the run
-// says why.
-func TestHookThatFailsEndsThePhase(t *testing.T) {
-	for _, end := range []string{"until: restored, timeout: 1h", "for: 1h"} {
-		// Nobody is cut, so nothing else would end the phase.
-		s := phases(t, 1, rampPhase, "{name: before, for: 100ms}", "{name: storm, storm: {how: server, hook: restart}, "+end+"}", holdAgain,
-			"server: {restart: 'echo no such server >&2; exit 7'}")
-		res := mustRun(t, options(s, 1, "nobody is cut", nil))
-		p := res.Phases[len(res.Phases)-1]
-		if p.Name != "storm" || p.Outcome != aborted || res.Verdict != result.Breached {
-			t.Errorf("%s: phase %s %s after %v, verdict %s", end, p.Name, p.Outcome, p.Length, res.Verdict)
-		}
-		for _, want := range []string{"phase storm ended early: aborted: hook restart failed: exit status 7", "no such server"} {
-			if !strings.Contains(strings.Join(res.Notes, "\n"), want) {
-				t.Errorf("%s: notes %q, want %q", end, res.Notes, want)
-			}
-		}
-	}
-}
-
-// TestStderrOfWorkersIsShown, with whose it is.
 func TestStderrOfWorkersIsShown(t *testing.T) {
 	var log bytes.Buffer
 	if _, err := Run(t.Context(), options(phases(t, 10, rampPhase), 2, "refuses", &log)); err == nil {
