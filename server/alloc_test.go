@@ -59,7 +59,7 @@ func TestAllocsPerMessage(t *testing.T) {
 		t.Errorf("an echo allocates %.3f times", n)
 	}
 	dev, _ := device(t, s, "device=d1", "roost.v1.json")
-	hb := wire.AppendHeartbeat(nil, wire.JSON, s.spread(), wire.Ring{})
+	hb := wire.AppendHeartbeat(nil, wire.JSON, s.spread(), s.wide(), wire.Ring{})
 	if n := allocsPer(2000, roundTrip(t, dev.nc, clientFrame(gobwas.OpText, `{"t":"hb"}`), 2+len(hb))); n > fewAllocs {
 		t.Errorf("a heartbeat allocates %.3f times", n)
 	}

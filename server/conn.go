@@ -40,9 +40,21 @@ type connFlags uint8
 const (
 	flagPaused connFlags = 1 << iota // reading is paused until the output is out
 	flagAlone                        // kindDevice: its session began while the store was away
+
+	toldUnit connFlags = 1 << 5 // the upper three bits: how often it was told to go elsewhere, by rounds
 )
 
 func (st *connState) is(f connFlags) bool { return st.flags&f != 0 }
+
+// told returns how often the connection was told to go elsewhere, by rounds, at most 7.
+func (st *connState) told() int { return int(st.flags / toldUnit) }
+
+// tell counts that.
+func (st *connState) tell() {
+	if st.told() < 7 {
+		st.flags += toldUnit
+	}
+}
 
 func (st *connState) set(f connFlags, on bool) {
 	if st.flags &^= f; on {

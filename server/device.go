@@ -37,7 +37,7 @@ func (h *handler) deviceMessage(c poller.Conn, st *connState, ev *ws.Event) {
 		if h.s.cluster != nil {
 			ring = h.s.cluster.heartbeat(h, st)
 		}
-		h.appendMessage(st, wire.AppendHeartbeat(h.text[:0], f, h.s.spread(), ring))
+		h.appendMessage(st, wire.AppendHeartbeat(h.text[:0], f, h.s.spread(), h.s.wide(), ring))
 	case wire.OpSubscribe:
 		h.subscription(c, st, f, true)
 	case wire.OpUnsubscribe:

@@ -183,6 +183,10 @@ func (e *exodus) tell(c poller.Conn, st *connState, now time.Time) time.Duration
 		if !goes {
 			return 0
 		}
+		if e.r.kind == moving && st.told() >= mostTold {
+			e.k.moves.deaf.Add(1)
+			return 0
+		}
 		if e.r.kind == comingBack {
 			self := e.k.s.opt.Node
 			e.at, e.url = e.k.moves.pace.slot(self, e.even(), e.k.budget(self)), ""
@@ -195,6 +199,7 @@ func (e *exodus) tell(c poller.Conn, st *connState, now time.Time) time.Duration
 		return wait + together
 	}
 	e.h.away(c, st, e.r.code, max(0, e.at.Sub(now)), e.url)
+	st.tell()
 	e.count()
 	if e.last = e.at; e.r.force {
 		e.told = append(e.told, c.Handle())

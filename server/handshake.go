@@ -148,7 +148,10 @@ func (h *handler) connect(c poller.Conn, st *connState) *ws.HandshakeError {
 	if refusal := h.connectQuery(q); refusal != nil {
 		return refusal
 	}
-	if h.s.cluster != nil {
+	if k := h.s.cluster; k != nil {
+		if refusal := k.gated(q); refusal != nil {
+			return refusal
+		}
 		return h.knock(c, st, f, protocol, q)
 	}
 	q.hello.Conn, q.hello.Fresh = delivery.Conn(c.Handle()), h.sids.Uint64()|1
@@ -280,7 +283,7 @@ func (h *handler) appendWelcome(dst []byte, f wire.Format, got *delivery.Session
 	h.sid = appendSID(h.sid[:0], got.SID)
 	return wire.AppendWelcome(dst, f, &wire.Welcome{
 		SID: h.sid, Epoch: got.Epoch.String(), Seq: got.Last, Acked: got.Acked, From: got.From, Resumed: got.Resumed, Win: delivery.Window,
-		Heartbeat: hb * 1000, Spread: h.s.spread(),
+		Heartbeat: hb * 1000, Spread: h.s.spread(), Wide: h.s.wide(),
 		Node: h.s.opt.Node, Max: maxInbound, Ring: ring, Back: wire.Back{Base: 1000, Max: 120_000},
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"roost/poller"
+	"roost/ring"
 	"roost/server/cluster"
 	"roost/server/mesh"
 	"roost/server/ws"
@@ -17,7 +18,7 @@ import (
 //	at connect     the device's owner is another node: away, in the owner's next free slot (redirect)
 //	ring changed   those whose owner is another node by the new ring, once for each version
 //	node is back   those whose owner it is, by the same ring
-//	emptied        all (Evacuate), until StayHere
+//	emptied        all (Evacuate), until StayHere, as soon as a ring without this node is in force
 //	store is back  those whose session began without it: they come back for a real one
 //	cut off        all, with 4101 (shed.go)
 //
@@ -34,6 +35,12 @@ const (
 	longestSlot = 10 * time.Minute
 	// lateAfter is how long after its slot a device that must go is closed.
 	lateAfter = 10 * time.Second
+	// withoutWithin is how long a node that is to be emptied waits for a ring without it: the planner makes one as soon as
+	// it hears of the order, within a second. Who is told before, by the ring that is, may be told again by that.
+	withoutWithin = 3 * time.Second
+	// mostTold is how often one connection is told by rounds to go where its device does not go. From then on it is left
+	// alone where it may stay: its client does not know "away", or cannot reach the owner.
+	mostTold = 7
 )
 
 // moves is what the goroutine of runMoves knows of who should be elsewhere.
@@ -48,6 +55,7 @@ type moves struct {
 	homing atomic.Pointer[round] // of those that come back for the store
 
 	redirected atomic.Uint64             // told at connect
+	deaf       atomic.Uint64             // not told any more: they were mostTold times, and have not gone
 	told       [roundKinds]atomic.Uint64 // told in rounds
 
 	// Owned by runMoves.
@@ -66,11 +74,18 @@ type moves struct {
 type drainWish struct {
 	over  time.Duration
 	began time.Time
+	begun atomic.Bool // the first round; until then nobody is told
 }
 
 func (m *moves) init() { m.wake = make(chan struct{}, 1) }
 
 func (m *moves) emptying() bool { return m.drain.Load() != nil }
+
+// waits reports whether the node is to be emptied and its devices are not told yet.
+func (m *moves) waits() bool {
+	wish := m.drain.Load()
+	return wish != nil && !wish.begun.Load()
+}
 
 func (m *moves) signal() {
 	select {
@@ -174,6 +189,8 @@ func (k *clustered) sayWhether(up bool) {
 // measureOthers adds up what the other nodes take, and sees who is back.
 func (k *clustered) measureOthers() {
 	v, sum := k.opt.Members.View(), 0.0
+	own := k.budget(k.s.opt.Node)
+	crowd := crowd{devices: k.s.registry.Len(), budget: own, largest: own}
 	free := k.moves.round.Load() == nil && !k.moves.emptying()
 	alive, back := map[string]bool{}, map[string]bool{}
 	for id := range v.Members {
@@ -181,7 +198,9 @@ func (k *clustered) measureOthers() {
 		if id == k.s.opt.Node || !v.Has(id) || weighs && w.Value == 0 || k.silence.is(id) {
 			continue
 		}
-		sum += k.budget(id)
+		budget := k.budget(id)
+		sum += budget
+		crowd.add(&w, budget)
 		is := k.moves.alive == nil || k.moves.alive[id]
 		if !is && free {
 			back[id] = true
@@ -190,7 +209,9 @@ func (k *clustered) measureOthers() {
 			alive[id] = true
 		}
 	}
+	k.own.Store(int64(own))
 	k.absorb.Store(max(int64(sum), acceptRate))
+	k.wide.Store(int64(crowd.window() / time.Millisecond))
 	k.others.Store(int64(len(alive)))
 	k.moves.alive = alive
 	if len(back) > 0 {
@@ -201,18 +222,39 @@ func (k *clustered) measureOthers() {
 // lookAtDrain begins or ends emptying the node.
 func (k *clustered) lookAtDrain() {
 	wish := k.moves.drain.Load()
-	if wish == k.moves.served {
+	switch {
+	case wish == k.moves.served && !k.moves.waits():
 		return
-	}
-	k.moves.served = wish
-	if wish == nil {
+	case wish == nil:
 		k.s.opt.Log.Info("the node is not emptied any more", "devices", k.s.registry.Len())
+		k.moves.served = nil
 		k.moves.round.Store(nil)
 		k.moves.pace.forget()
 		return
+	case wish != k.moves.served:
+		k.moves.served = wish
+		k.s.opt.Log.Info("the node is being emptied", "devices", k.s.registry.Len(), "over", wish.over)
 	}
-	k.s.opt.Log.Info("the node is being emptied", "devices", k.s.registry.Len(), "over", wish.over)
+	if !k.without() && time.Since(wish.began) < k.s.opt.timing.without && k.opt.Members.View().Stale.IsZero() {
+		return // it is looked again with the next ring, and every second
+	}
+	wish.begun.Store(true)
 	k.empty(wish.over)
+}
+
+// without reports whether the rings in force give this node nothing.
+func (k *clustered) without() bool {
+	routes := k.opt.Rings.Load().Routes
+	canary, _ := routes.Canary()
+	for _, r := range []*ring.Ring{routes.Stable(), canary} {
+		if r == nil {
+			continue
+		}
+		if n := r.Node(r.Find(k.s.opt.Node)); n != nil && n.Weight > 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // empty begins a round of emptying.
@@ -225,7 +267,7 @@ func (k *clustered) empty(over time.Duration) {
 // all have been without weight until this node's was gone.
 func (k *clustered) emptyFurther(now *cluster.Active) {
 	m := &k.moves
-	if m.served == nil || m.round.Load() != nil || now.Pointer.Activation == m.emptied.Pointer.Activation || k.s.registry.Len() == 0 {
+	if m.served == nil || m.waits() || m.round.Load() != nil || now.Pointer.Activation == m.emptied.Pointer.Activation || k.s.registry.Len() == 0 {
 		return
 	}
 	k.empty(max(time.Until(m.served.began.Add(m.served.over)), time.Second))
@@ -259,7 +301,10 @@ func (k *clustered) redirect(h *handler, c poller.Conn, st *connState, q *connec
 	}
 	code := CloseMoved
 	place, ok := k.mesh.Owner(q.hello.ID), true
-	if k.moves.emptying() {
+	switch {
+	case k.moves.waits():
+		return // it is told with the others
+	case k.moves.emptying():
 		code = CloseDrain
 		place, ok = k.mesh.Route(q.hello.ID, k.silence.with(k.s.opt.Node))
 	}
@@ -267,7 +312,11 @@ func (k *clustered) redirect(h *handler, c poller.Conn, st *connState, q *connec
 		return
 	}
 	now := time.Now()
-	in := k.moves.pace.slot(place.Node, now, k.rate(place.Node)).Sub(now)
+	earliest := now
+	if k.stormy() { // its dial would be one more for a node that has enough of them
+		earliest = now.Add(time.Duration(k.wide.Load()) * time.Millisecond)
+	}
+	in := k.moves.pace.slot(place.Node, earliest, k.rate(place.Node)).Sub(now)
 	if in <= longestSlot {
 		k.moves.redirected.Add(1)
 		h.away(c, st, code, in, urlWithHop(place.URL, q.hop+1))

@@ -244,7 +244,7 @@ func TestToldOnce(t *testing.T) {
 // closed; it can be stopped, and who connects meanwhile is served and told.
 func TestEvacuate(t *testing.T) {
 	f := newFleet(t)
-	a, b := f.node("n1", func(o *Options) { o.timing.late = 100 * time.Millisecond }), f.node("n2")
+	a, b := f.node("n1", func(o *Options) { o.timing.late, o.timing.without = 100*time.Millisecond, 0 }), f.node("n2")
 	f.ring(1, "n1", "n2")
 	f.up(a, b)
 	d := f.owned("n1", 9)
@@ -284,6 +284,92 @@ func TestEvacuate(t *testing.T) {
 	}
 	eventually(t, "they are counted", func() bool { left, moved := a.Left(); return left == 1 && moved == 8 })
 	late.silent("away")
+	a.StayHere()
+}
+
+// TestEvacuateWaitsForTheRing: nobody is told before a ring without the node is in force, by which all of them go: by the
+// one before it they would go to a node, and then to another one. It does not wait for ever, nor where etcd is away.
+func TestEvacuateWaitsForTheRing(t *testing.T) {
+	f := newFleet(t)
+	long := func(o *Options) { o.timing.without = time.Hour }
+	a, b, c := f.node("n1", long), f.node("n2"), f.node("n3")
+	f.ring(1, "n1", "n2")
+	f.up(a, b, c)
+	d := f.owned("n1", 5)
+	var here []*peer
+	for _, id := range d[:4] {
+		p, _ := device(t, a, "device="+id, "roost.v1.json")
+		here = append(here, p)
+	}
+	a.Evacuate(time.Second)
+	eventually(t, "it was looked at", func() bool { return len(a.cluster.moves.wake) == 0 })
+	late, _ := device(t, a, "device="+d[4], "roost.v1.json")
+	for range 3 {
+		time.Sleep(a.opt.timing.tick)
+		for _, p := range append(here, late) {
+			p.silent("away")
+		}
+	}
+	f.ring(2, "n3")
+	for _, p := range append(here, late) {
+		if away := p.awaits("away"); away["code"] != 4001.0 || !strings.Contains(away["url"].(string), c.Addr().String()) {
+			t.Errorf("away %v, want %s", away, c.Addr())
+		}
+		p.silent("away")
+	}
+	a.StayHere()
+
+	f.change(func(v *cluster.View) { v.Stale = time.Now() })
+	last, _ := device(t, b, "device="+d[0], "roost.v1.json")
+	last.awaits("away") // its owner is n3
+	b.Evacuate(time.Second)
+	last.awaits("away")
+	b.StayHere()
+}
+
+// TestIgnoresRedirects: a device that does not go wherever it is sent is served, told a few times, and left alone then; a node
+// that is emptied closes it once, serves it again, and tells it once.
+func TestIgnoresRedirects(t *testing.T) {
+	f := newFleet(t)
+	a, b := f.node("n1", func(o *Options) { o.timing.late = 100 * time.Millisecond }), f.node("n2")
+	f.ring(1, "n2")
+	f.up(a, b)
+	p, _ := device(t, a, "device=d1", "roost.v1.json")
+	p.awaits("away")
+	const rings = 2 * mostTold
+	for v := uint64(2); v < 2+rings; v++ {
+		f.ring(v, "n2")
+		eventually(t, "the round is over", func() bool {
+			told := a.cluster.moves.told[moving].Load() + a.cluster.moves.deaf.Load()
+			return told == v-1 && a.cluster.moves.round.Load() == nil
+		})
+	}
+	if got := publish(t, a, `{"device":"d1","payload":1}`); !strings.Contains(got, `"written"`) {
+		t.Errorf("publish: %s", got)
+	}
+	for range mostTold {
+		p.awaits("away")
+	}
+	p.silent("away")
+	if told, deaf := a.cluster.moves.told[moving].Load(), a.cluster.moves.deaf.Load(); told != mostTold || deaf != rings-mostTold {
+		t.Errorf("told %d times, and %d times not", told, deaf)
+	}
+	a.Evacuate(time.Second)
+	if away := p.awaits("away"); away["code"] != 4001.0 {
+		t.Errorf("away %v", away)
+	}
+	if code := p.closeCode(); code != 4001 {
+		t.Errorf("closed with %d", code)
+	}
+	again, _ := device(t, a, "device=d1", "roost.v1.json")
+	again.awaits("away")
+	for range 5 {
+		time.Sleep(a.opt.timing.tick)
+		again.silent("away")
+	}
+	if got := publish(t, a, `{"device":"d1","payload":2}`); !strings.Contains(got, `"written"`) {
+		t.Errorf("publish: %s", got)
+	}
 	a.StayHere()
 }
 

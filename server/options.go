@@ -33,9 +33,10 @@ type timing struct {
 	tick      time.Duration // of the store and the lanes, and of who should be elsewhere
 	cut       time.Duration // without the store until devices are sent to nodes that have it
 	late      time.Duration // from a device's slot until it is closed, where it has to go
+	without   time.Duration // for a ring without a node that is emptied
 }
 
-var defaultTiming = timing{upgrade: 8 * time.Second, echo: 10 * time.Minute, message: 30 * time.Second, write: 10 * time.Second, heartbeat: time.Second, tick: time.Second, cut: shedAfter, late: lateAfter}
+var defaultTiming = timing{upgrade: 8 * time.Second, echo: 10 * time.Minute, message: 30 * time.Second, write: 10 * time.Second, heartbeat: time.Second, tick: time.Second, cut: shedAfter, late: lateAfter, without: withoutWithin}
 
 // Options configures a Server. The zero value of a field means its default,
 // unless it says otherwise.

@@ -300,6 +300,15 @@ func (s *Server) spread() int {
 	return max(1000, s.registry.Len()*1250/absorb)
 }
 
+// wide returns the milliseconds over which a device dials again that has found nobody at all (window); 0 is that
+// its backoff is wide enough.
+func (s *Server) wide() int {
+	if s.cluster == nil {
+		return 0
+	}
+	return int(s.cluster.wide.Load())
+}
+
 // timeOf turns a connection's clock into a time of day.
 func (s *Server) timeOf(tick uint32) time.Time {
 	return s.began.Add(time.Duration(tick) * clockTick).UTC().Truncate(clockTick)

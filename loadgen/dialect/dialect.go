@@ -152,6 +152,7 @@ type HTTPRequest struct {
 // End is how a connection ended.
 type End struct {
 	Greeted    bool
+	Nobody     bool          // nobody listened: the dial was refused
 	Status     int           // HTTP, of a refused upgrade
 	RetryAfter time.Duration // of a refused upgrade
 	Code       uint16        // of the server's close frame, 1005 if it had none; 0: there was no close frame

@@ -323,6 +323,8 @@ func (r *roost) Closed(i uint32, c uint8, now time.Duration, end End) time.Durat
 		v.session.OnClosed(conn, now, end.Code, end.Reason)
 	case conn == v.session.Current(): // perhaps before it was subscribed, that is before Ready
 		v.session.OnLost(conn, now)
+	case end.Nobody || end.RetryAfter == 0 && 502 <= end.Status && end.Status <= 504:
+		v.session.OnDialRefused(conn, now)
 	default:
 		v.session.OnDialFailed(conn, now, end.RetryAfter)
 	}

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"roost/loadgen/dialect"
 	"roost/loadgen/plan"
 	"roost/loadgen/scenario"
@@ -62,7 +64,7 @@ func (w *Worker) over(st *conn, why error, by intent) {
 
 // endOf tells the dialect how a connection ended.
 func endOf(was stage, why error) dialect.End {
-	end := dialect.End{Greeted: was == stageReady}
+	end := dialect.End{Greeted: was == stageReady, Nobody: was == stageConnecting && errors.Is(why, unix.ECONNREFUSED)}
 	var closed *plan.CloseError
 	var no *refusedUpgrade
 	switch {

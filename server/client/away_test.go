@@ -215,7 +215,7 @@ func TestHeartbeats(t *testing.T) {
 		first[r.now-start] = true
 		for range 5 {
 			before := r.now
-			r.on(c, wire.AppendHeartbeat(nil, r.form, 7_500, wire.Ring{}))
+			r.on(c, wire.AppendHeartbeat(nil, r.form, 7_500, 0, wire.Ring{}))
 			if up, _ := r.wake(); up.Op != wire.OpHeartbeat || r.now-before != 55*time.Second {
 				t.Fatalf("after %v: %+v", r.now-before, up)
 			}

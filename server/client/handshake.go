@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"syscall"
 	"time"
 
 	"roost/server/ws"
@@ -20,6 +21,16 @@ type refusedError struct {
 
 func (e *refusedError) Error() string {
 	return fmt.Sprintf("client: refused with HTTP %d", e.status)
+}
+
+// nobodyThere reports whether a dial failed because nobody takes connections where it leads to: the machine
+// refuses, or whoever stands before the nodes has none of them.
+func nobodyThere(err error) bool {
+	var refused *refusedError
+	if errors.As(err, &refused) {
+		return refused.after == 0 && 502 <= refused.status && refused.status <= 504
+	}
+	return errors.Is(err, syscall.ECONNREFUSED)
 }
 
 var errAborted = errors.New("client: given up while dialing")

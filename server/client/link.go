@@ -35,6 +35,7 @@ type event struct {
 	code   ws.StatusCode // linkClosed
 	reason string        // linkClosed
 	retry  time.Duration // linkFailed: the refusal's Retry-After
+	nobody bool          // linkFailed: nobody takes connections where it leads to
 	err    error         // linkFailed, linkClosed, linkLost: in words
 }
 
@@ -85,6 +86,7 @@ func (k *link) run() {
 		if errors.As(err, &refused) {
 			e.retry = refused.after
 		}
+		e.nobody = nobodyThere(err)
 		k.emit(e)
 		return
 	}

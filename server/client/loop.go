@@ -168,7 +168,11 @@ func (l *loop) over(e event) {
 	var next Next
 	switch e.kind {
 	case linkFailed:
-		next = l.s.OnDialFailed(e.link.conn, l.now(), e.retry)
+		if e.nobody {
+			next = l.s.OnDialRefused(e.link.conn, l.now())
+		} else {
+			next = l.s.OnDialFailed(e.link.conn, l.now(), e.retry)
+		}
 	case linkClosed:
 		next = l.s.OnClosed(e.link.conn, l.now(), uint16(e.code), e.reason)
 	default:

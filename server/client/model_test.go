@@ -133,7 +133,7 @@ func (w *world) pass() {
 			w.node.take(up.Seq)
 		}
 		if up.Op == wire.OpHeartbeat {
-			w.send(wire.AppendHeartbeat(nil, w.form, 7_500, wire.Ring{}))
+			w.send(wire.AppendHeartbeat(nil, w.form, 7_500, 0, wire.Ring{}))
 		}
 	}
 	if next.Do == Reconnect {

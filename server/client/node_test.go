@@ -217,7 +217,7 @@ func (p *peer) want(op wire.Op) wire.Up {
 		case s.code == 0 && s.up.Op == op:
 			return s.up
 		case s.code == 0 && s.up.Op == wire.OpHeartbeat:
-			p.send(wire.AppendHeartbeat(nil, p.form, 7_500, wire.Ring{}))
+			p.send(wire.AppendHeartbeat(nil, p.form, 7_500, 0, wire.Ring{}))
 		default:
 			p.node.t.Errorf("got %+v, want %v", s, op)
 			return wire.Up{}
@@ -234,7 +234,7 @@ func (p *peer) end() ws.StatusCode {
 			return s.code
 		}
 		if s.up.Op == wire.OpHeartbeat {
-			p.send(wire.AppendHeartbeat(nil, p.form, 7_500, wire.Ring{}))
+			p.send(wire.AppendHeartbeat(nil, p.form, 7_500, 0, wire.Ring{}))
 		}
 	}
 }

@@ -37,7 +37,7 @@ func (s *Session) OnMessage(c Conn, now time.Duration, data []byte, d *wire.Down
 	case wire.OpSkip:
 		return s.skip(now, d.To)
 	case wire.OpHeartbeat:
-		s.spread = uint32(d.Spread)
+		s.spread, s.wide = uint32(d.Spread), min(uint32(d.Wide), mostWide)
 		if s.is(asked) {
 			s.flags |= answered
 			s.settle(now)
@@ -60,6 +60,7 @@ const (
 	leastBase = 10
 	leastMost = 10_000
 	mostWait  = 3_600_000
+	mostWide  = 300_000
 )
 
 // welcome makes the dialed connection the current one (rule 1).
@@ -81,6 +82,7 @@ func (s *Session) welcome(now time.Duration, w *wire.Welcome) Event {
 	s.sid, s.seq, s.acked, s.ackAt = sid, w.Acked, w.Acked, never
 	s.beat = bound(w.Heartbeat, firstBeat, leastBeat, mostBeat)
 	s.spread = min(uint32(w.Spread), mostWait)
+	s.wide = min(uint32(w.Wide), mostWide)
 	s.base = bound(w.Back.Base, firstBase, leastBase, mostWait)
 	s.most = bound(w.Back.Max, firstMost, max(s.base, leastMost), mostWait)
 	s.window = uint32(w.Win)

@@ -37,8 +37,8 @@ func (s *Session) OnLost(c Conn, now time.Duration) Next {
 	return s.plan(now, s.slot()+s.guard(), false)
 }
 
-// OnDialFailed takes that connection c was refused, or had no welcome in time.
-// retryAfter is what the refusal's Retry-After said, or 0.
+// OnDialFailed takes that connection c came to nothing: nobody answered, or there was no
+// welcome in time, or it was refused and Retry-After said how long (0: it did not).
 func (s *Session) OnDialFailed(c Conn, now, retryAfter time.Duration) Next {
 	if c == 0 || c != s.next || s.is(stopped) {
 		return Next{}
@@ -47,6 +47,22 @@ func (s *Session) OnDialFailed(c Conn, now, retryAfter time.Duration) Next {
 	// The random part on top: all that were refused together have the same
 	// Retry-After.
 	return s.plan(now, min(max(retryAfter, 0), ms(mostWait))+s.backoff(), true)
+}
+
+// OnDialRefused takes that connection c was refused, by a machine where nobody listens or by whoever
+// stands before the nodes (502, 503, 504), and nobody said how long: not our own network is down but
+// those whom it leads to. Then everybody comes at once when they are back, and not the devices of
+// one node alone (rule 6). A node that it was sent to and that is not there says nothing of the others.
+func (s *Session) OnDialRefused(c Conn, now time.Duration) Next {
+	if c == 0 || c != s.next || s.is(stopped) {
+		return Next{}
+	}
+	least := s.wide
+	if s.others != nil && s.others.dialed != "" || s.current != 0 {
+		least = 0
+	}
+	s.leave(c, now)
+	return s.plan(now, s.backoffOver(least), true)
 }
 
 // over reports whether the end of c means anything: not of a connection that
@@ -128,8 +144,11 @@ func (s *Session) settle(now time.Duration) {
 }
 
 // backoff returns a random wait and counts a failure (rule 6).
-func (s *Session) backoff() time.Duration {
-	d := s.jitter(s.failures)
+func (s *Session) backoff() time.Duration { return s.backoffOver(0) }
+
+// backoffOver is backoff over least ms at least.
+func (s *Session) backoffOver(least uint32) time.Duration {
+	d := s.jitter(s.failures, least)
 	if s.failures < 255 {
 		s.failures++
 	}
@@ -156,15 +175,16 @@ func (s *Session) extra() time.Duration {
 	if s.ends < freeEnds {
 		return 0
 	}
-	return s.jitter(s.ends - freeEnds)
+	return s.jitter(s.ends-freeEnds, 0)
 }
 
-// jitter returns a random time from 0 to min(most, base x 2^n).
-func (s *Session) jitter(n uint8) time.Duration {
+// jitter returns a random time from 0 to min(most, base x 2^n), or to least ms if that is more.
+func (s *Session) jitter(n uint8, least uint32) time.Duration {
 	limit := uint64(s.most)
 	if n < 32 {
 		limit = min(limit, uint64(s.base)<<n)
 	}
+	limit = max(limit, uint64(least))
 	return time.Duration(s.rand() % (uint64(ms(uint32(limit))) + 1))
 }
 

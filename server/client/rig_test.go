@@ -64,7 +64,7 @@ func (r *rig) beat(c Conn) {
 	for range 100 {
 		said, _ := r.wake()
 		if said.Op == wire.OpHeartbeat {
-			if e := r.on(c, wire.AppendHeartbeat(nil, r.form, 7_500, wire.Ring{})); e.Kind != Beat {
+			if e := r.on(c, wire.AppendHeartbeat(nil, r.form, 7_500, 0, wire.Ring{})); e.Kind != Beat {
 				r.Fatalf("answer became %+v", e)
 			}
 			return

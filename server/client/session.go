@@ -39,6 +39,7 @@ type Session struct {
 
 	beat   uint32 // ms between heartbeats
 	spread uint32 // ms over which all come back after a cut
+	wide   uint32 // ms over which all dial again where nobody takes a dial; 0: see backoff
 	base   uint32 // ms, see backoff
 	most   uint32 // ms, see backoff
 	window uint32 // kept messages under way unacknowledged

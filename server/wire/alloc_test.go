@@ -14,7 +14,7 @@ func TestNoAllocs(t *testing.T) {
 		"heartbeat":        func() { Parse(JSON, hb, &up) },
 		"subscribe":        func() { Parse(JSON, sub, &up) },
 		"binary heartbeat": func() { Parse(Binary, bin, &up) },
-		"append heartbeat": func() { AppendHeartbeat(buf, JSON, 20000, Ring{7, 1 << 63}) },
+		"append heartbeat": func() { AppendHeartbeat(buf, JSON, 20000, 3000, Ring{7, 1 << 63}) },
 		"append message":   func() { AppendMessage(buf, JSON, &m) },
 		"append welcome":   func() { AppendWelcome(buf, JSON, &Welcome{SID: bin[1:1], Epoch: "e", Node: "n", Seq: 1}) },
 		"append parts":     func() { AppendMessageTail(AppendMessageHead(buf, JSON, m.Shape(), 7), JSON, &m) },
@@ -41,7 +41,7 @@ func TestNoAllocsDown(t *testing.T) {
 	for name, msg := range map[string]func(Format) []byte{
 		"msg":     func(f Format) []byte { return AppendMessage(nil, f, &m) },
 		"raw msg": func(f Format) []byte { return AppendMessage(nil, f, &raw) },
-		"hb":      func(f Format) []byte { return AppendHeartbeat(nil, f, 7500, Ring{7, 1 << 63}) },
+		"hb":      func(f Format) []byte { return AppendHeartbeat(nil, f, 7500, 9000, Ring{7, 1 << 63}) },
 		"skip":    func(f Format) []byte { return AppendSkip(nil, f, 7, "ttl") },
 		"res":     func(f Format) []byte { return AppendResult(nil, f, 7, nil) },
 		"refused": func(f Format) []byte { return AppendResult(nil, f, 7, &Error{"limit", "no"}) },

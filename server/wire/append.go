@@ -23,6 +23,7 @@ func AppendWelcome(dst []byte, f Format, w *Welcome) []byte {
 	dst = strconv.AppendBool(append(dst, `,"resumed":`...), w.Resumed)
 	dst = strconv.AppendInt(append(dst, `,"hb":`...), int64(w.Heartbeat), 10)
 	dst = strconv.AppendInt(append(dst, `,"spread":`...), int64(w.Spread), 10)
+	dst = appendWide(dst, w.Wide)
 	dst = appendString(append(dst, `,"node":`...), w.Node)
 	dst = strconv.AppendInt(append(dst, `,"max":`...), int64(w.Max), 10)
 	dst = strconv.AppendInt(append(dst, `,"win":`...), int64(w.Win), 10)
@@ -32,18 +33,41 @@ func AppendWelcome(dst []byte, f Format, w *Welcome) []byte {
 	return append(dst, "}}"...)
 }
 
-// AppendHeartbeat appends the answer to a heartbeat: spread is that of Welcome,
-// which changes as the node fills, and ring is what answers for the device now.
-func AppendHeartbeat(dst []byte, f Format, spread int, ring Ring) []byte {
-	if f == Binary && ring == (Ring{}) {
-		return binary.AppendUvarint(append(dst, byte(OpHeartbeat)), uint64(spread))
-	}
+// AppendHeartbeat appends the answer to a heartbeat: spread and wide are those of Welcome,
+// which change as the cluster fills, and ring is what answers for the device now.
+func AppendHeartbeat(dst []byte, f Format, spread, wide int, ring Ring) []byte {
 	if f == Binary {
-		dst = binary.AppendUvarint(append(dst, byte(OpHeartbeat)|flagRing), uint64(spread))
-		return appendHash(binary.AppendUvarint(dst, ring.Version), ring.Hash)
+		return appendBeat(dst, spread, wide, ring)
 	}
 	dst = strconv.AppendInt(append(dst, `{"t":"hb","spread":`...), int64(spread), 10)
-	return append(appendRing(dst, ring), '}')
+	return append(appendRing(appendWide(dst, wide), ring), '}')
+}
+
+// appendBeat is AppendHeartbeat in the binary form.
+func appendBeat(dst []byte, spread, wide int, ring Ring) []byte {
+	first := byte(OpHeartbeat)
+	if wide != 0 {
+		first |= flagWide
+	}
+	if ring != (Ring{}) {
+		first |= flagRing
+	}
+	dst = binary.AppendUvarint(append(dst, first), uint64(spread))
+	if wide != 0 {
+		dst = binary.AppendUvarint(dst, uint64(wide))
+	}
+	if ring != (Ring{}) {
+		dst = appendHash(binary.AppendUvarint(dst, ring.Version), ring.Hash)
+	}
+	return dst
+}
+
+// appendWide appends the key wide, unless it is 0.
+func appendWide(dst []byte, wide int) []byte {
+	if wide == 0 {
+		return dst
+	}
+	return strconv.AppendInt(append(dst, `,"wide":`...), int64(wide), 10)
 }
 
 // appendRing appends the keys of a ring, if there is one.

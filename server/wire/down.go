@@ -12,6 +12,7 @@ type Down struct {
 	OK      bool    // OpResult: it was done
 	Close   uint16  // OpAway: code with which this connection will end
 	Spread  int     // OpHeartbeat: ms over which to come back after a cut
+	Wide    int     // OpHeartbeat: that of Welcome
 	In      int     // OpAway: ms from now until this device's slot
 	To      uint64  // OpSkip: kept messages up to here are done with
 	Request uint64  // OpResult: number of the request
@@ -59,7 +60,7 @@ func ParseDown(f Format, data []byte, d *Down) *Error {
 		o.message(&d.Message)
 	case OpHeartbeat:
 		o.need(keySpread)
-		d.Spread, d.Ring = o.int(keySpread), o.ring()
+		d.Spread, d.Wide, d.Ring = o.int(keySpread), o.int(keyWide), o.ring()
 	case OpSkip:
 		o.need(keyTo)
 		d.To, d.Why = o.uint(keyTo), o.text(keyWhy)
@@ -130,7 +131,7 @@ func (f *fields) welcome(w *Welcome) {
 	w.SID, w.Epoch, w.Node = f.text(keySID), string(f.text(keyEpoch)), string(f.text(keyNode))
 	w.Seq, w.Acked, w.From = f.uint(keySeq), f.uint(keyAcked), f.uint(keyFrom)
 	w.Resumed = f.bool(keyResumed)
-	w.Heartbeat, w.Spread = f.int(keyHB), f.int(keySpread)
+	w.Heartbeat, w.Spread, w.Wide = f.int(keyHB), f.int(keySpread), f.int(keyWide)
 	w.Max, w.Win, w.Ring = f.int(keyMax), f.int(keyWin), f.ring()
 	if !f.has(keyBack) || f.err != nil {
 		return
@@ -207,6 +208,9 @@ func parseDownBinary(data []byte, d *Down) *Error {
 		}
 	case OpHeartbeat:
 		d.Spread = r.int()
+		if data[0]&flagWide != 0 {
+			d.Wide = r.int()
+		}
 		if data[0]&flagRing == 0 {
 			break
 		}

@@ -82,15 +82,15 @@ func drawDown(t *rapid.T) (d Down, appendTo func(f Format) []byte) {
 	case OpWelcome:
 		w := &d.Welcome
 		*w = Welcome{SID: []byte(s.Draw(t, "sid")), Epoch: s.Draw(t, "epoch"), Seq: n.Draw(t, "seq"), Acked: n.Draw(t, "acked"), From: n.Draw(t, "from"),
-			Resumed: rapid.Bool().Draw(t, "resumed"), Heartbeat: ms.Draw(t, "hb"), Spread: ms.Draw(t, "spread"), Node: s.Draw(t, "node"),
+			Resumed: rapid.Bool().Draw(t, "resumed"), Heartbeat: ms.Draw(t, "hb"), Spread: ms.Draw(t, "spread"), Wide: ms.Draw(t, "wide"), Node: s.Draw(t, "node"),
 			Max: ms.Draw(t, "max"), Win: ms.Draw(t, "win"), Ring: Ring{n.Draw(t, "ring"), n.Draw(t, "rh")}, Back: Back{ms.Draw(t, "base"), ms.Draw(t, "back max")}}
 		return d, func(f Format) []byte { return AppendWelcome(nil, f, w) }
 	case OpHeartbeat:
-		d.Spread = ms.Draw(t, "spread")
+		d.Spread, d.Wide = ms.Draw(t, "spread"), ms.Draw(t, "wide")
 		if rapid.Bool().Draw(t, "clustered") {
 			d.Ring = Ring{n.Draw(t, "ring"), n.Draw(t, "rh")}
 		}
-		return d, func(f Format) []byte { return AppendHeartbeat(nil, f, d.Spread, d.Ring) }
+		return d, func(f Format) []byte { return AppendHeartbeat(nil, f, d.Spread, d.Wide, d.Ring) }
 	case OpSkip:
 		d.To, d.Why = n.Draw(t, "to"), []byte(s.Draw(t, "why"))
 		return d, func(f Format) []byte { return AppendSkip(nil, f, d.To, string(d.Why)) }

@@ -45,11 +45,12 @@ const (
 	keyBase
 	keyRing
 	keyRH
+	keyWide
 	keys // number of keys
 )
 
 var keyNames = [keys]string{"", "t", "seq", "r", "ch", "p", "token", "ttl", "id", "p64", "to", "why", "spread", "ok", "code", "text",
-	"in", "url", "sid", "epoch", "acked", "from", "resumed", "hb", "node", "max", "win", "back", "base", "ring", "rh"}
+	"in", "url", "sid", "epoch", "acked", "from", "resumed", "hb", "node", "max", "win", "back", "base", "ring", "rh", "wide"}
 
 func keyOf(name []byte) key {
 	switch string(name) { // compiled to a search; a map would have to be hashed

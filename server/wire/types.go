@@ -77,7 +77,8 @@ const (
 // Flags of other binary messages' first byte.
 const (
 	flagSeq  = 0x20 // OpHeartbeat of a device: uvarint seq follows
-	flagRing = 0x20 // OpHeartbeat of a node: behind spread uvarint ring, rest: rh
+	flagRing = 0x20 // OpHeartbeat of a node: at the end uvarint ring, rest: rh
+	flagWide = 0x40 // OpHeartbeat of a node: behind spread uvarint wide
 	flagOK   = 0x20 // OpResult: it was done
 )
 
@@ -116,6 +117,7 @@ type Welcome struct {
 	Resumed   bool   // the device goes on where it was
 	Heartbeat int    // ms between heartbeats of the device
 	Spread    int    // ms over which to come back after a cut
+	Wide      int    // ms over which to dial again where nobody took a dial; 0 is left out
 	Node      string // name of this node
 	Max       int    // largest message of the device, bytes
 	Win       int    // kept messages that may be under way unacknowledged

@@ -162,6 +162,9 @@ func downFields(d *Down) map[string]string {
 		set("resumed", w.Resumed)
 		set("hb", w.Heartbeat)
 		set("spread", w.Spread)
+		if w.Wide != 0 {
+			set("wide", w.Wide)
+		}
 		set("node", w.Node)
 		set("max", w.Max)
 		set("win", w.Win)
@@ -185,6 +188,9 @@ func downFields(d *Down) map[string]string {
 		set("payload", hex.EncodeToString(d.AppendPayload(nil)))
 	case OpHeartbeat:
 		set("spread", d.Spread)
+		if d.Wide != 0 {
+			set("wide", d.Wide)
+		}
 		ringFields(m, d.Ring)
 	case OpSkip:
 		set("to", d.To)
@@ -242,7 +248,7 @@ func (v *vector) append(t *testing.T, f Format) []byte {
 	switch m["t"] {
 	case "welcome":
 		return AppendWelcome(nil, f, &Welcome{SID: []byte(m["sid"]), Epoch: m["epoch"], Seq: number("seq"), Acked: number("acked"),
-			From: number("from"), Resumed: m["resumed"] == "true", Heartbeat: int(number("hb")), Spread: int(number("spread")),
+			From: number("from"), Resumed: m["resumed"] == "true", Heartbeat: int(number("hb")), Spread: int(number("spread")), Wide: int(number("wide")),
 			Node: m["node"], Max: int(number("max")), Win: int(number("win")), Ring: ring,
 			Back: Back{Base: int(number("back.base")), Max: int(number("back.max"))}})
 	case "msg":
@@ -251,7 +257,7 @@ func (v *vector) append(t *testing.T, f Format) []byte {
 	case "skip":
 		return AppendSkip(nil, f, number("to"), m["why"])
 	case "hb":
-		return AppendHeartbeat(nil, f, int(number("spread")), ring)
+		return AppendHeartbeat(nil, f, int(number("spread")), int(number("wide")), ring)
 	case "res":
 		if m["ok"] == "true" {
 			return AppendResult(nil, f, number("r"), nil)

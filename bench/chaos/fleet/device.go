@@ -3,11 +3,13 @@ package fleet
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"roost/server/client"
@@ -56,7 +58,13 @@ func (d *device) run(ctx context.Context) {
 	c, err := client.New(client.Options{
 		URL: "ws://" + Home, Device: d.id, Protocol: wire.Format(d.index % int(wire.Formats)), Heartbeat: d.fleet.o.Heartbeat,
 		OnMessage: d.message, OnState: d.state,
-		Dial: func(ctx context.Context, addr string) (net.Conn, error) { return b.Dial(ctx, source(d.index), addr) },
+		Dial: func(ctx context.Context, addr string) (net.Conn, error) {
+			nc, err := b.Dial(ctx, source(d.index), addr)
+			if errors.Is(err, ErrNoNode) {
+				err = fmt.Errorf("%w: %w", syscall.ECONNREFUSED, err) // a balancer without nodes refuses
+			}
+			return nc, err
+		},
 	})
 	if err == nil {
 		err = c.Run(ctx)

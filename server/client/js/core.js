@@ -6,6 +6,8 @@ export const ACK_DELAY = 200;
 export const REMEMBERED_IDS = 1000;
 export const LIVE_QUEUE = 64;
 export const HEALTHY_AFTER = 10_000;
+/** The most that a node may have all devices dial over, ms. */
+export const MOST_WIDE = 300_000;
 
 /** @typedef {{now(): number, after(ms: number, run: () => void): () => void}} Clock */
 /** @typedef {{sid?: string, epoch?: string, seq?: number}} Position */
@@ -42,20 +44,25 @@ export class Retry {
     this.random = random;
     this.base = 1000;
     this.max = 120_000;
+    /** What the last node that was heard has said of dials that nobody takes, ms. */
+    this.wide = 0;
     this.failures = 0;
     /** Returns at once in a row without a connection between them that rule 7 counts as good. */
     this.inRow = 0;
   }
 
-  /** Full jitter after `n` failures. */
-  jitter(n = this.failures) {
-    return this.random() * Math.min(this.max, this.base * 2 ** n);
+  /** Full jitter after `n` failures, over `least` ms at least. */
+  jitter(n = this.failures, least = 0) {
+    return this.random() * Math.max(least, Math.min(this.max, this.base * 2 ** n));
   }
 
-  /** Rule 6. `asked`: the node's own Retry-After, ms, which comes on top. */
-  fail(asked = 0) {
+  /**
+   * Rule 6. `asked`: the node's own Retry-After, ms, which comes on top. `nobody`: nobody takes connections where the
+   * dial led to, so that all devices will come at once.
+   */
+  fail(asked = 0, nobody = false) {
     this.inRow = 0;
-    const wait = asked + this.jitter();
+    const wait = asked + this.jitter(this.failures, nobody ? this.wide : 0);
     this.failures++;
     return wait;
   }

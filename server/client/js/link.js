@@ -2,7 +2,7 @@
 // One connection: a WebSocket from the dial to its end, the welcome, the heartbeat, and the watch over a node
 // that has gone silent.
 import { decode, encode, WireError } from './wire.js';
-import { HEALTHY_AFTER } from './core.js';
+import { HEALTHY_AFTER, MOST_WIDE } from './core.js';
 
 /** A dial, with everything up to the welcome, is given up after this. */
 export const DIAL_TIMEOUT = 20_000;
@@ -22,6 +22,7 @@ const OPEN = 1;
  *   undefined when nobody said one; comes again when a socket that was given up is really gone
  * @property {(error: unknown) => void} fault
  * @property {() => Message} beat the next heartbeat
+ * @property {(ms: number) => void} wide what the node says of dials that nobody takes
  */
 
 /** The welcome with what it may leave out; undefined if it is none. @param {Message} m @returns {Message | undefined} */
@@ -30,7 +31,7 @@ function complete(m) {
   if (typeof sid !== 'string' || typeof epoch !== 'string') return undefined;
   const back = { base: positive(m.back?.base, 1000), max: positive(m.back?.max, 120_000) };
   const hb = Math.max(1000, positive(m.hb, 55_000));
-  return { ...m, sid, epoch, seq, acked, hb, back, spread: m.spread ?? 0, win: positive(m.win, 32), max: positive(m.max, 65_536) };
+  return { ...m, sid, epoch, seq, acked, hb, back, spread: m.spread ?? 0, wide: m.wide ?? 0, win: positive(m.win, 32), max: positive(m.max, 65_536) };
 }
 
 /** @param {unknown} value @param {number} otherwise */
@@ -45,6 +46,8 @@ export class Link {
     /** 'dial' until the welcome, then 'up'; 'old' when another one has replaced it, 'over' when it is gone. @type {'dial' | 'up' | 'old' | 'over'} */
     this.phase = 'dial';
     this.spread = 0;
+    /** Nobody takes connections where the dial led to. A browser does not say why a dial failed: with a network it was that. */
+    this.nobody = false;
     this.max = 65_536;
     this.hb = 55_000;
     this.upSince = 0;
@@ -67,16 +70,22 @@ export class Link {
     socket.onmessage = (/** @type {{data: any}} */ event) => this.input(event.data);
     socket.onclose = (/** @type {{code: number, reason: string}} */ event) => this.ended(event.code, event.reason);
     // What went wrong comes with onclose; but some WebSockets throw an error that nobody listens to.
-    socket.onerror = () => {};
+    socket.onerror = (/** @type {any} */ event) => {
+      this.nobody ||= event?.error?.code === 'ECONNREFUSED';
+    };
     this.readRefusal(socket);
     return socket;
   }
 
   /** The standard hides the answer to a refused upgrade; the ws package shows it. @param {any} socket */
   readRefusal(socket) {
-    if (typeof socket.on !== 'function') return;
+    if (typeof socket.on !== 'function') {
+      this.nobody = globalThis.navigator?.onLine === true;
+      return;
+    }
     socket.on('unexpected-response', (/** @type {any} */ request, /** @type {any} */ response) => {
       this.retryAfter = 1000 * (Number(response.headers['retry-after']) || 0);
+      this.nobody = this.retryAfter === 0 && response.statusCode >= 502 && response.statusCode <= 504;
       request.destroy();
       this.lose();
     });
@@ -111,6 +120,7 @@ export class Link {
       if (m.t === 'welcome') this.welcome(m);
     } else if (m.t === 'hb') {
       this.spread = m.spread ?? this.spread;
+      this.env.on.wide(Math.min(m.wide ?? 0, MOST_WIDE));
       this.answered ||= this.beaten;
     } else this.env.on.message(this, m);
   }
@@ -127,6 +137,7 @@ export class Link {
     this.hb = welcome.hb;
     this.max = welcome.max;
     this.spread = welcome.spread;
+    this.env.on.wide(Math.min(welcome.wide, MOST_WIDE));
     this.upSince = this.env.clock.now();
     this.after('beat', this.env.random() * this.hb, () => this.beat());
     this.watch();

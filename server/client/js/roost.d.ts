@@ -44,6 +44,8 @@ export interface Welcome {
   /** Milliseconds. */
   readonly hb: number;
   readonly spread: number;
+  /** Milliseconds over which to dial again where nobody takes a dial; 0: the backoff alone. */
+  readonly wide: number;
   readonly node?: string;
   /** Bytes of the largest message that the node takes. */
   readonly max: number;

@@ -226,11 +226,12 @@ export class RoostClient {
       welcome: (/** @type {Link} */ link, /** @type {Message} */ m) => this.#welcome(link, m),
       message: (/** @type {Link} */ link, /** @type {Message} */ m) => this.#message(link, m),
       closed: (/** @type {Link} */ link, /** @type {number | undefined} */ code, /** @type {string} */ reason, /** @type {number} */ retryAfter) => {
-        if (link === this.#dialing) this.#dialFailed(code, reason, retryAfter);
+        if (link === this.#dialing) this.#dialFailed(code, reason, retryAfter, link.nobody);
         else if (link === this.#active) this.#lost(link, code, reason);
       },
       fault: (/** @type {unknown} */ error) => this.#fault(error),
       beat: () => this.stream.heartbeat(),
+      wide: (/** @type {number} */ ms) => (this.retry.wide = ms),
     };
   }
 
@@ -300,15 +301,17 @@ export class RoostClient {
     this.#planDial(m.in, false);
   }
 
-  /** @param {number | undefined} code @param {string} reason @param {number} retryAfter */
-  #dialFailed(code, reason, retryAfter) {
+  /** @param {number | undefined} code @param {string} reason @param {number} retryAfter @param {boolean} nobody */
+  #dialFailed(code, reason, retryAfter, nobody) {
     this.#dialing = null;
+    // Of one node that it was sent to, or while it has a connection still, that says nothing of all of them.
+    const all = nobody && code === undefined && !this.#sentTo && !this.#active;
     // The next dial goes home, and says so: it would be sent to the same node again.
     this.#failed = this.#sentTo || this.#failed;
     this.#sentTo = '';
     const what = verdict(code);
     if (what === 'stop') this.#stopped(/** @type {number} */ (code), reason);
-    else this.#planDial(what === 'return' ? this.retry.comeBack() : this.retry.fail(retryAfter), true);
+    else this.#planDial(what === 'return' ? this.retry.comeBack() : this.retry.fail(retryAfter, all), true);
   }
 
   /** @param {Link} link @param {number | undefined} code @param {string} reason */

@@ -23,7 +23,7 @@ const has = (/** @type {unknown} */ value) => value !== undefined;
 
 /** What the node says. @type {Record<string, Shape>} */
 export const SERVER = {
-  welcome: { op: 0x01, json: true, fields: always(['seq', 'uint'], ['acked', 'uint'], ['hb', 'uint'], ['spread', 'uint'], ['win', 'uint'], ['max', 'uint'], ['ring', 'uint'], ['rh', 'text'], ['sid', 'text'], ['epoch', 'text']) },
+  welcome: { op: 0x01, json: true, fields: always(['seq', 'uint'], ['acked', 'uint'], ['hb', 'uint'], ['spread', 'uint'], ['wide', 'uint'], ['win', 'uint'], ['max', 'uint'], ['ring', 'uint'], ['rh', 'text'], ['sid', 'text'], ['epoch', 'text']) },
   msg: {
     op: 0x02,
     flags: (m) => (has(m.seq) ? 0x80 : 0) | (has(m.id) ? 0x40 : 0) | (has(m.ch) ? 0x20 : 0),
@@ -37,8 +37,12 @@ export const SERVER = {
   skip: { op: 0x0a, must: 'to', fields: always(['to', 'uint'], ['why', 'rest']) },
   hb: {
     op: 0x00,
-    flags: (m) => (has(m.ring) ? 0x20 : 0),
-    fields: (flags) => (flags & 0x20 ? [['spread', 'uint'], ['ring', 'uint'], ['rh', 'rest']] : [['spread', 'uint']]),
+    flags: (m) => (has(m.wide) ? 0x40 : 0) | (has(m.ring) ? 0x20 : 0),
+    fields: (flags) => [
+      ['spread', 'uint'],
+      .../** @type {Field[]} */ (flags & 0x40 ? [['wide', 'uint']] : []),
+      .../** @type {Field[]} */ (flags & 0x20 ? [['ring', 'uint'], ['rh', 'rest']] : []),
+    ],
   },
   res: {
     op: 0x06,

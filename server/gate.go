@@ -1,0 +1,134 @@
+package server
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"roost/server/ws"
+)
+
+// A node of a cluster takes so many connects a second as it says of itself (its budget, by which
+// others pace who they send). Who is too much for that is refused with 503 before anything is asked
+// of anybody, and told in which second there is room: the refused come back one second after the
+// other and not together. Devices that lose one node keep within the budget by themselves (spread);
+// the gate is there for when more goes at once than the nodes that are left were told.
+//
+// It stands behind the parser, and not before as a bare accept limit would: health checks and
+// questions for a route share the listener, and reading a request costs 1 of the 40 us and more that
+// the rest of a connect does. There is no slower start of a new node: one that has just begun took
+// 3,500 a second (bench/results/chaos-2026-11-27-b, both-survivors), and those who wait for it are
+// many.
+
+const (
+	// gateBurst is the part of a second's connects that may come at one instant; the rest flows in. Together they
+	// are never more than the budget within a second.
+	gateBurst = 0.1
+	// gateSlots is how many seconds ahead one that is refused is sent at most: 120,000 devices at 2,000 a second in
+	// half of it. Where all are full the last one is named again.
+	gateSlots = 120
+	// gateDebt is how many seconds' worth may come that others have sent here in slots of their own: those
+	// have a connection still, and refusing them would leave them where they should not be.
+	gateDebt = 1.0
+	// stormShare is the part of the budget from which on connects are a storm: who belongs elsewhere is
+	// told to go when it is over.
+	stormShare = 0.5
+)
+
+// gate decides who may connect now. Times are since any instant, the same for all calls. The zero gate works.
+type gate struct {
+	mu     sync.Mutex // covers the following
+	at     time.Duration
+	filled bool
+	free   float64           // connects that may come now; below 0: planned ones have come too early
+	second int64             // that slots begin behind
+	slots  [gateSlots]uint32 // given out, by second modulo gateSlots
+	passed [2]uint32         // in the second of at, and in the one before
+
+	putOff atomic.Uint64 // refused with a slot
+}
+
+// admit takes a connect, at a budget of rate a second, or says after how many whole seconds there is
+// room for it. planned is one that another node has sent here.
+func (g *gate) admit(now time.Duration, rate float64, planned bool) (after int, ok bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.forward(now, rate)
+	if g.free >= 1 || planned && g.free > -gateDebt*rate {
+		g.free--
+		g.passed[0]++
+		return 0, true
+	}
+	g.putOff.Add(1)
+	return g.slot(now, rate), false
+}
+
+// forward lets time go by.
+func (g *gate) forward(now time.Duration, rate float64) {
+	most := max(gateBurst*rate, 1)
+	if !g.filled {
+		g.filled, g.free, g.at, g.second = true, most, now, int64(now/time.Second)
+	}
+	if now <= g.at {
+		return // another loop was earlier with a later time
+	}
+	g.free = min(most, g.free+(1-gateBurst)*rate*(now-g.at).Seconds())
+	switch second := int64(now / time.Second); second - int64(g.at/time.Second) {
+	case 0:
+	case 1:
+		g.passed = [2]uint32{0, g.passed[0]}
+	default:
+		g.passed = [2]uint32{}
+	}
+	g.at = now
+	for second := int64(now / time.Second); g.second < second; g.second++ {
+		if second-g.second > gateSlots {
+			g.slots, g.second = [gateSlots]uint32{}, second
+			return
+		}
+		g.slots[g.second%gateSlots] = 0
+	}
+}
+
+// slot gives out the next free place: behind how many whole seconds it is.
+func (g *gate) slot(now time.Duration, rate float64) int {
+	room := uint32(max((1-gateBurst)*rate, 1))
+	for after := int64(1); after < gateSlots; after++ {
+		if n := &g.slots[(g.second+after)%gateSlots]; *n < room {
+			*n++
+			return int(after)
+		}
+	}
+	return gateSlots - 1
+}
+
+// storm reports whether so many connect that those who should be elsewhere had better wait.
+func (g *gate) storm(now time.Duration, rate float64) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.forward(now, rate)
+	return float64(max(g.passed[0], g.passed[1])) > stormShare*rate
+}
+
+// refusals are answers by after how many seconds there is room.
+var refusals = func() (list [gateSlots]ws.HandshakeError) {
+	for after := range list {
+		list[after] = ws.HandshakeError{Status: 503, Text: "as many devices as this node takes connect in this second: come back in yours", RetryAfter: max(after, 1)}
+	}
+	return list
+}()
+
+// gated says whether a device may connect now; nil if so.
+func (k *clustered) gated(q *connectQuery) *ws.HandshakeError {
+	after, ok := k.gate.admit(time.Since(k.s.began), k.rateOwn(), q.hop > 0)
+	if ok {
+		return nil
+	}
+	return &refusals[after]
+}
+
+// rateOwn is how many connects a second this node takes.
+func (k *clustered) rateOwn() float64 { return float64(k.own.Load()) }
+
+// stormy reports whether devices connect in a storm.
+func (k *clustered) stormy() bool { return k.gate.storm(time.Since(k.s.began), k.rateOwn()) }
