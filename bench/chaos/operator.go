@@ -1,9 +1,7 @@
 package chaos
 
 import (
-	"context"
 	"fmt"
-	"os/exec"
 	"strings"
 	"time"
 
@@ -136,14 +134,13 @@ func drainUnderLoad(x *trial) {
 	}
 }
 
-// roostctl runs a command of it against the cluster's etcd.
-func (x *trial) roostctl(args ...string) {
+// roostctl runs a command of it against the cluster's etcd, which must do what it is
+// asked; what it said.
+func (x *trial) roostctl(args ...string) string {
 	x.Helper()
-	ctx, cancel := context.WithTimeout(x.ctx, 30*time.Second)
-	defer cancel()
-	args = append(args, "--etcd", x.cluster.Etcd.Addr(), "--cluster", "chaos", "--environment", "test")
-	said, err := exec.CommandContext(ctx, x.o.Roostctl, args...).CombinedOutput()
-	if err != nil {
-		x.Fatalf("roostctl %s: %v\n%s", strings.Join(args, " "), err, said)
+	said, code := x.ctl(args...)
+	if code != 0 {
+		x.Fatalf("roostctl %s: exit code %d\n%s", strings.Join(args, " "), code, said)
 	}
+	return said
 }

@@ -28,6 +28,7 @@ type Options struct {
 	Batch     int           // messages a request; default 1
 	Connects  float64       // devices started a second at the beginning; default 1,000
 	Calm      time.Duration // before a scenario hurts and after it is mended; default 3 s
+	Pace      float64       // of what the ring does by itself, 1 to 10; default: each scenario's own
 	Seed      uint64        // of what is random; default: another one each time
 	Limit     time.Duration // no scenario is begun after it; default 40 min
 	Command   []string      // recorded
@@ -52,6 +53,8 @@ func (o *Options) withDefaults() error {
 	switch {
 	case o.Devices < 0 || o.Rate < 0 || o.Connects < 0 || o.Calm < 0 || o.Limit < 0:
 		return errors.New("devices, rates and times must not be negative")
+	case o.Pace != 0 && !(o.Pace >= 1 && o.Pace <= 10):
+		return fmt.Errorf("a pace of %v: 1, as it is meant, to 10 times as fast", o.Pace)
 	case o.Batch < 1 || o.Batch > 1000:
 		return fmt.Errorf("a batch of %d: 1 to 1,000 messages", o.Batch)
 	}

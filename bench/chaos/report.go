@@ -47,7 +47,11 @@ func (r *Result) page(w io.Writer) {
 	if len(r.Command) > 0 {
 		command = fmt.Sprintf("`%s`, %s.\n\n", strings.Join(r.Command, " "), r.Started.UTC().Format(time.DateTime))
 	}
-	fmt.Fprintf(w, "\n## %s\n\n%s. %d nodes, %d devices, %.0f messages/s, %d a request. **%s**.\n\n%s", r.Scenario, capital(r.About), r.Nodes, r.Devices, r.Rate, r.Batch, r.Verdict, command)
+	pace := ""
+	if r.Pace > 1 {
+		pace = fmt.Sprintf(", --ring-pace %g", r.Pace)
+	}
+	fmt.Fprintf(w, "\n## %s\n\n%s. %d nodes, %d devices, %.0f messages/s, %d a request%s. **%s**.\n\n%s", r.Scenario, capital(r.About), r.Nodes, r.Devices, r.Rate, r.Batch, pace, r.Verdict, command)
 	for _, bad := range slices.Concat(nonEmpty(r.Error), r.Faults, r.Missed) {
 		fmt.Fprintf(w, "- %s\n", strings.ReplaceAll(bad, "\n", "\n  "))
 	}

@@ -36,6 +36,7 @@ type Result struct {
 	Devices int     `json:"devices"`
 	Rate    float64 `json:"rate"`  // messages a second
 	Batch   int     `json:"batch"` // of them in a request
+	Pace    float64 `json:"pace"`  // of what the ring does by itself: so many times faster than it is meant
 
 	Ledger  ledger.Account `json:"ledger"`
 	Reasons map[string]int `json:"reasons,omitempty"` // why requests were made again

@@ -15,10 +15,15 @@ type Scenario struct {
 	// Nodes, Devices and Rate (messages a second) have defaults: 3, 2,000 and 500.
 	Nodes, Devices int
 	Rate           float64
+	// NodeArgs are flags of each node, by index; they override Rig's.
+	NodeArgs [][]string
 	// Streams allows that devices get new streams, and that what was accepted for
 	// those is lost: what an asynchronous failover of Redis may do (the contract,
 	// rule 1).
 	Streams bool
+	// Pace is how many times faster than it is meant the ring changes by itself, 1 to 10; 0
+	// is 1 whatever Options say: nothing of that kind is waited for.
+	Pace float64
 	// Hurt does it, and mends it, while messages are published. It may note what must
 	// not be (fault), what was not reached (miss), and numbers (number).
 	Hurt func(x *trial)
@@ -31,7 +36,7 @@ func (s *Scenario) devices(o *Options) int { return cmp.Or(o.Devices, s.Devices,
 func (s *Scenario) rate(o *Options) float64 { return cmp.Or(o.Rate, s.Rate, 500) }
 
 // scenarios are all that there are.
-var scenarios = slices.Concat(nodeScenarios, engineScenarios, networkScenarios, operatorScenarios, anythingScenarios)
+var scenarios = slices.Concat(nodeScenarios, engineScenarios, networkScenarios, operatorScenarios, canaryScenarios, zoneScenarios, weightScenarios, rivalScenarios, anythingScenarios)
 
 // Names returns the scenarios' names in their order.
 func Names() (names []string) {

@@ -48,7 +48,7 @@ type abort struct{}
 // runTrial runs a scenario to its end, whatever it comes to.
 func runTrial(ctx context.Context, s *Scenario, o *Options, out io.Writer) *Result {
 	x := &trial{ctx: ctx, s: s, o: o, out: out, start: time.Now(), dir: filepath.Join(o.Out, s.Name)}
-	x.result = Result{Scenario: s.Name, About: s.About, Started: x.start, Devices: s.devices(o), Nodes: s.nodes(), Rate: s.rate(o), Batch: o.Batch}
+	x.result = Result{Scenario: s.Name, About: s.About, Started: x.start, Devices: s.devices(o), Nodes: s.nodes(), Rate: s.rate(o), Batch: o.Batch, Pace: s.pace(o)}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -94,9 +94,16 @@ func (x *trial) setUp() {
 	o := x.s.Rig
 	o.Roostd, o.Logs = x.o.Roostd, x.dir
 	o.Args = append([]string{"--loops", "1"}, o.Args...) // more processes than processors
+	if x.s.Pace != 0 {
+		o.Args = append(o.Args, "--ring-pace", fmt.Sprint(x.s.pace(x.o)))
+	}
 	x.cluster = rig.New(x, o)
-	for range x.s.nodes() {
-		x.cluster.Add()
+	for i := range x.s.nodes() {
+		var args []string
+		if i < len(x.s.NodeArgs) {
+			args = x.s.NodeArgs[i]
+		}
+		x.cluster.Add(args...)
 	}
 	x.cluster.Start()
 	x.await("the ring has all nodes", 30*time.Second, func() error {

@@ -47,6 +47,7 @@ Exit code: 0 all held, 4 something that is promised was not kept, 3 a number was
 	c.IntVar(&o.Batch, "batch", 0, "`messages` in a request (default 1)")
 	c.Float64Var(&o.Connects, "connects", 0, "devices a `second` that are started at the beginning (default 1000)")
 	c.DurationVar(&o.Calm, "calm", 0, "time before a scenario hurts and after it is mended (default 3s)")
+	c.Float64Var(&o.Pace, "ring-pace", 0, "how many `times` faster the ring changes by itself, 1 to 10 (default: each scenario's own; 1 is as it is meant)")
 	c.Uint64Var(&o.Seed, "seed", 0, "of what is random, a `number` (default: another one each time, which is told)")
 	c.DurationVar(&o.Limit, "limit", 0, "no scenario is begun after so long (default 40m)")
 	rest, behind, err := c.parse(args, out)

@@ -35,8 +35,9 @@ type Balancer struct {
 	wg     sync.WaitGroup
 	start  time.Time
 
-	mu    sync.Mutex
-	dials []dial
+	mu      sync.Mutex
+	dials   []dial
+	blocked map[string]bool // by address
 }
 
 type backend struct {
@@ -131,11 +132,34 @@ func (b *Balancer) Dial(ctx context.Context, from net.IP, addr string) (net.Conn
 	return nil, err
 }
 
+// errBlocked is what a network says that refuses.
+var errBlocked = errors.New("fleet: the way is blocked")
+
+// Block has new connections to a node refused on their way, or not any more; those that
+// are open stay, and so does its health.
+func (b *Balancer) Block(addr string, blocked bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.blocked == nil {
+		b.blocked = map[string]bool{}
+	}
+	b.blocked[addr] = blocked
+}
+
+func (b *Balancer) isBlocked(addr string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.blocked[addr]
+}
+
 func (b *Balancer) dial(ctx context.Context, from net.IP, addr string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTime)
 	defer cancel()
 	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: from}}
-	c, err := d.DialContext(ctx, "tcp", addr)
+	c, err := net.Conn(nil), errBlocked
+	if !b.isBlocked(addr) {
+		c, err = d.DialContext(ctx, "tcp", addr)
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if len(b.dials) < mostDials {

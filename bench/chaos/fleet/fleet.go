@@ -101,6 +101,14 @@ func (f *Fleet) Where() []At {
 	return at
 }
 
+// Place returns the node that a device is connected to, or was last.
+func (f *Fleet) Place(index int) string {
+	d := f.devices[index]
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.node
+}
+
 // Connected returns how many are.
 func (f *Fleet) Connected() (n int) {
 	for _, at := range f.Where() {

@@ -111,11 +111,16 @@ func (c *Cluster) Expire(node string) (int, error) {
 	return len(leases), nil
 }
 
+// Put writes the key under Prefix that it is followed by, as somebody would by hand: nothing
+// is compared.
+func (c *Cluster) Put(under string, value []byte) error {
+	return c.etcd("kv/put", map[string][]byte{"key": []byte(Prefix + under), "value": value}, &struct{}{})
+}
+
 // Noise writes a key so many times, so that there are revisions to forget.
 func (c *Cluster) Noise(times int) error {
 	for i := range times {
-		put := map[string][]byte{"key": []byte(Prefix + "/config/noise"), "value": []byte(strconv.Itoa(i))}
-		if err := c.etcd("kv/put", put, &struct{}{}); err != nil {
+		if err := c.Put("/config/noise", []byte(strconv.Itoa(i))); err != nil {
 			return err
 		}
 	}
@@ -131,6 +136,8 @@ type Pointer struct {
 	Share      int    `json:"share"`
 	RolledBack uint64 `json:"rolled_back"`
 	Why        string `json:"why"`
+
+	At time.Time `json:"at"` // by the clock of who changed it
 }
 
 // Pointer reads the ring pointer; the zero Pointer if there is none.

@@ -125,23 +125,59 @@ func (d *Device) Where() string {
 	return ""
 }
 
-// Budgets returns how many connects a second the members say that they take, by
-// node, as etcd has it; those that say nothing are left out.
-func (c *Cluster) Budgets() (map[string]float64, error) {
+// Route is where a node sends a device.
+type Route struct {
+	Node   string
+	Ring   uint64 // version that says so
+	Canary bool   // which is on trial
+}
+
+// Route asks for one.
+func (n *Node) Route(id string) (r Route, err error) {
+	return r, n.get("/v1/route?device="+url.QueryEscape(id), &r)
+}
+
+// Weight is what a member says of itself.
+type Weight struct {
+	Value       float64 // in devices
+	Connections int     // connected devices
+	CPU         float64 // percent of its cores
+	Accept      float64 // connects a second that it takes; 0: it does not say
+}
+
+// Weights returns what the members say, by node, as etcd has it.
+func (c *Cluster) Weights() (map[string]Weight, error) {
 	keys, _, err := c.Keys("/weights/")
 	if err != nil {
 		return nil, err
 	}
-	budgets := map[string]float64{}
+	weights := map[string]Weight{}
 	for _, kv := range keys {
 		var w struct {
+			Value  float64 `json:"weight"`
 			Inputs struct {
-				Accept float64 `json:"accept_per_s"`
+				Connections int
+				Load        struct{ CPU float64 }
+				Accept      float64 `json:"accept_per_s"`
 			}
 		}
-		if json.Unmarshal(kv.Value, &w) == nil && w.Inputs.Accept > 0 {
-			budgets[strings.TrimPrefix(string(kv.Key), Prefix+"/weights/")] = w.Inputs.Accept
+		if err := json.Unmarshal(kv.Value, &w); err != nil {
+			return nil, fmt.Errorf("%s: %w", kv.Key, err)
+		}
+		weights[strings.TrimPrefix(string(kv.Key), Prefix+"/weights/")] = Weight{w.Value, w.Inputs.Connections, w.Inputs.Load.CPU, w.Inputs.Accept}
+	}
+	return weights, nil
+}
+
+// Budgets returns how many connects a second the members say that they take, by
+// node; those that say nothing are left out.
+func (c *Cluster) Budgets() (map[string]float64, error) {
+	weights, err := c.Weights()
+	budgets := map[string]float64{}
+	for id, w := range weights {
+		if w.Accept > 0 {
+			budgets[id] = w.Accept
 		}
 	}
-	return budgets, nil
+	return budgets, err
 }
