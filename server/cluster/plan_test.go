@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -308,7 +309,7 @@ func TestJudge(t *testing.T) {
 		"slow, as the rest":                {side(5000, 0, 0, 800*ms), side(9e4, 0, 0, 600*ms), 5 * time.Minute, Promote},
 		"not known how slow":               {side(5000, 0, 0, 800*ms), side(0, 0, 0, 0), 5 * time.Minute, Promote},
 	} {
-		if v := Judge(Counts{1, c.share, c.rest}, c.age, TrialSettings{}); v.Action != c.want || v.Why == "" {
+		if v := Judge(Counts{Trial: 1, Share: c.share, Rest: c.rest}, c.age, TrialSettings{}); v.Action != c.want || v.Why == "" {
 			t.Errorf("%s: %v (%s), want %v", name, v.Action, v.Why, c.want)
 		}
 	}
@@ -317,14 +318,42 @@ func TestJudge(t *testing.T) {
 // TestSum: only counts of the trial that is on are added up.
 func TestSum(t *testing.T) {
 	v := &View{Weights: map[string]Weight{
-		"a": {Trial: &Counts{7, Side{10, 1, 2, 5}, Side{100, 0, 0, 9}}},
-		"b": {Trial: &Counts{7, Side{20, 2, 0, 7}, Side{200, 4, 0, 3}}},
-		"c": {Trial: &Counts{6, Side{1000, 1000, 0, 0}, Side{}}},
+		"a": {Trial: &Counts{Trial: 7, Share: Side{10, 1, 2, 5}, Rest: Side{100, 0, 0, 9}}},
+		"b": {Trial: &Counts{Trial: 7, Share: Side{20, 2, 0, 7}, Rest: Side{200, 4, 0, 3}}},
+		"c": {Trial: &Counts{Trial: 6, Share: Side{1000, 1000, 0, 0}}},
 		"d": {},
 	}}
-	want := Counts{7, Side{30, 3, 2, 7}, Side{300, 4, 0, 9}}
-	if got := Sum(v, 7); got != want {
+	want := Counts{Trial: 7, Share: Side{30, 3, 2, 7}, Rest: Side{300, 4, 0, 9}, Seen: []Latency{{5, 9}, {7, 3}}}
+	if got := Sum(v, 7); !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, want %+v", got, want)
+	}
+}
+
+// TestJudgeOfSlowNodes: a node that is slow itself sees both parts slow, and hides nothing of what
+// the others see: with the worst of each part a canary that gave a node that stood still half of
+// its time more devices was promoted, 393 ms beside 393 ms.
+func TestJudgeOfSlowNodes(t *testing.T) {
+	const ms = time.Millisecond
+	for name, c := range map[string]struct {
+		seen []Latency
+		want Action
+	}{
+		"the node that gains is slow":         {[]Latency{{220 * ms, 4 * ms}, {200 * ms, 5 * ms}, {393 * ms, 393 * ms}}, RollBack},
+		"of two nodes":                        {[]Latency{{220 * ms, 4 * ms}, {393 * ms, 393 * ms}}, RollBack},
+		"one publishes to slow devices":       {[]Latency{{5 * ms, 4 * ms}, {5 * ms, 4 * ms}, {393 * ms, 4 * ms}}, Promote},
+		"one is slow, and the share is not":   {[]Latency{{5 * ms, 4 * ms}, {5 * ms, 4 * ms}, {393 * ms, 393 * ms}}, Promote},
+		"who knows of one part is not asked":  {[]Latency{{0, 4 * ms}, {0, 4 * ms}, {200 * ms, 5 * ms}}, RollBack},
+		"nobody knows":                        {[]Latency{{0, 4 * ms}, {200 * ms, 0}}, Promote},
+		"all far away":                        {[]Latency{{300 * ms, 280 * ms}, {310 * ms, 300 * ms}}, Promote},
+		"slower by less than 50 ms, all fast": {[]Latency{{50 * ms, 4 * ms}, {51 * ms, 4 * ms}}, Promote},
+	} {
+		counts := Counts{Trial: 1, Share: Side{Attempts: 5000}, Rest: Side{Attempts: 5000}, Seen: c.seen}
+		for _, l := range c.seen {
+			counts.Share.P99, counts.Rest.P99 = max(counts.Share.P99, l.Share), max(counts.Rest.P99, l.Rest)
+		}
+		if v := Judge(counts, 5*time.Minute, TrialSettings{}); v.Action != c.want {
+			t.Errorf("%s: %v (%s), want %v", name, v.Action, v.Why, c.want)
+		}
 	}
 }
 

@@ -206,7 +206,7 @@ func TestPlannerRollsBack(t *testing.T) {
 	}
 	p := n.c.Publisher("n0")
 	defer p.Close()
-	if err := p.Publish(limit(t), Weight{Value: 10_000, Trial: &Counts{trial, Side{Attempts: 400, Failures: 100}, Side{Attempts: 8000}}}); err != nil {
+	if err := p.Publish(limit(t), Weight{Value: 10_000, Trial: &Counts{Trial: trial, Share: Side{Attempts: 400, Failures: 100}, Rest: Side{Attempts: 8000}}}); err != nil {
 		t.Fatal(err)
 	}
 	back := has(t, n.r, "rolled back", "n0")

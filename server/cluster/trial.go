@@ -2,7 +2,9 @@ package cluster
 
 import (
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"time"
 
 	"roost/ring"
@@ -36,18 +38,26 @@ type Counts struct {
 	Trial uint64 `json:"trial"` // Pointer.Trial
 	Share Side   `json:"share"`
 	Rest  Side   `json:"rest"`
+	// Seen is who saw what of it, in a sum of several nodes' counts.
+	Seen []Latency `json:"-"`
 }
 
+// Latency is the P99 of both parts as one node sees them, 0 where it is not known.
+type Latency struct{ Share, Rest time.Duration }
+
 // Sum adds up the counts that nodes have published for a trial. The P99 is the
-// worst node's.
+// worst node's, and says nothing of both parts together: of a node that is slow itself both are.
+// Seen has them as pairs.
 func Sum(v *View, trial uint64) Counts {
 	total := Counts{Trial: trial}
-	for _, w := range v.Weights {
-		if w.Trial == nil || w.Trial.Trial != trial {
+	for _, id := range slices.Sorted(maps.Keys(v.Weights)) {
+		c := v.Weights[id].Trial
+		if c == nil || c.Trial != trial {
 			continue
 		}
-		total.Share.add(&w.Trial.Share)
-		total.Rest.add(&w.Trial.Rest)
+		total.Share.add(&c.Share)
+		total.Rest.add(&c.Rest)
+		total.Seen = append(total.Seen, Latency{c.Share.P99, c.Rest.P99})
 	}
 	return total
 }
@@ -72,7 +82,7 @@ type TrialSettings struct {
 	// are missed once, and found by the other ring.
 	MissBound float64
 	// P99 of the share may be Slower x the rest's, or SlowerBy above it, whichever
-	// is more; default 1.5 and 50 ms.
+	// is more, as half of the nodes see it that know of both; default 1.5 and 50 ms.
 	Slower   float64
 	SlowerBy time.Duration
 }
@@ -178,18 +188,33 @@ func Judge(c Counts, age time.Duration, s TrialSettings) Verdict {
 		return Verdict{RollBack, fmt.Sprintf("%s: above the bound of %.3g %%", seen, 100*s.Bound)}
 	case share.missRate() > s.MissBound && share.missRate() > 2*rest.missRate():
 		return Verdict{RollBack, fmt.Sprintf("%.3g %% missed, of the rest %.3g %%: above the bound of %.3g %%", 100*share.missRate(), 100*rest.missRate(), 100*s.MissBound)}
-	case s.slow(share, rest):
-		return Verdict{RollBack, fmt.Sprintf("P99 %v, of the rest %v", share.P99, rest.P99)}
 	}
-	return Verdict{Promote, fmt.Sprintf("%s; P99 %v, of the rest %v", seen, share.P99, rest.P99)}
+	slow, know := s.slow(&c)
+	times := fmt.Sprintf("P99 %v, of the rest %v, at worst; slower at %d of %d nodes", share.P99, rest.P99, slow, know)
+	if slow > 0 && 2*slow >= know {
+		return Verdict{RollBack, times}
+	}
+	return Verdict{Promote, seen + "; " + times}
 }
 
-// slow reports a share that is slower than it may be, where both are known.
-func (s *TrialSettings) slow(share, rest Side) bool {
-	if share.P99 == 0 || rest.P99 == 0 {
-		return false
+// slow counts the nodes that see the share slower than it may be beside the rest, and
+// those that know of both. A node is compared with itself alone: what one has to do with publishers, a
+// slow machine or a far zone is in both of its numbers.
+func (s *TrialSettings) slow(c *Counts) (slow, know int) {
+	seen := c.Seen
+	if len(seen) == 0 {
+		seen = []Latency{{c.Share.P99, c.Rest.P99}}
 	}
-	return share.P99 > max(time.Duration(s.Slower*float64(rest.P99)), rest.P99+s.SlowerBy)
+	for _, l := range seen {
+		if l.Share == 0 || l.Rest == 0 {
+			continue
+		}
+		know++
+		if l.Share > max(time.Duration(s.Slower*float64(l.Rest)), l.Rest+s.SlowerBy) {
+			slow++
+		}
+	}
+	return slow, know
 }
 
 // lowerBound is the lower end of Wilson's interval for n of so many, at three

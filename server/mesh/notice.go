@@ -38,7 +38,11 @@ func (m *Mesh) Notice(owner string, n *inbox.Notice, wait time.Duration, answer 
 		m.seenAt(n.Device, owner)
 	}
 	if wait <= 0 || answer == nil {
-		m.notify(owner, n, nil, 0, answer)
+		var q *fanout.Request
+		if answer != nil {
+			q = m.timed(n.Device)
+		}
+		m.notify(owner, n, q, 0, answer)
 		return
 	}
 	w := &waiting{m: m, owner: owner, answer: answer, until: time.Now().Add(wait),
@@ -58,8 +62,8 @@ func nodeOf(owner string) string {
 	return owner
 }
 
-// notify posts a notice. Where q is nil, nobody waits for the node's answer and answer, if not nil, is told what the bus says;
-// else q is answered where no node will.
+// notify posts a notice. answer, if not nil, is told what the bus says. q, if not nil, is answered by the node, or here
+// where no node will.
 func (m *Mesh) notify(owner string, n *inbox.Notice, q *fanout.Request, wait time.Duration, answer func(Status)) {
 	l := write(fanout.KindNotice)
 	e := &l.e
@@ -81,10 +85,10 @@ func (m *Mesh) notify(owner string, n *inbox.Notice, q *fanout.Request, wait tim
 				m.debts.owe(owner) // it lives, and does not listen just now
 			}
 		}
-		switch {
-		case q == nil && answer != nil:
+		if answer != nil {
 			answer(status)
-		case q != nil && (err != nil || receivers == 0):
+		}
+		if q != nil && (err != nil || receivers == 0) {
 			q.Answer(fanout.Result{Status: uint8(status)})
 		}
 	})

@@ -8,6 +8,7 @@ import (
 
 	"roost/ring"
 	"roost/server/cluster"
+	"roost/server/fanout"
 )
 
 // Side is which part of a trial a device is in.
@@ -75,6 +76,7 @@ type trial struct {
 type seenSide struct {
 	attempts, failures, misses atomic.Uint64
 	delays                     delays
+	timed                      atomic.Int64 // when a notice was timed last, ns since 1970 by this clock
 }
 
 // of returns what is seen of a trial; a new one begins with nothing.
@@ -155,6 +157,35 @@ func (m *Mesh) CountDelivery(device []byte, took time.Duration) {
 	s := m.lookAt(ring.HashBytes(device))
 	m.count(&s, attempted)
 	m.delivered(&s, took)
+}
+
+// Kept messages for devices elsewhere are timed too, some of them: their notices ask for an answer, as if their publisher
+// had a wait of a millisecond. Without that nobody would see that a node is slow to take what the others send it: what it times
+// itself begins when it gets to it.
+const (
+	timedEvery  = 20 * time.Millisecond // at most, of each side
+	timedAnswer = time.Second           // what is not answered by then counts as that slow
+)
+
+// timed returns the request that a notice about a device is to carry so that its answer is timed; nil if it
+// is not.
+func (m *Mesh) timed(device []byte) *fanout.Request {
+	s := m.lookAt(ring.HashBytes(device))
+	if s.side == Neither {
+		return nil
+	}
+	last := &m.of(s.trial).sides[s.side].timed
+	was, begin := last.Load(), time.Now()
+	now := begin.UnixNano()
+	// One that is ahead was there before the clock was set back.
+	if since := now - was; since >= 0 && since < int64(timedEvery) || !last.CompareAndSwap(was, now) {
+		return nil
+	}
+	q, err := m.requests.Ask(1, timedAnswer, func([]fanout.Result, bool) { m.delivered(&s, time.Since(begin)) })
+	if err != nil {
+		return nil // as many are under way as may be
+	}
+	return q
 }
 
 // Trial returns what this node has seen of the canary that is on, for cluster.Weight; nil if none is. Counts begin

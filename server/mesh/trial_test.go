@@ -99,6 +99,48 @@ func TestTrial(t *testing.T) {
 	})
 }
 
+// TestTimedNotices: what is kept for devices of another node is timed, some of it, until that node
+// answers; its publisher waits for none of that.
+func TestTimedNotices(t *testing.T) {
+	play(t, 3, func(t *testing.T, r *rig) {
+		share, rest, same := r.onTrial(2)
+		r.at(2).connect(share)
+		r.at(3).connect(rest)
+		r.at(3).connect(same)
+		r.at(2).set(func(n *node) { n.hold = true })
+		p99 := func() (share, rest time.Duration) {
+			synctest.Wait()
+			c := r.at(1).m.Trial()
+			return c.Share.P99, c.Rest.P99
+		}
+		told(t, r.at(1).notice("n2:7", share, 1, 0), StatusQueued)
+		told(t, r.at(1).notice("n3:7", rest, 1, 0), StatusQueued)
+		told(t, r.at(1).notice("n3:7", same, 1, 0), StatusQueued)
+		if s, _ := p99(); s != 0 {
+			t.Errorf("n2 says nothing yet, and it took %v", s)
+		}
+		time.Sleep(300 * time.Millisecond)
+		r.at(2).release(StatusAcknowledged)
+		if s, o := p99(); s < 300*time.Millisecond || s > 400*time.Millisecond || o > 10*time.Millisecond {
+			t.Errorf("n2 answered after 300 ms, n3 at once: %v and %v", s, o)
+		}
+		// One that never answers took as long as it is waited for.
+		r.at(2).set(func(n *node) { n.hold = true })
+		told(t, r.at(1).notice("n2:7", share, 2, 0), StatusQueued)
+		told(t, r.at(1).notice("n2:7", share, 3, 0), StatusQueued) // so soon after the other that it is not timed
+		r.at(2).set(func(n *node) {
+			if len(n.waits) != 2 {
+				t.Errorf("n2 was asked for %d answers, want 2", len(n.waits))
+			}
+		})
+		time.Sleep(2 * timedAnswer)
+		if s, _ := p99(); s < timedAnswer {
+			t.Errorf("n2 never answered: %v", s)
+		}
+		r.at(2).release(StatusAcknowledged)
+	})
+}
+
 // TestDelays compares with sorted values: not below, and at most a quarter above.
 func TestDelays(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
