@@ -146,6 +146,7 @@ type PlanMemory struct {
 	activation             int64
 	moved                  time.Time // when the pointer was first seen as it is
 	zones                  zones.Memory
+	rest                   resting
 }
 
 // Decide says what is to be done to the ring. It does nothing itself, reads no
@@ -159,6 +160,8 @@ func Decide(in PlanInput, mem PlanMemory, set PlanSettings) (Decision, PlanMemor
 	if mem.moved.IsZero() || mem.activation != v.Pointer.Activation {
 		mem.activation, mem.moved = v.Pointer.Activation, in.Now
 	}
+	var rest time.Duration
+	mem.rest, rest = mem.rest.left(&v.Pointer, in.Now, set.AfterRollback)
 	if in.Lost != nil {
 		return restore(in, mem, &set)
 	}
@@ -180,7 +183,7 @@ func Decide(in PlanInput, mem PlanMemory, set PlanSettings) (Decision, PlanMemor
 		mem.joins, mem.weights = want{}, want{}
 		return Decision{Why: fmt.Sprintf("version %d is on trial", v.Pointer.Canary)}, mem
 	}
-	return slow(w, in, mem, &set)
+	return slow(w, in, mem, rest, &set)
 }
 
 // restore gives the ring that is in force a pointer again, in the place of one that names
@@ -242,10 +245,10 @@ func urgent(w wants, in PlanInput, mem *PlanMemory, set *PlanSettings) (d Decisi
 }
 
 // slow says what goes through a trial.
-func slow(w wants, in PlanInput, mem PlanMemory, set *PlanSettings) (Decision, PlanMemory) {
-	if back := in.Now.Sub(in.View.Pointer.Back); back >= 0 && back < set.AfterRollback {
+func slow(w wants, in PlanInput, mem PlanMemory, rest time.Duration, set *PlanSettings) (Decision, PlanMemory) {
+	if rest > 0 {
 		mem.joins, mem.weights = want{}, want{}
-		return Decision{Wait: set.AfterRollback - back, Why: fmt.Sprintf("version %d was rolled back %v ago", in.View.Pointer.RolledBack, back.Round(time.Second))}, mem
+		return Decision{Wait: rest, Why: fmt.Sprintf("version %d was rolled back: nothing is tried for another %v", in.View.Pointer.RolledBack, rest.Round(time.Second))}, mem
 	}
 	var d Decision
 	if len(w.joins) > 0 {

@@ -74,9 +74,8 @@ type Planner struct {
 	// Owned by run.
 	retry retry
 	mem   PlanMemory
-	last  int64     // activation that this planner has made last
-	trial uint64    // that is judged
-	seen  time.Time // when it was first seen here
+	last  int64 // activation that this planner has made last
+	trial sighting
 
 	state atomic.Uint32
 	why   atomic.Pointer[string]
@@ -132,7 +131,7 @@ func (p *Planner) run(ctx context.Context) {
 		p.state.Store(uint32(Waiting))
 		if h := p.campaign(ctx); h != nil {
 			p.state.Store(uint32(Leading))
-			p.mem, p.last, p.trial = PlanMemory{}, 0, 0
+			p.mem, p.last = PlanMemory{}, 0
 			p.lead(ctx, h)
 		}
 	}
@@ -148,6 +147,7 @@ type candidate struct {
 // campaign returns when the key is this planner's, or nil when ctx has ended.
 func (p *Planner) campaign(ctx context.Context) *holding {
 	for ctx.Err() == nil {
+		p.trial.age(p.w.View().Pointer.Trial, time.Now()) // who takes over goes by what it saw before
 		value, err := json.Marshal(candidate{p.o.ID, p.token, time.Now().UTC()})
 		if err != nil {
 			panic("BUG: " + err.Error())
@@ -381,16 +381,7 @@ func (p *Planner) make(ctx context.Context, versions *Versions, before *ring.Rin
 func (p *Planner) judge(ctx context.Context, h *holding, v *View) Step {
 	ctx, cancel := context.WithDeadline(ctx, h.until)
 	defer cancel()
-	now := time.Now()
-	if p.trial != v.Pointer.Trial {
-		p.trial, p.seen = v.Pointer.Trial, now
-	}
-	// Whoever began it has another clock: one that is ahead makes no trial shorter
-	// than it was seen here, one that is far behind none over at once.
-	age := now.Sub(v.Pointer.Began)
-	if age < now.Sub(p.seen) || age > p.o.Trial.Longest+time.Hour {
-		age = now.Sub(p.seen)
-	}
+	age := p.trial.age(v.Pointer.Trial, time.Now())
 	verdict := Judge(p.o.Counts(v, v.Pointer.Trial), age, p.o.Trial)
 	p.say(fmt.Sprintf("version %d is on trial: %s", v.Pointer.Canary, verdict.Why))
 	versions, expect := p.c.Versions().under(h), v.Pointer.Activation
