@@ -164,7 +164,7 @@ func (m *Mesh) CountDelivery(device []byte, took time.Duration) {
 // itself begins when it gets to it.
 const (
 	timedEvery  = 20 * time.Millisecond // at most, of each side
-	timedAnswer = time.Second           // what is not answered by then counts as that slow
+	timedAnswer = 3 * time.Second       // what is not answered by then counts as that slow
 )
 
 // timed returns the request that a notice about a device is to carry so that its answer is timed; nil if it
