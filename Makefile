@@ -27,23 +27,35 @@ build: bin/roostd bin/loadgen bin/bench bin/roostctl ## build bin/roostd, bin/lo
 bin/roostd bin/loadgen bin/bench bin/roostctl bin/deskcluster: bin/%: need-go
 	@$(GO) build -trimpath -o $@ ./cmd/$*
 
-# Its budget is ten minutes on four cores, most of them for the race detector. Each stage has what no other has.
-# go vet has been there (lint), so go test leaves it out.
-TEST  := $(GO) test -vet=off -timeout 10m
+# Its budget is ten minutes, of a fresh clone with the modules there. Each stage has what no other has. go vet has been
+# there (lint), so go test leaves it out; without DWARF (-w), which no test reads, some 90 test binaries are linked in less.
+TEST  := $(GO) test -vet=off -ldflags=-w -timeout 10m
 PURE  := ./ring/... ./decay/...
 PLAIN  = $(shell grep -rlE --include='*_test.go' '^func (Benchmark|Test[A-Za-z0-9]*(Alloc|Simulation))' poller server loadgen bench cmd | grep -v '^bench/[a-z]*peers/' | xargs -n1 dirname | sort -u | sed 's|^|./|')
+# Many packages wait: for real leases, failovers, processes. So more of them run at once than there are processors.
+WAITING := -p $(shell echo $$(($$(nproc) * 2)))
 
 .PHONY: test
-test: need-go need-gcc need-servers ## all tests: format, vet, staticcheck, race, allocation gates, benchmarks once, fuzz smoke, C, JavaScript
+test: need-go need-all need-format ## all tests: format, vet, staticcheck, race, allocation gates, benchmarks once, fuzz smoke, C, JavaScript
+	@# Side by side: what waits most of the time, and what computes. If one fails, the other is heard to its end.
+	@$(MAKE) --no-print-directory -j 4 test-race test-beside
+
+.PHONY: test-race test-beside test-plain test-pure
+test-race:
+	$(TEST) -race -shuffle=on $(WAITING) $(PKGS)
+test-beside:
 	@$(MAKE) --no-print-directory lint
-	$(TEST) -race -shuffle=on $(PKGS)
+	@$(MAKE) --no-print-directory test-plain
+	@$(MAKE) --no-print-directory test-pure
+	@# The last two wait for other programs most of the time.
+	@$(MAKE) --no-print-directory --output-sync=target test-fuzz test-others test-browsers
+test-plain:
 	@# Without the race detector, which allocates: allocation gates, each benchmark once so that they stay alive,
 	@# and the simulations with more seeds.
 	ROOST_SIM_SEEDS=1000 $(TEST) -shuffle=on -run 'Alloc|Simulation' -bench . -benchtime 1x $(PLAIN)
-	@# What is too large for it is in these: 16 million points, 24 million records.
+test-pure:
+	@# What is too large for the race detector is in these: 16 million points, 24 million records.
 	ROOST_SIM_SEEDS=300 $(TEST) -shuffle=on -bench . -benchtime 1x $(PURE)
-	@# Side by side: the last two wait for other programs most of the time.
-	@$(MAKE) --no-print-directory -j 3 --output-sync=target test-fuzz test-others test-browsers
 
 .PHONY: test-fuzz test-others test-browsers
 test-fuzz:
@@ -85,16 +97,15 @@ test-js: bin/roostd ## the JavaScript client: in Node and in Chromium, against a
 
 .PHONY: test-report
 test-report: need-go ## the pages of results, comparisons and trends in Chromium: light, dark, on a phone; installs what is missing
-	@command -v "$${CHROMIUM:-chromium}" >/dev/null || { echo "installing chromium (for the tests of the report)"; DEBIAN_FRONTEND=noninteractive flock "$${TMPDIR:-/tmp}/roost-apt.lock" sh -c 'apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null'; }
+	@tools/need.sh $${CHROMIUM:-chromium}
 	ROOST_BROWSER=1 $(GO) test -run InBrowser -count 1 -timeout 5m ./loadgen/report ./bench/compare ./bench/trend
 
 .PHONY: check
-check: need-go need-servers lint ## before each commit: format, vet, staticcheck, short tests; under 2 minutes
-	$(GO) test -short -shuffle=on -timeout 2m $(PKGS)
+check: need-go need-servers need-format lint ## before each commit: format, vet, staticcheck, short tests; under 2 minutes
+	$(GO) test -vet=off -ldflags=-w -short -shuffle=on -timeout 2m $(WAITING) $(PKGS)
 
 .PHONY: lint
 lint: need-go
-	@out=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$out" ] || { echo "not formatted (gofmt -w): $$out"; exit 1; }
 	$(GO) vet $(PKGS)
 	$(GO) tool -modfile=tools/go.mod staticcheck $(PKGS)
 
@@ -148,13 +159,18 @@ decay-report: bin/bench ## simulate what weights do to a cluster, and compare mo
 clean: ## remove what was built
 	rm -rf bin var bench/peers/bin
 
-# What a fresh machine may lack is installed, and said.
-.PHONY: need-go need-gcc need-servers
+# What a fresh machine may lack is installed, and said: all of it at once.
+SERVERS   := redis-server redis-cli:redis-tools etcd:etcd-server haproxy nginx:libnginx-mod-stream /usr/lib/nginx/modules/ngx_stream_module.so:libnginx-mod-stream curl systemd-analyze:systemd
+COMPILERS := gcc g++ /usr/include/stdio.h:libc6-dev
+PAGES      = node:nodejs npm $${CHROMIUM:-chromium} $(if $(shell command -v javac),/usr/share/java/jna.jar:libjna-java)
+.PHONY: need-go need-gcc need-servers need-all need-format
 need-servers:
-	@for p in redis-server redis-cli:redis-tools etcd:etcd-server haproxy nginx:libnginx-mod-stream /usr/lib/nginx/modules/ngx_stream_module.so:libnginx-mod-stream curl systemd-analyze:systemd; do \
-	  PATH=$$PATH:/usr/sbin command -v $${p%%:*} >/dev/null || [ -e $${p%%:*} ] || { echo "installing $${p##*:} (for tests with real servers)"; \
-	    apt-get update -qq; DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -qq --no-install-recommends $${p##*:} >/dev/null; }; done
+	@tools/need.sh $(SERVERS)
+need-gcc:
+	@tools/need.sh $(COMPILERS)
+need-all:
+	@tools/need.sh $(SERVERS) $(COMPILERS) $(PAGES)
 need-go:
 	@command -v $(GO) >/dev/null || { echo "Go 1.26 or newer is needed: https://go.dev/dl"; exit 1; }
-need-gcc:
-	@command -v gcc >/dev/null && command -v g++ >/dev/null || { echo "installing gcc and g++ (for the race detector, the C peer and the ring in C)"; apt-get update -qq && apt-get install -y -qq gcc g++ libc6-dev; }
+need-format:
+	@out=$$(gofmt -l $$(git ls-files --cached '*.go')); [ -z "$$out" ] || { echo "not formatted (gofmt -w): $$out"; exit 1; }
