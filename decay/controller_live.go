@@ -16,7 +16,14 @@ type live struct {
 	at     time.Duration // of the last step
 	budget float64       // share of all connections that may be moved now
 	want   []float64     // scratch: factor of each node's weight
+	held   bool          // nothing is moved
 }
+
+// HoldLive has LiveWeight stay as it is, or not any more: for as long as a ring has yet to
+// follow it. Without that it would go on integrating a load that its last steps have had no chance
+// to change, and the ring would be sent past where it should be. The first step afterwards is a whole
+// Update later, so that the load that it goes by is of what is there now.
+func (c *Controller) HoldLive(held bool) { c.live.held = held }
 
 // deviation is how far node i's load lies above the mean of all, as a share of
 // it: the mean of its signals' deviations by weight. ok is false if its load is
@@ -42,17 +49,17 @@ func (p *Pipeline) deviation(i int) (d float64, ok bool) {
 
 // due reports whether a step is: it needs levels of now.
 func (l *live) due(now time.Duration) bool {
-	return l.set.On && since(l.at, now) >= l.set.Update
+	return l.set.On && !l.held && since(l.at, now) >= l.set.Update
 }
 
-// update makes a step if one is due. In a storm nothing is moved.
+// update makes a step if one is due. In a storm, and while it is held, nothing is moved.
 func (l *live) update(c *Controller, now time.Duration) (moved float64) {
-	if !l.due(now) {
+	if !l.held && !l.due(now) {
 		return 0
 	}
 	l.budget = min(l.budget+l.set.Budget*elapsed(l.at, now)/60, l.set.Burst)
 	l.at = now
-	if c.state == Storm {
+	if l.held || c.state == Storm {
 		return 0
 	}
 	l.aim(c)

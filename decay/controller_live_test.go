@@ -34,6 +34,29 @@ func TestLiveMovesUnderBudget(t *testing.T) {
 	}
 }
 
+// TestLiveHeld: while it is held a weight stays, however long a load is above the mean; the first
+// step afterwards is an update later, within the budget.
+func TestLiveHeld(t *testing.T) {
+	c, p, nodes := controlled(t, 20, ControlSettings{Live: LiveSettings{On: true, Update: 20 * time.Second}})
+	until := 10 * time.Minute
+	var first time.Duration
+	for now := time.Second; now <= until+time.Minute && first == 0; now += time.Second {
+		sampleAll(p, nodes, now, 2)
+		c.HoldLive(now >= 30*time.Second && now < until)
+		if r := c.Update(now, 100); r.Moved == 0 {
+			continue
+		} else if r.Moved > 0.01+1e-12 {
+			t.Errorf("%v: %.2f %% moved at once", now, 100*r.Moved)
+		}
+		if now >= 30*time.Second {
+			first = now
+		}
+	}
+	if want := until - time.Second + 20*time.Second; first != want {
+		t.Errorf("the first step was after %v, want %v", first, want)
+	}
+}
+
 // TestNothingMovesInAStorm: connections that are open stay where they are.
 func TestNothingMovesInAStorm(t *testing.T) {
 	c, p, nodes := controlled(t, 20, ControlSettings{Live: LiveSettings{On: true}})

@@ -162,7 +162,7 @@ func TestWeigher(t *testing.T) {
 			for i := range list {
 				list[i].sample.At = now
 			}
-			if weight, err = w.step(now, list); err != nil {
+			if weight, err = w.step(now, list, false); err != nil {
 				t.Fatal(err)
 			}
 		}

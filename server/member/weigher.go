@@ -55,8 +55,8 @@ type standing struct {
 }
 
 // step takes all nodes that count, this one among them, and returns its weight in devices.
-// now is since an origin, on a monotonic clock.
-func (w *weigher) step(now time.Duration, all []standing) (devices float64, err error) {
+// now is since an origin, on a monotonic clock. held is that it stays as it is.
+func (w *weigher) step(now time.Duration, all []standing, held bool) (devices float64, err error) {
 	for _, k := range w.nodes {
 		k.gone = true
 	}
@@ -75,6 +75,7 @@ func (w *weigher) step(now time.Duration, all []standing) (devices float64, err 
 	}
 	// How many connect in the whole cluster is not said, so no storm is recognised:
 	// the live weights that are used move no more than their budget anyway.
+	w.c.HoldLive(held)
 	w.c.Update(now, math.NaN())
 	return w.c.LiveWeight(w.nodes[w.self].node) * w.unit, nil
 }

@@ -100,7 +100,7 @@ func (l *weightLoop) make(now time.Time) (cluster.Weight, error) {
 	own := standing{id: l.n.o.ID, start: l.n.start, capacity: capacity, revision: l.revision, sample: sampleOf(&in), sampled: true}
 	own.sample.At = now.Sub(l.began)
 	at := func(seen time.Time) time.Duration { return seen.Sub(l.began) }
-	live, err := l.w.step(now.Sub(l.began), append(others(v, &l.n.peers, l.n.o.ID, l.j.Plan.Unit, at), own))
+	live, err := l.w.step(now.Sub(l.began), append(others(v, &l.n.peers, l.n.o.ID, l.j.Plan.Unit, at), own), awaited(v, l.n.router.Load(), l.n.o.ID, l.j.Plan))
 	if err != nil {
 		return cluster.Weight{}, err
 	}
@@ -177,8 +177,12 @@ func measured(x float64) *float64 {
 	return &x
 }
 
-// factor is what maintenance nights leave of the weight.
+// factor is what maintenance nights leave of the weight. Their times are instants, so they count by
+// the clock of the cluster, as far as it is known, not by this node's.
 func (l *weightLoop) factor(v *cluster.View, now time.Time) float64 {
+	if ahead, known := l.n.peers.skew(l.n.o.ID, now); known {
+		now = now.Add(-ahead)
+	}
 	nights, err := l.records.of(v)
 	if err != nil && l.n.notes.due("records", now) {
 		l.n.o.Log.Warn("records of nights cannot be read: they do not count", "err", err)
