@@ -20,8 +20,8 @@ var canaryScenarios = []Scenario{
 		Rate: 1000, Rig: even, Pace: 10, Hurt: canaryPromote},
 	{Name: "canary-refused", About: "an operator gives a node twice the weight, and it takes no new connections: the trial is rolled back by itself",
 		Rate: 1000, Rig: even, Pace: 10, Hurt: canaryRefused},
-	{Name: "canary-slow", About: "an operator gives a node twice the weight, and it stands still for 700 ms of every second: the trial is rolled back by itself",
-		Rate: 1000, Rig: even, Pace: 10, Hurt: canarySlow},
+	{Name: "canary-slow", About: "an operator gives a node twice the weight, and it stands still for 300 ms of every 500: the trial is rolled back by itself",
+		Rate: 300, Rig: even, Pace: 10, Hurt: canarySlow},
 }
 
 // ceased is how much of its time a trial may be short of, by rounding of seconds.
@@ -120,12 +120,12 @@ func canarySlow(x *trial) {
 	wg.Go(func() {
 		for {
 			n.Pause()
-			time.Sleep(700 * time.Millisecond)
+			time.Sleep(300 * time.Millisecond)
 			n.Resume()
 			select {
 			case <-stop:
 				return
-			case <-time.After(300 * time.Millisecond):
+			case <-time.After(200 * time.Millisecond):
 			}
 		}
 	})

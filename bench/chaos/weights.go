@@ -14,7 +14,7 @@ import (
 // weightScenarios are about weights that follow load.
 var weightScenarios = []Scenario{
 	{Name: "weights-act", About: "the devices of one node get many times what the others get: its weight falls, versions move some of its devices away, the load evens, and then it is quiet",
-		Rate: 200, Rig: even, Pace: 10, Hurt: weightsAct},
+		Rate: 1000, Rig: even, Pace: 10, Hurt: weightsAct},
 }
 
 // What is done, for how long, and what is wanted. Times are at a pace of 1.

@@ -284,7 +284,7 @@ func TestPlanSettings(t *testing.T) {
 // TestJudge: what becomes of a canary.
 func TestJudge(t *testing.T) {
 	side := func(attempts, failures, misses uint64, p99 time.Duration) Side {
-		return Side{attempts, failures, misses, p99}
+		return Side{Attempts: attempts, Failures: failures, Misses: misses, P99: p99}
 	}
 	ms := time.Millisecond
 	for name, c := range map[string]struct {
@@ -318,12 +318,13 @@ func TestJudge(t *testing.T) {
 // TestSum: only counts of the trial that is on are added up.
 func TestSum(t *testing.T) {
 	v := &View{Weights: map[string]Weight{
-		"a": {Trial: &Counts{Trial: 7, Share: Side{10, 1, 2, 5}, Rest: Side{100, 0, 0, 9}}},
-		"b": {Trial: &Counts{Trial: 7, Share: Side{20, 2, 0, 7}, Rest: Side{200, 4, 0, 3}}},
-		"c": {Trial: &Counts{Trial: 6, Share: Side{1000, 1000, 0, 0}}},
+		"a": {Trial: &Counts{Trial: 7, Share: Side{10, 1, 2, 5, 1}, Rest: Side{100, 0, 0, 9, 2}}},
+		"b": {Trial: &Counts{Trial: 7, Share: Side{20, 2, 0, 7, 2}, Rest: Side{200, 4, 0, 3, 1}}},
+		"c": {Trial: &Counts{Trial: 6, Share: Side{Attempts: 1000, Failures: 1000}}},
 		"d": {},
 	}}
-	want := Counts{Trial: 7, Share: Side{30, 3, 2, 7}, Rest: Side{300, 4, 0, 9}, Seen: []Latency{{5, 9}, {7, 3}}}
+	want := Counts{Trial: 7, Share: Side{30, 3, 2, 7, 2}, Rest: Side{300, 4, 0, 9, 2},
+		Seen: []Seen{{Side{10, 1, 2, 5, 1}, Side{100, 0, 0, 9, 2}}, {Side{20, 2, 0, 7, 2}, Side{200, 4, 0, 3, 1}}}}
 	if got := Sum(v, 7); !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, want %+v", got, want)
 	}
@@ -334,25 +335,32 @@ func TestSum(t *testing.T) {
 // its time more devices was promoted, 393 ms beside 393 ms.
 func TestJudgeOfSlowNodes(t *testing.T) {
 	const ms = time.Millisecond
+	type p99s struct{ share, rest time.Duration }
 	for name, c := range map[string]struct {
-		seen []Latency
+		seen []p99s
 		want Action
 	}{
-		"the node that gains is slow":         {[]Latency{{220 * ms, 4 * ms}, {200 * ms, 5 * ms}, {393 * ms, 393 * ms}}, RollBack},
-		"of two nodes":                        {[]Latency{{220 * ms, 4 * ms}, {393 * ms, 393 * ms}}, RollBack},
-		"one publishes to slow devices":       {[]Latency{{5 * ms, 4 * ms}, {5 * ms, 4 * ms}, {393 * ms, 4 * ms}}, Promote},
-		"one is slow, and the share is not":   {[]Latency{{5 * ms, 4 * ms}, {5 * ms, 4 * ms}, {393 * ms, 393 * ms}}, Promote},
-		"who knows of one part is not asked":  {[]Latency{{0, 4 * ms}, {0, 4 * ms}, {200 * ms, 5 * ms}}, RollBack},
-		"nobody knows":                        {[]Latency{{0, 4 * ms}, {200 * ms, 0}}, Promote},
-		"all far away":                        {[]Latency{{300 * ms, 280 * ms}, {310 * ms, 300 * ms}}, Promote},
-		"slower by less than 50 ms, all fast": {[]Latency{{50 * ms, 4 * ms}, {51 * ms, 4 * ms}}, Promote},
+		"the node that gains is slow":         {[]p99s{{220 * ms, 4 * ms}, {200 * ms, 5 * ms}, {393 * ms, 393 * ms}}, RollBack},
+		"of two nodes":                        {[]p99s{{220 * ms, 4 * ms}, {393 * ms, 393 * ms}}, RollBack},
+		"one publishes to slow devices":       {[]p99s{{5 * ms, 4 * ms}, {5 * ms, 4 * ms}, {393 * ms, 4 * ms}}, Promote},
+		"one is slow, and the share is not":   {[]p99s{{5 * ms, 4 * ms}, {5 * ms, 4 * ms}, {393 * ms, 393 * ms}}, Promote},
+		"who knows of one part is not asked":  {[]p99s{{0, 4 * ms}, {0, 4 * ms}, {200 * ms, 5 * ms}}, RollBack},
+		"nobody knows":                        {[]p99s{{0, 4 * ms}, {200 * ms, 0}}, Promote},
+		"all far away":                        {[]p99s{{300 * ms, 280 * ms}, {310 * ms, 300 * ms}}, Promote},
+		"slower by less than 50 ms, all fast": {[]p99s{{50 * ms, 4 * ms}, {51 * ms, 4 * ms}}, Promote},
 	} {
-		counts := Counts{Trial: 1, Share: Side{Attempts: 5000}, Rest: Side{Attempts: 5000}, Seen: c.seen}
-		for _, l := range c.seen {
-			counts.Share.P99, counts.Rest.P99 = max(counts.Share.P99, l.Share), max(counts.Rest.P99, l.Rest)
-		}
-		if v := Judge(counts, 5*time.Minute, TrialSettings{}); v.Action != c.want {
-			t.Errorf("%s: %v (%s), want %v", name, v.Action, v.Why, c.want)
+		for _, median := range []bool{false, true} {
+			counts := Counts{Trial: 1, Share: Side{Attempts: 5000}, Rest: Side{Attempts: 5000}}
+			for _, l := range c.seen {
+				seen := Seen{Side{P99: l.share}, Side{P99: l.rest}}
+				if median && l.share > 0 && l.rest > 0 { // a cluster so busy that all P99 are bad
+					seen = Seen{Side{P99: time.Second, P50: l.share}, Side{P99: time.Second, P50: l.rest}}
+				}
+				counts.Seen = append(counts.Seen, seen)
+			}
+			if v := Judge(counts, 5*time.Minute, TrialSettings{}); v.Action != c.want {
+				t.Errorf("%s, by the median %v: %v (%s), want %v", name, median, v.Action, v.Why, c.want)
+			}
 		}
 	}
 }

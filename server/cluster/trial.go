@@ -18,8 +18,9 @@ type Side struct {
 	Attempts uint64 `json:"attempts"`
 	Failures uint64 `json:"failures"`
 	Misses   uint64 `json:"misses"`
-	// P99 of delivery, lately; 0 is not known. JSON has it in nanoseconds.
+	// P99 of delivery, lately, and the median; 0 is not known. JSON has them in nanoseconds.
 	P99 time.Duration `json:"p99"`
+	P50 time.Duration `json:"p50,omitempty"`
 }
 
 func (s Side) rate() float64     { return part(s.Failures, s.Attempts) }
@@ -38,15 +39,15 @@ type Counts struct {
 	Trial uint64 `json:"trial"` // Pointer.Trial
 	Share Side   `json:"share"`
 	Rest  Side   `json:"rest"`
-	// Seen is who saw what of it, in a sum of several nodes' counts.
-	Seen []Latency `json:"-"`
+	// Seen is what each node saw of both parts, in a sum of several nodes' counts.
+	Seen []Seen `json:"-"`
 }
 
-// Latency is the P99 of both parts as one node sees them, 0 where it is not known.
-type Latency struct{ Share, Rest time.Duration }
+// Seen is both parts as one node sees them.
+type Seen struct{ Share, Rest Side }
 
-// Sum adds up the counts that nodes have published for a trial. The P99 is the
-// worst node's, and says nothing of both parts together: of a node that is slow itself both are.
+// Sum adds up the counts that nodes have published for a trial. Its P99 and P50 are the
+// worst node's, and say nothing of both parts together: of a node that is slow itself both are.
 // Seen has them as pairs.
 func Sum(v *View, trial uint64) Counts {
 	total := Counts{Trial: trial}
@@ -57,7 +58,7 @@ func Sum(v *View, trial uint64) Counts {
 		}
 		total.Share.add(&c.Share)
 		total.Rest.add(&c.Rest)
-		total.Seen = append(total.Seen, Latency{c.Share.P99, c.Rest.P99})
+		total.Seen = append(total.Seen, Seen{c.Share, c.Rest})
 	}
 	return total
 }
@@ -66,7 +67,7 @@ func (s *Side) add(o *Side) {
 	s.Attempts += o.Attempts
 	s.Failures += o.Failures
 	s.Misses += o.Misses
-	s.P99 = max(s.P99, o.P99)
+	s.P99, s.P50 = max(s.P99, o.P99), max(s.P50, o.P50)
 }
 
 // TrialSettings say when a canary is promoted, and when it is rolled back. The
@@ -81,8 +82,9 @@ type TrialSettings struct {
 	// MissBound is the same for misses; default 0.05: devices that are on their way
 	// are missed once, and found by the other ring.
 	MissBound float64
-	// P99 of the share may be Slower x the rest's, or SlowerBy above it, whichever
-	// is more, as half of the nodes see it that know of both; default 1.5 and 50 ms.
+	// P99 and median of the share may be Slower x the rest's, or SlowerBy above it, whichever
+	// is more, as half of the nodes see it that know of both; default 1.5 and 50 ms. The median
+	// is there for clusters that are so busy that a P99 says nothing.
 	Slower   float64
 	SlowerBy time.Duration
 }
@@ -190,7 +192,7 @@ func Judge(c Counts, age time.Duration, s TrialSettings) Verdict {
 		return Verdict{RollBack, fmt.Sprintf("%.3g %% missed, of the rest %.3g %%: above the bound of %.3g %%", 100*share.missRate(), 100*rest.missRate(), 100*s.MissBound)}
 	}
 	slow, know := s.slow(&c)
-	times := fmt.Sprintf("P99 %v, of the rest %v, at worst; slower at %d of %d nodes", share.P99, rest.P99, slow, know)
+	times := fmt.Sprintf("P99 %v, median %v, of the rest %v and %v, at worst; slower as %d of %d nodes see it", share.P99, share.P50, rest.P99, rest.P50, slow, know)
 	if slow > 0 && 2*slow >= know {
 		return Verdict{RollBack, times}
 	}
@@ -203,14 +205,18 @@ func Judge(c Counts, age time.Duration, s TrialSettings) Verdict {
 func (s *TrialSettings) slow(c *Counts) (slow, know int) {
 	seen := c.Seen
 	if len(seen) == 0 {
-		seen = []Latency{{c.Share.P99, c.Rest.P99}}
+		seen = []Seen{{c.Share, c.Rest}}
 	}
-	for _, l := range seen {
-		if l.Share == 0 || l.Rest == 0 {
+	above := func(share, rest time.Duration) bool {
+		return rest > 0 && share > max(time.Duration(s.Slower*float64(rest)), rest+s.SlowerBy)
+	}
+	for i := range seen {
+		share, rest := &seen[i].Share, &seen[i].Rest
+		if share.P99 == 0 || rest.P99 == 0 {
 			continue
 		}
 		know++
-		if l.Share > max(time.Duration(s.Slower*float64(l.Rest)), l.Rest+s.SlowerBy) {
+		if above(share.P99, rest.P99) || above(share.P50, rest.P50) {
 			slow++
 		}
 	}

@@ -199,7 +199,7 @@ func (m *Mesh) Trial() *cluster.Counts {
 	side := func(s *seenSide) cluster.Side {
 		// Attempts last: a part of them must not be above the whole.
 		f, n := s.failures.Load(), s.misses.Load()
-		return cluster.Side{Attempts: s.attempts.Load(), Failures: f, Misses: n, P99: s.delays.p99(now)}
+		return cluster.Side{Attempts: s.attempts.Load(), Failures: f, Misses: n, P99: s.delays.p99(now), P50: s.delays.p50(now)}
 	}
 	return &cluster.Counts{Trial: id, Share: side(&t.sides[Share]), Rest: side(&t.sides[Rest])}
 }
@@ -248,7 +248,13 @@ func (d *delays) turn(now time.Time) {
 }
 
 // p99 is 0 where nothing is known.
-func (d *delays) p99(now time.Time) time.Duration {
+func (d *delays) p99(now time.Time) time.Duration { return d.above(now, 100) }
+
+// p50 is the same for the median.
+func (d *delays) p50(now time.Time) time.Duration { return d.above(now, 2) }
+
+// above returns what one in so many is above.
+func (d *delays) above(now time.Time, oneIn uint64) time.Duration {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.turn(now)
@@ -259,7 +265,7 @@ func (d *delays) p99(now time.Time) time.Duration {
 	if total == 0 {
 		return 0
 	}
-	above := total / 100
+	above := total / oneIn
 	for i := delayBuckets - 1; ; i-- {
 		n := uint64(d.young[i]) + uint64(d.old[i])
 		if n > above {

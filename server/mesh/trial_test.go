@@ -42,7 +42,7 @@ func (n *node) gotTrial(t testing.TB, share, rest cluster.Side) {
 	if c == nil {
 		t.Fatal("no counts")
 	}
-	c.Share.P99, c.Rest.P99 = 0, 0
+	c.Share.P99, c.Rest.P99, c.Share.P50, c.Rest.P50 = 0, 0, 0, 0
 	if c.Share != share || c.Rest != rest {
 		t.Errorf("share %+v, rest %+v; want %+v, %+v", c.Share, c.Rest, share, rest)
 	}
@@ -157,6 +157,10 @@ func TestDelays(t *testing.T) {
 		want := all[len(all)-1-len(all)/100]
 		if got := d.p99(now); got < want || got > want+want/4+2*time.Microsecond {
 			t.Fatalf("of %d: %v, want %v", len(all), got, want)
+		}
+		want = all[len(all)-1-len(all)/2]
+		if got := d.p50(now); got < want || got > want+want/4+2*time.Microsecond {
+			t.Fatalf("median of %d: %v, want %v", len(all), got, want)
 		}
 	}
 	var d delays
