@@ -30,8 +30,11 @@ bin/roostd bin/loadgen bin/bench bin/roostctl bin/deskcluster: bin/%: need-go
 # Its budget is ten minutes, of a fresh clone with the modules there. Each stage has what no other has. go vet has been
 # there (lint), so go test leaves it out; without DWARF (-w), which no test reads, some 90 test binaries are linked in less.
 TEST  := $(GO) test -vet=off -ldflags=-w -timeout 10m
-PURE  := ./ring/... ./decay/...
-PLAIN  = $(shell grep -rlE --include='*_test.go' '^func (Benchmark|Test[A-Za-z0-9]*(Alloc|Simulation))' poller server loadgen bench cmd | grep -v '^bench/[a-z]*peers/' | xargs -n1 dirname | sort -u | sed 's|^|./|')
+# Those whose tests run on one goroutine have nothing for the race detector: they run whole without it, as do ring and decay,
+# where some things are too large for it (16 million points, 24 million records).
+RACY   = $(shell tools/racy.sh yes)
+PURE   = $(sort $(shell tools/racy.sh no; $(GO) list ./ring/... ./decay/...))
+PLAIN  = $(filter-out $(PURE),$(shell grep -rlE --include='*_test.go' '^func (Benchmark|Test[A-Za-z0-9]*(Alloc|Simulation))' poller server loadgen bench cmd | grep -v '^bench/[a-z]*peers/' | xargs -n1 dirname | sort -u | sed 's|^|roost/|'))
 # Many packages wait: for real leases, failovers, processes. So more of them run at once than there are processors.
 WAITING := -p $(shell echo $$(($$(nproc) * 2)))
 
@@ -42,7 +45,7 @@ test: need-go need-all need-format ## all tests: format, vet, staticcheck, race,
 
 .PHONY: test-race test-beside test-plain test-pure
 test-race:
-	$(TEST) -race -shuffle=on $(WAITING) $(PKGS)
+	$(TEST) -race -shuffle=on $(WAITING) $(RACY)
 test-beside:
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory test-plain
@@ -50,11 +53,10 @@ test-beside:
 	@# The last two wait for other programs most of the time.
 	@$(MAKE) --no-print-directory --output-sync=target test-fuzz test-others test-browsers
 test-plain:
-	@# Without the race detector, which allocates: allocation gates, each benchmark once so that they stay alive,
-	@# and the simulations with more seeds.
+	@# Of those that had the race detector, which allocates: allocation gates, each benchmark once so that they stay
+	@# alive, and the simulations with more seeds.
 	ROOST_SIM_SEEDS=1000 $(TEST) -shuffle=on -run 'Alloc|Simulation' -bench . -benchtime 1x $(PLAIN)
 test-pure:
-	@# What is too large for the race detector is in these: 16 million points, 24 million records.
 	ROOST_SIM_SEEDS=300 $(TEST) -shuffle=on -bench . -benchtime 1x $(PURE)
 
 .PHONY: test-fuzz test-others test-browsers
