@@ -1,8 +1,11 @@
 package member
 
 import (
+	"math"
 	"testing"
+	"time"
 
+	"roost/decay/dawn"
 	"roost/ring"
 	"roost/server/cluster"
 )
@@ -50,4 +53,26 @@ func TestAwaited(t *testing.T) {
 
 func pinned(v *cluster.View, pins string) {
 	v.Config = map[string]cluster.Entry{"weights": {Value: []byte(pins), Revision: 5}}
+}
+
+// TestNightByTheClusterClock: a node whose clock is five minutes ahead of the others' falls with them, not
+// five minutes before.
+func TestNightByTheClusterClock(t *testing.T) {
+	now := time.Now()
+	begin := now.Add(-15 * time.Minute)
+	night := dawn.Record{Entries: []dawn.Entry{{Stage: dawn.Falling, Opening: dawn.Opening{Window: "w", Nodes: dawn.Group{IDs: []string{"me"}},
+		Start: begin.Add(30 * time.Minute), End: begin.Add(2 * time.Hour), Begin: begin, Curve: dawn.DefaultCurve}}}}
+	for _, ahead := range []time.Duration{0, 5 * time.Minute, -5 * time.Minute, time.Hour} {
+		l := &weightLoop{n: &Node{o: Options{ID: "me"}}, j: &Join{}, records: records{list: []dawn.Record{night}}}
+		own := now.Add(ahead) // what this node takes for now
+		for revision := range int64(2) {
+			said := map[string]cluster.Weight{"a": saying(t, revision+1, 1, now, cluster.Inputs{}), "b": saying(t, revision+1, 1, now, cluster.Inputs{})}
+			if err := l.n.peers.update(viewOf(revision+1, said), own); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if f := l.factor(viewOf(3, nil), own); math.Abs(f-0.55) > 1e-6 {
+			t.Errorf("a clock %v ahead: the weight is at %.3f of what it is, half way down to 0.1 it is at 0.55", ahead, f)
+		}
+	}
 }
