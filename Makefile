@@ -35,8 +35,9 @@ TEST  := $(GO) test -vet=off -ldflags=-w -timeout 10m
 RACY   = $(shell tools/racy.sh yes)
 PURE   = $(sort $(shell tools/racy.sh no; $(GO) list ./ring/... ./decay/...))
 PLAIN  = $(filter-out $(PURE),$(shell grep -rlE --include='*_test.go' '^func (Benchmark|Test[A-Za-z0-9]*(Alloc|Simulation))' poller server loadgen bench cmd | grep -v '^bench/[a-z]*peers/' | xargs -n1 dirname | sort -u | sed 's|^|roost/|'))
-# Many packages wait: for real leases, failovers, processes. So more of them run at once than there are processors.
-WAITING := -p $(shell echo $$(($$(nproc) * 2)))
+# Many tests wait: for real leases, failovers, processes. So more packages run at once than there are processors, and of
+# one package more of those tests that say t.Parallel, which are such.
+WAITING := -p $(shell echo $$(($$(nproc) * 2))) -parallel $(shell echo $$(($$(nproc) * 4)))
 
 .PHONY: test
 test: need-go need-all need-format ## all tests: format, vet, staticcheck, race, allocation gates, benchmarks once, fuzz smoke, C, JavaScript

@@ -152,6 +152,9 @@ func TestRealProfile(t *testing.T) {
 		func() { sink += maphash.String(seed, long) },
 		func() { sink += uint64(crc32.ChecksumIEEE(text)) },
 	} {
+		if testing.Short() && kind > 0 {
+			t.Skip("each kind takes a second")
+		}
 		var b bytes.Buffer
 		if err := pprof.StartCPUProfile(&b); err != nil {
 			t.Skip("another profile is being taken")

@@ -99,6 +99,9 @@ func stages(t *testing.T, f func(t *testing.T, s *stage)) {
 		f(t, redisStage(t, "redis", "redis://"+srv.Addr(), func() { srv.Text("FLUSHALL") }))
 	})
 	t.Run("cluster", func(t *testing.T) {
+		if testing.Short() {
+			t.Skip("six servers; and its client is waited for, for 5 s")
+		}
 		c := testredis.StartCluster(t)
 		addrs := c.Addrs()
 		url := "redis://" + addrs[0] + "?addr=" + strings.Join(addrs[1:], "&addr=")

@@ -69,6 +69,7 @@ func awaitStatus(t *testing.T, k *Keeper, want map[string]Status) {
 // devices come, go and move. Nothing here waits for Redis, and in the end presence is
 // true.
 func TestRedisOutage(t *testing.T) {
+	t.Parallel() // it waits most of the time, as do the next two
 	durable := []string{"--appendonly", "yes", "--appendfsync", "always"}
 	for _, c := range []struct {
 		name       string
@@ -135,6 +136,10 @@ func TestRedisOutage(t *testing.T) {
 // TestClusterFailover kills a master; its replica takes over. What an asynchronous
 // failover loses is asserted again.
 func TestClusterFailover(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a failover takes some seconds")
+	}
+	t.Parallel()
 	c := testredis.StartCluster(t)
 	addrs := c.Addrs()
 	url := "redis://" + addrs[0] + "?addr=" + strings.Join(addrs[1:], "&addr=")
@@ -165,6 +170,7 @@ func TestClusterFailover(t *testing.T) {
 
 // TestNodeDiesOnRedis: as TestNodeDies, in real time and on a real Redis.
 func TestNodeDiesOnRedis(t *testing.T) {
+	t.Parallel()
 	srv := testredis.Start(t)
 	url := "redis://" + srv.Addr()
 	r, err := NewRedis(RedisOptions{URL: url})
