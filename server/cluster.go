@@ -268,6 +268,15 @@ func (s *Server) Reaches() bool {
 	return k == nil || k.keeper.Up() && k.mesh.State().Up
 }
 
+// StoreLost is told that Redis has lost what it had, without having been away: the store is
+// asked about every device here, and presence hears again who they are. It does not wait.
+func (s *Server) StoreLost() {
+	if k := s.cluster; k != nil {
+		k.keeper.Lost()
+		s.resync.askLost()
+	}
+}
+
 // Trial returns what this node has seen of the ring that is on trial; nil if none is, or
 // the node is by itself.
 func (s *Server) Trial() *cluster.Counts {
@@ -297,9 +306,10 @@ func (k *clustered) notReady() error {
 	return nil
 }
 
-// moreToGet is told by the store that a session has more to get.
+// moreToGet is told by the store that a session has more to get, or is in other topics.
 func (s *Server) moreToGet(ref inbox.Ref, fence uint32) {
 	s.withSession(ref, fence, func(h *handler, c poller.Conn, st *connState) {
+		h.retopic(c, st)
 		h.lane.Look(delivery.Conn(c.Handle()), &st.peer)
 	})
 }

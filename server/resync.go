@@ -12,6 +12,9 @@ const (
 	// resyncPause is between two questions to the store about 256 devices each, when all
 	// are looked at: 100,000 devices take 4 s and more, and others get at Redis.
 	resyncPause = 10 * time.Millisecond
+	// resyncLost is that pause where Redis has lost what it had: those whose streams are
+	// gone come back for new ones, as many a second as a node takes.
+	resyncLost = 256 * time.Second / acceptRate
 	// resyncAgain is the time until the next try, when the store does not answer.
 	resyncAgain = 500 * time.Millisecond
 )
@@ -26,6 +29,7 @@ type resyncs struct {
 
 	mu     sync.Mutex // covers the following
 	all    bool
+	lost   bool // of all: most will have to come back
 	topics map[string]struct{}
 	closed bool
 }
@@ -46,6 +50,14 @@ func (r *resyncs) ask(topic string) {
 	r.signal()
 }
 
+// askLost wants a look at all, most of which will have to come back.
+func (r *resyncs) askLost() {
+	r.mu.Lock()
+	r.lost = true
+	r.mu.Unlock()
+	r.ask("")
+}
+
 func (r *resyncs) signal() {
 	select {
 	case r.wake <- struct{}{}:
@@ -53,22 +65,27 @@ func (r *resyncs) signal() {
 	}
 }
 
-// take returns what to look at next; ok is false when there is nothing.
-func (r *resyncs) take() (topic string, ok bool) {
+// take returns what to look at next, and how long to pause in it; ok is false when there is
+// nothing.
+func (r *resyncs) take() (topic string, pause time.Duration, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
-		return "", false
+		return "", 0, false
 	}
 	if r.all {
-		r.all = false
-		return "", true
+		pause = resyncPause
+		if r.lost {
+			pause = resyncLost
+		}
+		r.all, r.lost = false, false
+		return "", pause, true
 	}
 	for topic := range r.topics {
 		delete(r.topics, topic)
-		return topic, true
+		return topic, 0, true
 	}
-	return "", false
+	return "", 0, false
 }
 
 // start begins to carry out. The goroutine ends after close, and at the latest when the
@@ -88,16 +105,16 @@ func (r *resyncs) run(s *Server) {
 		case <-s.stopTick:
 			return
 		}
-		for topic, ok := r.take(); ok; topic, ok = r.take() {
-			pause := time.Duration(0)
-			if topic == "" {
-				pause = resyncPause
-			}
+		for topic, pause, ok := r.take(); ok; topic, pause, ok = r.take() {
 			r.n.Add(1)
 			if s.cluster.store.Resync(topic, pause) == nil {
 				continue
 			}
-			r.ask(topic) // nothing is lost by looking later
+			if pause == resyncLost {
+				r.askLost()
+			} else {
+				r.ask(topic) // nothing is lost by looking later
+			}
 			select {
 			case <-time.After(resyncAgain):
 			case <-s.stopTick:

@@ -19,6 +19,8 @@
 //	/cluster              id and environment             first who comes; never changed
 //	/history              random, another one once etcd   with /cluster
 //	                      has lost its data
+//	/redis                random: the mark of the data    who first takes a Redis for the
+//	                      in Redis                        cluster; never changed
 //	/nodes/<id>           address, zone, capacity, build  that node, lease of 10 s
 //	/weights/<id>         weight and what it is made of   that node, lease of 5 s
 //	/rings/v/<version>    a snapshot (ring/snapshot)      planner or operator, once

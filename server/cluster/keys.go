@@ -42,6 +42,7 @@ const (
 func (k keys) all() string                  { return k.prefix + "/" }
 func (k keys) cluster() string              { return k.prefix + "/cluster" }
 func (k keys) history() string              { return k.prefix + "/history" }
+func (k keys) redis() string                { return k.prefix + "/redis" }
 func (k keys) nodes() string                { return k.prefix + inNodes }
 func (k keys) node(id string) string        { return k.prefix + inNodes + id }
 func (k keys) weights() string              { return k.prefix + inWeights }

@@ -29,6 +29,8 @@ type RedisOptions struct {
 	// SentinelUsername and SentinelPassword are for the Sentinels themselves.
 	SentinelUsername, SentinelPassword string
 
+	// Dial makes connections; nil: a net.Dialer or tls.Dialer does.
+	Dial func(ctx context.Context, addr string, d *net.Dialer, t *tls.Config) (net.Conn, error)
 	// Prefix begins the name of every channel, so that several clusters can use one
 	// Redis; default "roost". It has no braces.
 	Prefix string
@@ -159,9 +161,12 @@ func (r *Redis) dial(ctx context.Context, addr string, d *net.Dialer, t *tls.Con
 	defer context.AfterFunc(r.ctx, cancel)()
 	var c net.Conn
 	var err error
-	if t != nil {
+	switch {
+	case r.o.Dial != nil:
+		c, err = r.o.Dial(ctx, addr, d, t)
+	case t != nil:
 		c, err = (&tls.Dialer{NetDialer: d, Config: t}).DialContext(ctx, "tcp", addr)
-	} else {
+	default:
 		c, err = d.DialContext(ctx, "tcp", addr)
 	}
 	if err != nil {

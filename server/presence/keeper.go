@@ -293,6 +293,14 @@ func (k *Keeper) failed() {
 	}
 }
 
+// Lost says that the store has lost what it had, though it answers: everything is compared at
+// once. It does not wait.
+func (k *Keeper) Lost() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.away, k.sprinted = true, time.Time{}
+}
+
 // lives reports whether the store has this node as one that lives, and answers. Only
 // then may anything be stored for it: what is stored for a node that the store does
 // not know, because it has just begun or was swept, is found by nobody if it dies. The

@@ -4,6 +4,7 @@
 //	Store     one Redis; Look, Identify, Write, Pointer, Snapshot
 //	Mirror    writes what a router has in force, on every node
 //	Reader    polls it, and never goes back
+//	Guard     lets a node use no Redis but its cluster's; notices one that has lost its data
 //
 // # Keys
 //
@@ -11,6 +12,8 @@
 //
 //	P cluster          JSON of cluster.Identity, set once; who comes with another is refused
 //	presence:cluster   the same: keys of presence have no prefix
+//	P data             the mark of the data, random, the same in etcd (cluster's /redis): tells clusters
+//	                   of one name apart. In a Redis Cluster P data:{tag}, one in each 512 slots
 //	P ring:active      JSON of Pointer
 //	P ring:<version>   a snapshot, ring/snapshot's binary form; never expires while the pointer
 //	                   names the version, and Retire after that

@@ -2,14 +2,16 @@ package ringmirror
 
 import (
 	"context"
-	"encoding/json"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"slices"
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/redis/rueidis"
 
@@ -20,6 +22,8 @@ var (
 	// ErrWrongRedis: what answers is no Redis that a cluster can use. The text says why and
 	// what to do; trying again does not help.
 	ErrWrongRedis = errors.New("ringmirror: not a Redis that this cluster can use")
+	// ErrForeign is an ErrWrongRedis: what is in it is another cluster's.
+	ErrForeign = fmt.Errorf("%w: another cluster's", ErrWrongRedis)
 	// ErrUnreachable: nothing answers now.
 	ErrUnreachable = errors.New("ringmirror: Redis is not reached")
 )
@@ -36,7 +40,8 @@ type Found struct {
 
 // Look says whether this is a Redis that cluster id can use: nothing is written. The errors
 // are ErrUnreachable, and ErrWrongRedis: it is no Redis, too old, wants another password, is a
-// replica, or belongs to another cluster.
+// replica or a Sentinel, does not let this user do what nodes do, evicts what is kept, or
+// belongs to another cluster.
 func (s *Store) Look(ctx context.Context, id cluster.Identity) (Found, error) {
 	return s.identify(ctx, id, false)
 }
@@ -50,6 +55,9 @@ func (s *Store) Identify(ctx context.Context, id cluster.Identity) (Found, error
 func (s *Store) identify(ctx context.Context, id cluster.Identity, take bool) (Found, error) {
 	c, err := s.connected()
 	if err != nil {
+		if s.plain(ctx) {
+			err = errPlain
+		}
 		return Found{}, s.why(err)
 	}
 	ctx, cancel := s.within(ctx)
@@ -66,41 +74,41 @@ func (s *Store) identify(ctx context.Context, id cluster.Identity, take bool) (F
 	}
 	slices.Sort(f.Warnings)
 	f.Warnings = slices.Compact(f.Warnings)
-	for _, k := range []struct{ key, todo string }{
-		{s.o.Prefix + "cluster", "give one of them another --redis-prefix and another Redis, or mend the cluster id"},
-		{presenceKey, "keys of presence have no prefix, so each cluster needs a Redis of its own"},
-	} {
-		if err := s.compare(ctx, c, k.key, id, take, k.todo); err != nil {
+	if err := s.allowed(ctx, c); err != nil {
+		return f, err
+	}
+	keys, err := s.identityKeys(id)
+	if err != nil {
+		return f, err
+	}
+	if take {
+		if err := s.putMarks(ctx, keys); err != nil {
 			return f, err
+		}
+	}
+	for i, r := range s.read(ctx, c, keys) {
+		switch {
+		case r.err != nil:
+			return f, s.why(r.err)
+		case r.there && r.value != keys[i].value:
+			return f, s.foreign(&keys[i], r.value, id)
 		}
 	}
 	return f, nil
 }
 
-// compare compares an identity, and puts it where there is none if take is set.
-func (s *Store) compare(ctx context.Context, c rueidis.Client, key string, id cluster.Identity, take bool, todo string) error {
-	mark, err := json.Marshal(id)
-	if err != nil {
-		return err
-	}
-	if take {
-		if err := c.Do(ctx, c.B().Set().Key(key).Value(string(mark)).Nx().Build()).Error(); err != nil && !rueidis.IsRedisNil(err) {
+// allowed tries what nodes do beside reading and writing keys: scripts and messages, which an
+// ACL may forbid.
+func (s *Store) allowed(ctx context.Context, c rueidis.Client) error {
+	for _, cmd := range []rueidis.Completed{
+		c.B().Eval().Script("return 1").Numkeys(1).Key(s.o.Prefix + "cluster").Build(),
+		c.B().Publish().Channel(s.o.Prefix + "probe").Message("").Build(),
+	} {
+		if err := c.Do(ctx, cmd).Error(); err != nil {
 			return s.why(err)
 		}
 	}
-	found, err := c.Do(ctx, c.B().Get().Key(key).Build()).ToString()
-	switch {
-	case rueidis.IsRedisNil(err) && !take, err == nil && found == string(mark):
-		return nil
-	case err != nil:
-		return s.why(err)
-	}
-	var other cluster.Identity
-	if json.Unmarshal([]byte(found), &other) != nil {
-		return fmt.Errorf("%w: %s: %s holds %.100q, which is no cluster's: choose another Redis or prefix", ErrWrongRedis, s.where(), key, found)
-	}
-	return fmt.Errorf("%w: %s belongs to cluster %q, environment %q (%s), and this is cluster %q, environment %q: %s",
-		ErrWrongRedis, s.where(), other.ID, other.Environment, key, id.ID, id.Environment, todo)
+	return nil
 }
 
 // where names the Redis without its password.
@@ -112,20 +120,66 @@ func (s *Store) why(err error) error {
 	if e, ok := rueidis.IsRedisErr(err); ok {
 		text = e.Error()
 	}
-	word, _, _ := strings.Cut(text, " ")
-	switch {
-	case strings.HasPrefix(text, "received unknown message type"):
-		return fmt.Errorf("%w: what listens at %s does not speak Redis' protocol (%v): is it the port of something else, or TLS (rediss://)?", ErrWrongRedis, s.where(), err)
-	case slices.Contains([]string{"WRONGPASS", "NOAUTH", "NOPERM"}, word):
-		return fmt.Errorf("%w: %s: %s: mend user and password in the URL", ErrWrongRedis, s.where(), text)
-	case word == "READONLY":
-		return fmt.Errorf("%w: %s is a replica: name its master, or Sentinels", ErrWrongRedis, s.where())
+	if todo := misconfigured(text, err); todo != "" {
+		return fmt.Errorf("%w: %s: %s: %s", ErrWrongRedis, s.where(), text, todo)
 	}
 	if errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) {
 		// A Redis that is starting, a proxy without one behind it, or something else.
-		return fmt.Errorf("%w: %s: what listens there hangs up (is it a Redis?): %w", ErrUnreachable, s.where(), err)
+		return fmt.Errorf("%w: %s: what listens there hangs up (is it a Redis? with TLS?): %w", ErrUnreachable, s.where(), err)
 	}
 	return fmt.Errorf("%w: %s: %w", ErrUnreachable, s.where(), err)
+}
+
+// errPlain is that TLS is spoken to one who does not know it.
+var errPlain = errors.New("no answer to TLS, and one to plain text")
+
+// plain reports whether a server that is to be reached by TLS answers without: it waits for the
+// end of a line when it is sent TLS, so a connect by that just takes too long.
+func (s *Store) plain(ctx context.Context) bool {
+	if s.option.TLSConfig == nil {
+		return false
+	}
+	c, err := (&net.Dialer{Timeout: s.o.Deadline}).DialContext(ctx, "tcp", s.option.InitAddress[0])
+	if err != nil {
+		return false
+	}
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(s.o.Deadline))
+	answer := make([]byte, 1)
+	if _, err := c.Write([]byte("PING\r\n")); err != nil {
+		return false
+	}
+	_, err = io.ReadFull(c, answer)
+	return err == nil && (answer[0] == '+' || answer[0] == '-')
+}
+
+// misconfigured says what to do about an answer that waiting does not mend; "" if it may.
+func misconfigured(text string, err error) string {
+	word, _, _ := strings.Cut(text, " ")
+	lower := strings.TrimPrefix(strings.ToLower(text), "err ") // the library leaves it out
+	var header tls.RecordHeaderError
+	var verify *tls.CertificateVerificationError
+	switch {
+	case strings.HasPrefix(text, "received unknown message type"):
+		return "what listens there does not speak Redis' protocol: is it the port of something else, or TLS (rediss://)?"
+	case word == "WRONGPASS", word == "NOAUTH", strings.Contains(lower, "without any password configured"):
+		return "mend user and password in the URL"
+	case word == "NOPERM":
+		return "mend user and password in the URL, or let this user do that (ACL SETUSER: +@all, its keys and channels)"
+	case word == "READONLY":
+		return "it is a replica: name its master, or Sentinels"
+	case strings.HasPrefix(lower, "unknown command") && strings.Contains(lower, "sentinel"):
+		return "it is a Redis and no Sentinel: write redis://, or name the Sentinels, which have ports of their own (26379)"
+	case strings.HasPrefix(lower, "unknown command") && strings.Contains(lower, "cluster"):
+		return "it is a Sentinel (or a proxy): write redis-sentinel://host:port/master"
+	case strings.HasPrefix(lower, "no such master"):
+		return "the Sentinels watch no master of this name: mend what is after the / in redis-sentinel://"
+	case errors.As(err, &header), errors.Is(err, errPlain):
+		return "it speaks without TLS: write redis:// without the second s, or name its tls-port"
+	case errors.As(err, &verify):
+		return "its certificate is not one that this node trusts"
+	}
+	return ""
 }
 
 // Least versions: of one server for the scripts, of a Redis Cluster for sharded Pub/Sub.
@@ -152,7 +206,14 @@ func (f *Found) look(addr string, info map[string]string) error {
 	if info["role"] == "slave" && !f.Cluster {
 		return fmt.Errorf("%w: %s is a replica: name its master, or Sentinels", ErrWrongRedis, addr)
 	}
+	if info["redis_mode"] == "sentinel" {
+		return fmt.Errorf("%w: %s is a Sentinel: write redis-sentinel://host:port/master", ErrWrongRedis, addr)
+	}
 	if policy := info["maxmemory_policy"]; policy != "" && policy != "noeviction" {
+		if most, _ := strconv.ParseUint(info["maxmemory"], 10, 64); most > 0 {
+			return fmt.Errorf("%w: %s has maxmemory-policy %s and maxmemory %d: when that is full it throws away messages that were accepted; set maxmemory-policy noeviction",
+				ErrWrongRedis, addr, policy, most)
+		}
 		f.Warnings = append(f.Warnings, "maxmemory-policy is "+policy+": Redis may drop what was accepted; set noeviction")
 	}
 	if info["aof_enabled"] == "0" {

@@ -33,6 +33,7 @@ type Mirror struct {
 	members Members
 	log     *slog.Logger
 	cancel  context.CancelFunc
+	again   chan struct{} // 1: look now
 	done    chan struct{}
 
 	status atomic.Pointer[MirrorStatus]
@@ -49,10 +50,18 @@ type MirrorStatus struct {
 // Follow begins to write, until Close. The store stays open.
 func Follow(s *Store, rings Rings, members Members, log *slog.Logger) *Mirror {
 	ctx, cancel := context.WithCancel(context.Background())
-	m := &Mirror{s: s, rings: rings, members: members, log: log, cancel: cancel, done: make(chan struct{})}
+	m := &Mirror{s: s, rings: rings, members: members, log: log, cancel: cancel, again: make(chan struct{}, 1), done: make(chan struct{})}
 	m.status.Store(&MirrorStatus{})
 	go m.run(ctx)
 	return m
+}
+
+// Again has it look now whether all is there. It does not wait.
+func (m *Mirror) Again() {
+	select {
+	case m.again <- struct{}{}:
+	default:
+	}
 }
 
 // Close ends the mirror. What is in Redis stays.
@@ -79,6 +88,7 @@ func (m *Mirror) run(ctx context.Context) {
 			timer.Stop()
 			return
 		case <-swaps.C:
+		case <-m.again:
 		case <-timer.C:
 		}
 		timer.Stop()

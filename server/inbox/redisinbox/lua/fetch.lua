@@ -2,6 +2,7 @@
 local fence, epoch, from, max, bytes, now = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local last, tag, fresh = tonumber(ARGV[7]), ARGV[8], ARGV[9]
 load()
+if not st.e or st.f == 0 then return {'lost'} end -- all of it: even the session is not known
 if st.f ~= fence or st.e ~= epoch then return {'stale'} end
 if lost(last, tag) then
   renew(fresh)
