@@ -12,6 +12,7 @@ import (
 )
 
 func TestHooks(t *testing.T) {
+	t.Parallel()
 	file := filepath.Join(t.TempDir(), "called")
 	storm := "{name: storm, storm: {how: server, hook: restart}, until: restored, timeout: 20s}"
 	withHook := func(command string) Options {
@@ -40,6 +41,7 @@ func TestHooks(t *testing.T) {
 // TestHookThatFailsEndsThePhase at once, whatever it waits for, and the run
 // says why.
 func TestHookThatFailsEndsThePhase(t *testing.T) {
+	t.Parallel()
 	for _, end := range []string{"until: restored, timeout: 1h", "for: 1h"} {
 		// Nobody is cut, so nothing else would end the phase.
 		s := phases(t, 1, rampPhase, "{name: before, for: 100ms}", "{name: storm, storm: {how: server, hook: restart}, "+end+"}", holdAgain,

@@ -55,6 +55,7 @@ func sums(res *result.Result) (lines []string) {
 // TestWorkersSumToOne: any number of workers count what one does, to the last
 // bucket.
 func TestWorkersSumToOne(t *testing.T) {
+	t.Parallel()
 	s := phases(t, 101, rampPhase, holdPhase, stormPhase, drainPhase, "thresholds: [storm.failed < 100]")
 	one := mustRun(t, options(s, 1, "", nil))
 	if one.Verdict != result.Valid {
@@ -90,6 +91,7 @@ func TestWorkersSumToOne(t *testing.T) {
 
 // TestResultIsWhole: it can be written and read, and says what it is of.
 func TestResultIsWhole(t *testing.T) {
+	t.Parallel()
 	s := phases(t, 10, rampPhase, "{name: hold, publish: {to: all, rate: 100/s}, for: 2500ms}")
 	o := options(s, 1, "", nil)
 	s.Server.Restart = "srv --token s3cret"
@@ -173,6 +175,7 @@ const holdAgain = "{name: again, publish: {to: all, rate: 100/s}, for: 300ms}"
 // TestLossMayBeAllowed: the run goes on, says so, and nobody waits for messages
 // of the one that is gone.
 func TestLossMayBeAllowed(t *testing.T) {
+	t.Parallel()
 	s := phases(t, 20, rampPhase, holdPhase, holdAgain)
 	s.Measure.Deadline = time.Minute
 	o := options(s, 4, "dies in 1", nil)
@@ -202,6 +205,7 @@ func TestLossMayBeAllowed(t *testing.T) {
 
 // TestWorkerThatCannotBegin is an error, not a result.
 func TestWorkerThatCannotBegin(t *testing.T) {
+	t.Parallel()
 	for _, n := range []int{1, 2} {
 		_, err := Run(t.Context(), options(phases(t, 10, rampPhase), n, "refuses", nil))
 		if err == nil || !strings.Contains(err.Error(), "has no mind to") {
@@ -213,6 +217,7 @@ func TestWorkerThatCannotBegin(t *testing.T) {
 // TestTimeoutIsNoSuccess: the run ends and says how far it came, without
 // waiting for what cannot come.
 func TestTimeoutIsNoSuccess(t *testing.T) {
+	t.Parallel()
 	s := phases(t, 10, "{name: ramp, ramp: {rate: 1000/s}, timeout: 1h}", holdPhase)
 	res := mustRun(t, options(s, 1, "never connects", nil))
 	p := res.Phases[0]
@@ -231,6 +236,7 @@ func TestTimeoutIsNoSuccess(t *testing.T) {
 // TestOwnShortageIsInvalid: what fails since this machine is out of something
 // says nothing about the server, also in a phase that warms up.
 func TestOwnShortageIsInvalid(t *testing.T) {
+	t.Parallel()
 	s := phases(t, 10, "{name: ramp, warmup: true, ramp: {rate: 1000/s}, timeout: 5s}", holdPhase)
 	res := mustRun(t, options(s, 1, "runs out", nil))
 	failed := slices.ContainsFunc(res.Validity, func(c result.Check) bool {
@@ -244,6 +250,7 @@ func TestOwnShortageIsInvalid(t *testing.T) {
 // TestRampThatFailsIsNoSuccess: also one that ends by the clock, unless failures
 // are asked for.
 func TestRampThatFailsIsNoSuccess(t *testing.T) {
+	t.Parallel()
 	const ramp = "{name: ramp, ramp: {rate: 1000/s}, for: 100ms}"
 	res := mustRun(t, options(phases(t, 10, ramp), 1, "never connects", nil))
 	last := res.Thresholds[len(res.Thresholds)-1]
@@ -261,6 +268,7 @@ func TestRampThatFailsIsNoSuccess(t *testing.T) {
 
 // TestLossIsNoSuccess: a run without any threshold fails if a message is lost.
 func TestLossIsNoSuccess(t *testing.T) {
+	t.Parallel()
 	res := mustRun(t, options(phases(t, 10, rampPhase, holdPhase), 1, "loses", nil))
 	if res.Verdict != result.Breached || res.Thresholds[1].Text != "lost == 0" || res.Thresholds[1].Value != 1 {
 		t.Errorf("verdict %s, %+v", res.Verdict, res.Thresholds)
@@ -274,6 +282,7 @@ func TestLossIsNoSuccess(t *testing.T) {
 // TestThresholdEndsTheRun, as soon as it does not hold and not before it is
 // due.
 func TestThresholdEndsTheRun(t *testing.T) {
+	t.Parallel()
 	s := phases(t, 10, rampPhase, "{name: hold, publish: {to: all, rate: 100/s}, for: 1h}", "thresholds: [hold.connected < 5 abort after 1s]")
 	res := mustRun(t, options(s, 1, "", nil))
 	p := res.Phases[1]
@@ -287,6 +296,7 @@ func TestThresholdEndsTheRun(t *testing.T) {
 
 // TestInterruptedRunHasAResult of the phase that was under way.
 func TestInterruptedRunHasAResult(t *testing.T) {
+	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	o := options(phases(t, 10, rampPhase, "{name: hold, publish: {to: all, rate: 100/s}, for: 1h}", holdAgain), 2, "", nil)
@@ -310,6 +320,7 @@ func TestInterruptedRunHasAResult(t *testing.T) {
 // TestWhatIsOnItsWayIsNotLost: an interrupt, or a threshold that ends the run,
 // does not end the wait for it.
 func TestWhatIsOnItsWayIsNotLost(t *testing.T) {
+	t.Parallel()
 	for name, thresholds := range map[string]string{"interrupted": "", "ended by a threshold": "thresholds: [hold.connected < 5 abort]"} {
 		t.Run(name, func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
@@ -331,6 +342,7 @@ func TestWhatIsOnItsWayIsNotLost(t *testing.T) {
 	}
 }
 func TestStderrOfWorkersIsShown(t *testing.T) {
+	t.Parallel()
 	var log bytes.Buffer
 	if _, err := Run(t.Context(), options(phases(t, 10, rampPhase), 2, "refuses", &log)); err == nil {
 		t.Fatal("it ran")

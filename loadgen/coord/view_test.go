@@ -16,6 +16,7 @@ func (v viewFunc) Done(*result.Result) error { return nil }
 
 // TestViewSeesTheRun.
 func TestViewSeesTheRun(t *testing.T) {
+	t.Parallel()
 	var mu sync.Mutex
 	var frames []live.Frame
 	o := options(phases(t, 10, rampPhase, "{name: hold, publish: {to: all, rate: 100/s}, for: 2500ms}"), 1, "", nil)
@@ -39,6 +40,7 @@ func TestViewSeesTheRun(t *testing.T) {
 
 // TestViewSeesShortPhases: each is shown at least once, whole.
 func TestViewSeesShortPhases(t *testing.T) {
+	t.Parallel()
 	over := map[string]uint64{}
 	o := options(phases(t, 10, rampPhase, holdPhase, holdAgain, drainPhase), 1, "", nil)
 	o.View = viewFunc(func(f *live.Frame) {

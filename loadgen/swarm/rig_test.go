@@ -170,21 +170,36 @@ func (r *rig) run(i int) tally.Counts {
 // they answered, and what the fake makes of it is before a second ping. A real
 // server loses nothing, so there the workers know.
 func (r *rig) settled() func() bool {
-	f := fakeOf(r.s.Target.URLs[0])
-	if f == nil {
+	var all []*fake
+	for _, u := range r.s.Target.URLs {
+		if f := fakeOf(u); f != nil {
+			all = append(all, f)
+		}
+	}
+	if len(all) == 0 {
 		return func() bool { return r.progress().Idle }
 	}
-	rounds, behind, pinged := 0, "", 0
+	rounds, pinged := 0, 0
+	behind := make([]string, len(all)) // the payload of each fake's last pings
 	return func() bool {
 		n := r.answering()
-		if behind == "" || n > pinged { // or some have connected meanwhile
-			behind, pinged = f.pingAll()
+		if behind[0] == "" || n > pinged { // or some have connected meanwhile
+			pinged = 0
+			for i, f := range all {
+				var conns int
+				behind[i], conns = f.pingAll()
+				pinged += conns
+			}
 			return false
 		}
-		if f.answers(behind) < n {
+		answered := 0
+		for i, f := range all {
+			answered += f.answers(behind[i])
+		}
+		if answered < n {
 			return false
 		}
-		behind = ""
+		behind[0] = ""
 		rounds++
 		return rounds == 2
 	}
