@@ -218,7 +218,7 @@ func TestTrialByHand(t *testing.T) {
 	if p := d.pointer(); p.Why != "x" || p.RolledBack != 2 || p.Activation <= first.Activation {
 		t.Errorf("%+v", p)
 	}
-	d.want(0, "ring versions", "rolled back", "stable")
+	d.want(0, "ring versions", "rolled back", "stable", "by hand")
 }
 
 // TestZonesOfACluster: before and after, targets that are saved, and a change by hand.

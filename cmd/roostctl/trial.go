@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"time"
 
@@ -146,7 +148,8 @@ the trial so far speaks against it.`)
 func runRollback(ctx context.Context, args []string, t terminal) error {
 	f := newFlags("ring rollback", "--etcd HOST:PORT", `Take the version on trial back, or without one go back to the version before. The
 planner leaves joins and weights alone for ten minutes afterwards; to keep a weight
-longer, pin it by ring apply --set.`)
+longer, pin it by ring apply --set. What is pinned stays so, and is tried again: --unpin
+takes it away.`)
 	e, p := f.etcd(), f.pointer("")
 	rest, err := f.parse(args, t.out)
 	if err != nil {
@@ -165,5 +168,32 @@ longer, pin it by ring apply --set.`)
 		return err
 	}
 	fmt.Fprintf(t.out, "version %d is rolled back\n", now.RolledBack)
-	return changed(t, now)
+	if err := changed(t, now); err != nil {
+		return err
+	}
+	stable, _, err := s.inForce(ctx, now)
+	if err != nil {
+		return err
+	}
+	return writeStillPinned(t, s.w.View(), stable.Ring)
+}
+
+// writeStillPinned writes the pins that a ring does not keep: the planner will come back to them.
+func writeStillPinned(t terminal, v *cluster.View, r *ring.Ring) error {
+	pins, err := cluster.PinsOf(v)
+	if err != nil {
+		return err
+	}
+	for _, id := range slices.Sorted(maps.Keys(pins)) {
+		wanted, there := cluster.Wanted(v, r, id, cluster.PlanSettings{})
+		held := r.Node(r.Find(id))
+		if !there || held != nil && held.Weight == wanted.Weight {
+			continue
+		}
+		if _, err := fmt.Fprintf(t.out, "%s stays pinned at weight %s: the planner tries that again in ten minutes, unless ring apply --unpin %[1]s takes it away\n",
+			clean(id), plain(pins[id].Weight)); err != nil {
+			return err
+		}
+	}
+	return nil
 }

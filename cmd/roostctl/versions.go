@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"roost/ring"
 	"roost/server/cluster"
@@ -13,7 +14,8 @@ import (
 // runVersions is roostctl ring versions.
 func runVersions(ctx context.Context, args []string, t terminal) error {
 	f := newFlags("ring versions", "--etcd HOST:PORT", `The versions that are stored, the newest first, with their hashes and what they are
-in force for. Old ones are collected; those that the pointer names never.`)
+in force for; then what was done to the pointer, as far back as etcd knows. Old versions are
+collected; those that the pointer names never.`)
 	e := f.etcd()
 	most := f.Int("most", 20, "`number` of versions to list")
 	rest, err := f.parse(args, t.out)
@@ -48,8 +50,26 @@ in force for. Old ones are collected; those that the pointer names never.`)
 	if err := rows.write(t.out); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(t.out, "%d versions are stored, %d are shown\n", len(list), shown)
-	return err
+	fmt.Fprintf(t.out, "%d versions are stored, %d are shown\n", len(list), shown)
+	past, err := s.versions.Past(ctx, max(*most, 0))
+	if err != nil {
+		return err
+	}
+	return writePast(t, past)
+}
+
+// writePast writes what was done to the pointer, the newest first.
+func writePast(t terminal, past []cluster.Pointer) error {
+	rows := newTable("activation>", "stable>", "canary>", "at", "by", "why")
+	for i := range past {
+		p := &past[i]
+		canary := "-"
+		if p.Canary != 0 {
+			canary = fmt.Sprintf("%d, %s", p.Canary, shareText(p.Share))
+		}
+		rows.add(fmt.Sprint(p.Activation), fmt.Sprint(p.Stable), canary, p.At.UTC().Format(time.DateTime), clean(p.By), clean(p.Why))
+	}
+	return rows.write(t.out)
 }
 
 func versionIs(p *cluster.Pointer, v uint64) string {
