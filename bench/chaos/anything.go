@@ -14,6 +14,8 @@ import (
 var anythingScenarios = []Scenario{
 	{Name: "anything", About: "for a minute faults of all kinds at random moments, also several at once; --seed has it again", Devices: 1000, Rate: 300,
 		Rig: rig.Options{Links: true}, Hurt: anything},
+	{Name: "anything-operated", About: "the same while operators change weights, take trials back, drain nodes and think better of it", Devices: 1000, Rate: 300, Pace: 10,
+		Rig: rig.Options{Links: true, Args: even.Args}, Hurt: anythingOperated},
 }
 
 // Bounds of a random minute.
@@ -39,10 +41,21 @@ type step struct {
 	do   func()
 }
 
-func anything(x *trial) {
+func anything(x *trial) { x.anything(x.targets()) }
+
+func anythingOperated(x *trial) {
+	o := newOperator(x)
+	x.Cleanup(o.stop)
+	x.anything(append(x.targets(), o.targets()...))
+	o.stop()
+	o.undo()
+	x.pause(anythingSettles)
+}
+
+func (x *trial) anything(targets [][]hurting) {
 	x.say("seed %d", x.o.Seed)
 	from := x.now()
-	for _, s := range plan(rand.New(rand.NewPCG(x.o.Seed, 0)), x.targets()) {
+	for _, s := range plan(rand.New(rand.NewPCG(x.o.Seed, 0)), targets) {
 		if wait := from + s.at - x.now(); wait > 0 {
 			x.pause(wait)
 		}

@@ -41,7 +41,7 @@ func canaryPromote(x *trial) {
 	x.say("canary %d: %d devices have moved: %s", p.Canary, len(share), x.spread())
 	first := x.fleet.Where()
 	strayed, last := 0, ""
-	end, _ := x.awaitEnd(p.Canary, 2*x.paced(holdTime)+60*time.Second, func() {
+	end, _ := x.awaitEnd(p.Canary, x.paced(longestTime)+10*time.Second, func() {
 		if n := differ(first, x.fleet.Where()); n > 0 {
 			strayed = max(strayed, n)
 		}
@@ -132,19 +132,19 @@ func canarySlow(x *trial) {
 	mend := sync.OnceFunc(func() { close(stop); wg.Wait() })
 	defer mend()
 	x.say("%s stands still again and again", n.ID)
-	x.rolledBack(mend)
+	x.rolledBack(mend, "--share", "20") // of few messages: there are 200 to be seen
 }
 
 // rolledBack gives n3 twice its weight, and waits until that is taken back. Then it is mended, and
 // all is as it was.
-func (x *trial) rolledBack(mend func()) {
+func (x *trial) rolledBack(mend func(), args ...string) {
 	from, were := x.now(), x.fleet.Where()
-	planned := x.applyRing("--set", "n3:2")
+	planned := x.applyRing(append(args, "--set", "n3:2")...)
 	p := x.awaitCanary(10 * time.Second)
 	began := x.now()
 	most := 0
 	last := ""
-	end, _ := x.awaitEnd(p.Canary, 2*x.paced(holdTime)+60*time.Second, func() {
+	end, _ := x.awaitEnd(p.Canary, x.paced(longestTime)+10*time.Second, func() {
 		most = max(most, differ(were, x.fleet.Where()))
 		last = x.trialText()
 		x.pause(250 * time.Millisecond)
@@ -162,8 +162,8 @@ func (x *trial) rolledBack(mend func()) {
 		x.fault("rolled back is %d, not %d: %s", end.RolledBack, p.Canary, end.Why)
 	case !strings.HasPrefix(end.Why, "roll back: "):
 		x.fault("the pointer does not say why: %q", end.Why)
-	case took > x.paced(holdTime)+10*time.Second:
-		x.miss("rolled back after %v, a trial is %v", took.Round(time.Second), x.paced(holdTime))
+	case took > 2*x.paced(holdTime)+10*time.Second:
+		x.miss("rolled back after %v, a trial that sees enough is %v", took.Round(time.Second), x.paced(holdTime))
 	}
 	x.pause(2 * time.Second)
 	mend()

@@ -20,6 +20,7 @@ import (
 // PlanSettings, TrialSettings; server/member: DefaultControl).
 const (
 	holdTime     = 5 * time.Minute  // of a trial that does well
+	longestTime  = 30 * time.Minute // of one that sees too little
 	versionsTime = 5 * time.Minute  // between versions for weights or zones
 	restTime     = 10 * time.Minute // after a rollback
 	firstShare   = 500              // of 10,000, of the devices whose owner changes

@@ -153,7 +153,7 @@ func (x *trial) oldPointer(first rig.KV) {
 	p := x.pointer()
 	x.number("pin_kept_again_after_s", took.Seconds())
 	x.say("after %.1f s: stable %d, canary %d: %s", took.Seconds(), p.Stable, p.Canary, p.Why)
-	end, _ := x.awaitEnd(p.Canary, 10*x.paced(holdTime)+60*time.Second, func() { x.pause(500 * time.Millisecond) })
+	end, _ := x.awaitEnd(p.Canary, x.paced(longestTime)+10*time.Second, func() { x.pause(500 * time.Millisecond) })
 	if end.Stable != p.Canary {
 		x.fault("version %d was not promoted: %s", p.Canary, end.Why)
 	}

@@ -48,7 +48,7 @@ func unevenZones(x *trial) {
 	if since < x.paced(versionsTime) {
 		x.fault("zones were evened out %v after version %d, between versions are %v", since, begun.Stable, x.paced(versionsTime))
 	}
-	end, took := x.awaitEnd(p.Canary, 4*x.paced(holdTime)+60*time.Second, func() { x.pause(500 * time.Millisecond) })
+	end, took := x.awaitEnd(p.Canary, x.paced(longestTime)+10*time.Second, func() { x.pause(500 * time.Millisecond) })
 	x.say("the trial has ended after %.1f s: %s", took.Seconds(), end.Why)
 	if end.Stable != p.Canary {
 		x.fault("version %d was not promoted: %s", p.Canary, end.Why)
