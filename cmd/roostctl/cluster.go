@@ -7,25 +7,27 @@ import (
 	"maps"
 	"os"
 	"slices"
-	"strings"
 	"time"
 
 	"roost/ring"
 	"roost/ring/preview"
+	"roost/server/access"
 	"roost/server/cluster"
 )
 
 // etcdFlags say which cluster is meant.
 type etcdFlags struct {
-	endpoints, prefix string
-	id                cluster.Identity
-	timeout           time.Duration
+	access.EtcdFlags
+	prefix  string
+	id      cluster.Identity
+	timeout time.Duration
 }
 
 // etcd defines the flags of a command that asks a cluster.
 func (f *flags) etcd() *etcdFlags {
 	e := &etcdFlags{}
-	f.StringVar(&e.endpoints, "etcd", "", "`host:port,...` of the cluster's etcd")
+	f.StringVar(&e.Endpoints, "etcd", "", "`host:port,...` of the cluster's etcd, each with https:// before it for TLS")
+	e.Define(f.FlagSet)
 	f.StringVar(&e.prefix, "prefix", cluster.DefaultPrefix, "`prefix` of the cluster's keys in etcd")
 	f.StringVar(&e.id.ID, "cluster", "roost", "`id` of the cluster, as its nodes have it")
 	f.StringVar(&e.id.Environment, "environment", "development", "`name` of the environment, as its nodes have it")
@@ -43,10 +45,14 @@ type session struct {
 // open asks the cluster for all that it says. A prefix that is another cluster's, or
 // nobody's, is refused; nothing is written.
 func (e *etcdFlags) open(ctx context.Context) (*session, error) {
-	if e.endpoints == "" {
+	if e.Endpoints == "" {
 		return nil, errors.New("say where the cluster's etcd is: --etcd host:port")
 	}
-	c, err := cluster.Dial(cluster.Options{Endpoints: strings.Split(e.endpoints, ","), Prefix: e.prefix, Cluster: e.id, Timeout: e.timeout})
+	at, err := e.Read(os.Getenv)
+	if err != nil {
+		return nil, err
+	}
+	c, err := cluster.Dial(cluster.Options{Endpoints: at.Endpoints, Username: at.User, Password: at.Password, TLS: at.TLS, Prefix: e.prefix, Cluster: e.id, Timeout: e.timeout})
 	if err != nil {
 		return nil, err
 	}

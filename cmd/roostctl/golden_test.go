@@ -126,7 +126,7 @@ func TestGoldenOfClusters(t *testing.T) {
 			return writeOutcome(t, report.Outcome(ring.ShareUnit, ring.ShareUnit, map[string]float64{"n1": 3000, "n2": 3000, "n3": 3000, "n5": 0}, map[string]float64{"n1": 2400, "n2": 2380, "n3": 2410, "n5": 2350}))
 		},
 		"zones.txt": func(t terminal) error { return writeZones(t, s.View, table) },
-		"redis.txt": func(t terminal) error { return writeRedis(t, redis, hs, plan) },
+		"redis.txt": func(t terminal) error { return writeRedis(t, redis, hs, plan, "") },
 	} {
 		var b bytes.Buffer
 		if err := write(terminal{nil, &b, io.Discard}); err != nil {

@@ -26,7 +26,7 @@ change, of what the planner will do next.`)
 	if err != nil {
 		return err
 	}
-	if e.endpoints != "" {
+	if e.Endpoints != "" {
 		if err := f.want(rest, 0, 0, "a FILE or --etcd"); err != nil {
 			return err
 		}

@@ -5,8 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"strings"
 
 	"roost/ring/slots"
+	"roost/server/access"
 	"roost/server/redisskew"
 )
 
@@ -15,7 +18,9 @@ func runRedisSkew(ctx context.Context, args []string, t terminal) error {
 	f := newFlags("redis skew", "--redis HOST:PORT [--zones FILE] [--targets ZONE=SHARE,...]", `How unevenly the slots, keys and memory of a Redis Cluster lie on its masters and on
 zones, against their limits of memory or the targets of zones, the fewest moves that
 mend it, and the redis-cli lines that make them. Nothing is changed.`)
-	redis := f.String("redis", "", "`host:port` of any node, or redis://user:password@host:port")
+	redis := &access.RedisFlags{}
+	f.StringVar(&redis.URL, "redis", "", "`host:port` of any node, or redis://user:password@host:port, rediss:// for TLS")
+	redis.Define(f.FlagSet)
 	zones := f.String("zones", "", "`file` of lines NODE ZONE: a node by its id, host:port or host")
 	names := f.String("zone-names", "", "`regexp` whose first group is the zone in a node's announced name, or its address")
 	targets := f.String("targets", "", "`ZONE=SHARE,...`: what each zone should have, relative to the others")
@@ -28,7 +33,7 @@ mend it, and the redis-cli lines that make them. Nothing is changed.`)
 		return err
 	}
 	switch {
-	case *redis == "":
+	case redis.URL == "":
 		return errors.New("say which Redis Cluster: --redis host:port")
 	case *zones != "" && *names != "":
 		return errors.New("--zones and --zone-names both say where nodes are: give one")
@@ -45,7 +50,11 @@ mend it, and the redis-cli lines that make them. Nothing is changed.`)
 			return err
 		}
 	}
-	c, err := redisskew.Read(ctx, *redis)
+	at, err := readRedis(redis)
+	if err != nil {
+		return err
+	}
+	c, err := redisskew.Read(ctx, at)
 	if err != nil {
 		return err
 	}
@@ -57,7 +66,22 @@ mend it, and the redis-cli lines that make them. Nothing is changed.`)
 	if err != nil {
 		return err
 	}
-	return writeRedis(t, c, hs, plan)
+	return writeRedis(t, c, hs, plan, redis.CLI(at.User, at.Password != ""))
+}
+
+// readRedis gives the flags their meaning: any node of the cluster will do.
+func readRedis(f *access.RedisFlags) (redisskew.Where, error) {
+	if !strings.Contains(f.URL, "://") && !strings.Contains(f.URL, "@") {
+		f.URL = "redis://" + f.URL
+	}
+	at, err := f.Read(os.Getenv)
+	if err != nil {
+		return redisskew.Where{}, err
+	}
+	if at.Kind == access.Sentinel {
+		return redisskew.Where{}, errors.New("--redis names Sentinels: a master alone has no slots to even out; want a node of a Redis Cluster")
+	}
+	return redisskew.Where{Addr: at.Addrs[0], User: at.User, Password: at.Password, TLS: at.TLS}, nil
 }
 
 func readLabels(ctx context.Context, file, names string) (redisskew.Labels, error) {
@@ -83,8 +107,9 @@ func readLabels(ctx context.Context, file, names string) (redisskew.Labels, erro
 	return l, nil
 }
 
-// writeRedis writes masters, skews, and the plan with its lines.
-func writeRedis(t terminal, c *redisskew.Cluster, hs []slots.Holding, p *slots.Plan) error {
+// writeRedis writes masters, skews, and the plan with its lines; entry is what redis-cli
+// is to be told beside them.
+func writeRedis(t terminal, c *redisskew.Cluster, hs []slots.Holding, p *slots.Plan, entry string) error {
 	rows := newTable("node", "address", "zone", "slots>", "target>", "slots/target>", "after>", "keys>", "MiB>", "limit>", "")
 	for i := range c.Nodes {
 		n := &c.Nodes[i]
@@ -124,6 +149,9 @@ func writeRedis(t terminal, c *redisskew.Cluster, hs []slots.Holding, p *slots.P
 		return err
 	}
 	fmt.Fprintf(t.out, "%d slots move, %d of them between zones; at least %d must\n", p.Moved, p.Across, p.Minimum)
+	if entry != "" {
+		fmt.Fprintf(t.out, "# to each line add: %s\n", entry)
+	}
 	return writeRedisLines(t, c.Entry, hs, p)
 }
 

@@ -71,7 +71,7 @@ do not agree.`)
 
 func (r *routeFlags) check(e *etcdFlags) error {
 	sources := 0
-	for _, s := range []string{r.file, e.endpoints} {
+	for _, s := range []string{r.file, e.Endpoints} {
 		if s != "" {
 			sources++
 		}
@@ -104,7 +104,7 @@ func (r *routeFlags) source(ctx context.Context, e *etcdFlags, node *nodeRoute) 
 	switch {
 	case r.file != "":
 		return r.fromFile(ctx, e)
-	case e.endpoints != "":
+	case e.Endpoints != "":
 		return r.fromEtcd(ctx, e, node)
 	}
 	version := r.version

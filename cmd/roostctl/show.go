@@ -67,7 +67,7 @@ writes its snapshot too.`)
 
 // showOf reads the snapshot that is meant, from a file or a cluster.
 func showOf(ctx context.Context, f *flags, e *etcdFlags, rest []string) (*snapshot.Snapshot, *ring.Ring, error) {
-	if e.endpoints == "" {
+	if e.Endpoints == "" {
 		if err := f.want(rest, 1, 1, "one FILE, or --etcd"); err != nil {
 			return nil, nil, err
 		}

@@ -32,7 +32,7 @@ another ring than the pointer names.`)
 		return err
 	}
 	defer s.close()
-	st := status{Cluster: e.id, Where: e.prefix + " at etcd " + e.endpoints, View: s.w.View(), Now: time.Now()}
+	st := status{Cluster: e.id, Where: e.prefix + " at etcd " + e.Endpoints, View: s.w.View(), Now: time.Now()}
 	if st.View.Pointer.Activation != 0 {
 		if st.Stable, st.Canary, err = s.inForce(ctx, st.View.Pointer); err != nil {
 			return err

@@ -10,43 +10,51 @@ import (
 	"slices"
 	"strings"
 
+	"roost/server/access"
 	"roost/server/cluster"
+	"roost/server/member"
 	"roost/server/presence"
 )
 
 // clusterSettings are what the command line says of the cluster.
 type clusterSettings struct {
-	etcdText, redisText, hookURL string
+	etcdFlags  access.EtcdFlags
+	redisFlags access.RedisFlags
+	hookURL    string
 
-	etcd               []string // endpoints; none: a node by itself
-	etcdUser, etcdPass string
-	prefix             string
-	id                 cluster.Identity
-	redis              redisAt
-	redisPrefix        string
-	zone               string
-	capacity           float64 // devices; 0: the cap on connections
-	advertise          string  // "": what the node listens on
-	advertiseAPI       string
-	ringFile           string // "": none
-	webhook            presence.WebhookOptions
+	etcd         access.Etcd // no endpoints: a node by itself
+	prefix       string
+	id           cluster.Identity
+	redis        access.Redis
+	redisPrefix  string
+	zone         string
+	capacity     float64 // devices; 0: the cap on connections
+	pace         float64 // of what the ring does by itself
+	advertise    string  // "": what the node listens on
+	advertiseAPI string
+	ringFile     string // "": none
+	webhook      presence.WebhookOptions
 }
 
 // on reports whether this node is one of many.
-func (c *clusterSettings) on() bool { return len(c.etcd) > 0 }
+func (c *clusterSettings) on() bool { return len(c.etcd.Endpoints) > 0 }
 
 // clusterFlags are the names of flags that mean nothing without a cluster.
-var clusterFlags = []string{"etcd-prefix", "cluster", "environment", "redis-prefix", "zone", "weight-capacity", "advertise", "advertise-api", "ring-file", "presence-webhook"}
+var clusterFlags = slices.Concat([]string{"etcd-prefix", "cluster", "environment", "redis-prefix", "zone", "weight-capacity", "ring-pace", "advertise", "advertise-api", "ring-file", "presence-webhook"},
+	access.EtcdFlagNames, access.RedisFlagNames)
 
 func (c *clusterSettings) flags(fs *flag.FlagSet) {
-	fs.StringVar(&c.etcdText, "etcd", "", "etcd of the cluster, `host:port,...`: makes this node one of many, with --redis")
+	fs.StringVar(&c.etcdFlags.Endpoints, "etcd", "", "etcd of the cluster, `host:port,...`, each with https:// before it for TLS: makes this node one of many, with --redis")
+	c.etcdFlags.Define(fs)
 	fs.StringVar(&c.prefix, "etcd-prefix", cluster.DefaultPrefix, "`prefix` of the cluster's keys in etcd")
 	fs.StringVar(&c.id.ID, "cluster", "roost", "`name` of the cluster; etcd and Redis refuse another one")
 	fs.StringVar(&c.id.Environment, "environment", "development", "`name` of its environment; maintenance nights are for one")
-	fs.StringVar(&c.redisText, "redis", "", "Redis of the cluster, `URL`: redis://[user:password@]host:port, redis-cluster://host:port,..., redis-sentinel://host:port,.../master; rediss... for TLS")
+	fs.StringVar(&c.redisFlags.URL, "redis", "", "Redis of the cluster, `URL`: redis://[user:password@]host:port, redis-cluster://host:port,..., redis-sentinel://host:port,.../master; rediss... for TLS")
+	c.redisFlags.Define(fs)
 	fs.StringVar(&c.redisPrefix, "redis-prefix", "roost", "`prefix` of the cluster's keys and channels in Redis")
 	fs.StringVar(&c.zone, "zone", "", "`name` of this node's zone")
 	fs.Float64Var(&c.capacity, "weight-capacity", 0, "devices that this node is to have in the ring's eyes (default: --max-connections)")
+	fs.Float64Var(&c.pace, "ring-pace", 1, "how many `times` faster the ring changes by itself: trials, weights, zones; for rehearsals, 1 to 10, the same at all nodes")
 	fs.StringVar(&c.advertise, "advertise", "", "`URL` at which devices reach this node, ws://host:port (default: --listen)")
 	fs.StringVar(&c.advertiseAPI, "advertise-api", "", "`URL` at which publishers and nodes reach its API, http://host:port (default: --api)")
 	fs.StringVar(&c.ringFile, "ring-file", "", "`file` of the last ring, for a start while etcd is away (default: ring.json in --data-dir)")
@@ -56,24 +64,23 @@ func (c *clusterSettings) flags(fs *flag.FlagSet) {
 // means gives the flags their meaning. given are those that the command line has.
 func (c *clusterSettings) means(s *settings, given map[string]bool, environ func(string) string) error {
 	switch {
-	case c.etcdText == "" && c.redisText == "":
+	case c.etcdFlags.Endpoints == "" && c.redisFlags.URL == "":
 		for _, name := range clusterFlags {
 			if given[name] {
 				return fmt.Errorf("--%s is of a cluster: give --etcd and --redis too, or leave it out", name)
 			}
 		}
 		return nil
-	case c.redisText == "":
+	case c.redisFlags.URL == "":
 		return errors.New("--etcd without --redis: nodes know of each other by etcd and speak by Redis; give both, or neither for a node by itself")
-	case c.etcdText == "":
+	case c.etcdFlags.Endpoints == "":
 		return errors.New("--redis without --etcd: nodes know of each other by etcd and speak by Redis; give both, or neither for a node by itself")
 	}
 	var err error
-	if c.etcd, err = parseEtcd(c.etcdText); err != nil {
+	if c.etcd, err = c.etcdFlags.Read(environ); err != nil {
 		return err
 	}
-	c.etcdUser, c.etcdPass = environ("ROOST_ETCD_USER"), environ("ROOST_ETCD_PASSWORD")
-	if c.redis, err = parseRedis(c.redisText, environ("ROOST_REDIS_PASSWORD")); err != nil {
+	if c.redis, err = c.redisFlags.Read(environ); err != nil {
 		return err
 	}
 	if c.ringFile == "" && s.dataDir != "" {
@@ -100,38 +107,14 @@ func (c *clusterSettings) check(s *settings) error {
 	if !(c.capacity >= 0) || c.capacity > 1e9 {
 		return fmt.Errorf("--weight-capacity %v: want 1 to 1e9 devices, or 0 for --max-connections", c.capacity)
 	}
+	if !(c.pace >= 1 && c.pace <= member.MostPace) {
+		return fmt.Errorf("--ring-pace %v: want 1 to %d", c.pace, member.MostPace)
+	}
 	return errors.Join(
 		checkURL("advertise", c.advertise, "ws", "wss"),
 		checkURL("advertise-api", c.advertiseAPI, "http", "https"),
 		checkURL("presence-webhook", c.webhook.URL, "http", "https"),
 	)
-}
-
-// parseEtcd reads endpoints.
-func parseEtcd(s string) (list []string, err error) {
-	tls := 0
-	for one := range strings.SplitSeq(s, ",") {
-		scheme, rest, ok := strings.Cut(one, "://")
-		if !ok {
-			scheme, rest = "", one
-		}
-		if ok && scheme != "http" && scheme != "https" {
-			return nil, fmt.Errorf("etcd: %q: want host:port, or http:// or https:// before it", one)
-		}
-		addr, err := hostPort(rest, "2379")
-		if err != nil {
-			return nil, fmt.Errorf("etcd: %w", err)
-		}
-		if scheme == "https" {
-			tls++
-			addr = "https://" + addr
-		}
-		list = append(list, addr)
-	}
-	if tls > 0 && tls < len(list) {
-		return nil, fmt.Errorf("etcd: %q: https:// for all of them, or for none", s)
-	}
-	return list, nil
 }
 
 // checkURL refuses what nobody could connect to.

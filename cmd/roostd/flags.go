@@ -9,6 +9,7 @@ import (
 
 	"roost/poller"
 	"roost/server"
+	"roost/server/access"
 	"roost/server/inbox"
 )
 
@@ -38,7 +39,7 @@ func parse(args []string, environ func(string) string, errout io.Writer) (*setti
 		fmt.Fprintf(errout, "usage: roostd [flags]\n\nOne roost node. It prints a line that begins with \"ready\" once both listeners accept.\n"+
 			"With --etcd and --redis it is one of many.\n\n")
 		fs.PrintDefaults()
-		fmt.Fprintf(errout, "\nPasswords may be in the environment instead: ROOST_REDIS_PASSWORD, ROOST_ETCD_USER and ROOST_ETCD_PASSWORD.\n")
+		fmt.Fprintf(errout, "\nFrom the environment: %s; %s.\n", access.EtcdEnviron, access.RedisEnviron)
 	}
 	if err := fs.Parse(args); err != nil {
 		return nil, err

@@ -21,7 +21,7 @@ func TestClusterFlags(t *testing.T) {
 	}
 	c := s.cluster
 	if !c.on() || s.inbox != "redis" || s.opt.Node != "127.0.0.1:7000" || c.ringFile != "/d/ring.json" ||
-		!reflect.DeepEqual(c.etcd, []string{"e1:2379", "e2:2379"}) || c.etcdUser != "ue" || c.etcdPass != "pe" || c.redis.password != "pr" ||
+		!reflect.DeepEqual(c.etcd.Endpoints, []string{"e1:2379", "e2:2379"}) || c.etcd.User != "ue" || c.etcd.Password != "pe" || c.redis.Password != "pr" ||
 		c.id != (cluster.Identity{ID: "roost", Environment: "development"}) || c.prefix != "/roost" || c.redisPrefix != "roost" {
 		t.Errorf("defaults: %+v, inbox %s, node %s", c, s.inbox, s.opt.Node)
 	}

@@ -64,5 +64,5 @@ Empty this node within two minutes, and have it back:
   bin/roostctl drain %[1]s --over 2m --etcd %[5]s --prefix %[6]s --cluster %[2]s
   bin/roostctl drain %[1]s --stop --etcd %[5]s --prefix %[6]s --cluster %[2]s
 
-`, s.opt.Node, c.id.ID, c.id.Environment, srv.APIAddr(), strings.Join(c.etcd, ","), c.prefix)
+`, s.opt.Node, c.id.ID, c.id.Environment, srv.APIAddr(), strings.Join(c.etcd.Endpoints, ","), c.prefix)
 }

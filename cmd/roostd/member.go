@@ -49,7 +49,11 @@ func runMember(ctx context.Context, s *settings, out io.Writer) (err error) {
 		return err
 	}
 	stage.to.Store(srv)
-	if err := node.Join(ctx, s.join(srv)); err != nil {
+	join := s.join(srv)
+	if err = join.Hurry(s.cluster.pace); err == nil {
+		err = node.Join(ctx, join)
+	}
+	if err != nil {
 		return errors.Join(err, srv.Close())
 	}
 	mirror := ringmirror.Follow(redis.mirror, node.Rings(), node.Members(), s.opt.Log)
@@ -92,7 +96,7 @@ func untilEnd(ctx context.Context, srv *server.Server, node *member.Node, redis 
 func (s *settings) memberOptions(stage *late) member.Options {
 	c := &s.cluster
 	return member.Options{
-		Endpoints: c.etcd, Username: c.etcdUser, Password: c.etcdPass, Prefix: c.prefix, Cluster: c.id,
+		Endpoints: c.etcd.Endpoints, Username: c.etcd.User, Password: c.etcd.Password, TLS: c.etcd.TLS, Prefix: c.prefix, Cluster: c.id,
 		ID: s.opt.Node, DataDir: s.dataDir, RingFile: c.ringFile, Stages: stage.took, Log: s.opt.Log,
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"roost/server"
+	"roost/server/access"
 	"roost/server/cluster"
 	"roost/server/fanout"
 	"roost/server/inbox"
@@ -42,10 +43,11 @@ type redisParts struct {
 func openRedis(ctx context.Context, c *clusterSettings, log *slog.Logger) (*redisParts, error) {
 	p := &redisParts{c: c, log: log}
 	var err error
-	if p.mirror, err = ringmirror.Open(ringmirror.Options{URL: c.redis.url(), Prefix: c.redisPrefix + ":"}); err != nil {
+	if p.mirror, err = ringmirror.Open(ringmirror.Options{URL: c.redis.URL(), TLS: c.redis.TLS, SentinelUsername: c.redis.SentinelUser, SentinelPassword: c.redis.SentinelPassword,
+		Prefix: c.redisPrefix + ":"}); err != nil {
 		return nil, err
 	}
-	if p.presence, err = presence.NewRedis(presence.RedisOptions{URL: c.redis.url()}); err != nil {
+	if p.presence, err = presence.NewRedis(presence.RedisOptions{URL: c.redis.URL(), TLS: c.redis.TLS, SentinelUsername: c.redis.SentinelUser, SentinelPassword: c.redis.SentinelPassword}); err != nil {
 		p.mirror.Close()
 		return nil, err
 	}
@@ -96,9 +98,9 @@ func (p *redisParts) look(ctx context.Context) error {
 		return err
 	}
 	switch {
-	case found.Cluster && p.c.redis.kind == redisSingle:
+	case found.Cluster && p.c.redis.Kind == access.Single:
 		return fmt.Errorf("%w: %s is a Redis Cluster: write redis-cluster://", ringmirror.ErrWrongRedis, p.c.redis.String())
-	case !found.Cluster && p.c.redis.kind == redisCluster:
+	case !found.Cluster && p.c.redis.Kind == access.Cluster:
 		return fmt.Errorf("%w: %s is no Redis Cluster: write redis://", ringmirror.ErrWrongRedis, p.c.redis.String())
 	}
 	return nil
@@ -133,8 +135,8 @@ func (p *redisParts) check(ctx context.Context) error {
 // bus makes the bus between nodes.
 func (p *redisParts) bus(o fanout.Options) (fanout.Bus, error) {
 	r := &p.c.redis
-	return fanout.NewRedis(fanout.RedisOptions{Options: o, Addrs: r.addrs, MasterSet: r.master,
-		Username: r.user, Password: r.password, TLS: r.config(), Prefix: p.c.redisPrefix})
+	return fanout.NewRedis(fanout.RedisOptions{Options: o, Addrs: r.Addrs, MasterSet: r.Master,
+		Username: r.User, Password: r.Password, SentinelUsername: r.SentinelUser, SentinelPassword: r.SentinelPassword, TLS: r.TLS, Prefix: p.c.redisPrefix})
 }
 
 // store makes the store of kept messages for a start of this node.
@@ -142,10 +144,11 @@ func (p *redisParts) store(self presence.Owner, limits inbox.Limits) func(func(i
 	return func(moved func(inbox.Ref, uint32), end func(inbox.Ref, uint32, error)) (server.RemoteStore, error) {
 		r := &p.c.redis
 		claims := &redisinbox.Presence{Lua: presence.LuaFunctions, Key: presence.Key, Owner: self.String(), Likely: redisinbox.Likely(server.LikelyOutcomes())}
-		if r.kind != redisCluster { // there it lies in another slot, and is written before
+		if r.Kind != access.Cluster { // there it lies in another slot, and is written before
 			claims.Index = presence.IndexKey(self)
 		}
-		return redisinbox.New(redisinbox.Options{Addrs: r.addrs, Master: r.master, Username: r.user, Password: r.password, TLS: r.config(),
+		return redisinbox.New(redisinbox.Options{Addrs: r.Addrs, Master: r.Master, Username: r.User, Password: r.Password, TLS: r.TLS,
+			SentinelUsername: r.SentinelUser, SentinelPassword: r.SentinelPassword,
 			Prefix: p.c.redisPrefix + ":", Limits: limits, Presence: claims, Moved: moved, End: end})
 	}
 }

@@ -65,6 +65,8 @@ func Dial(o Options) (*Client, error) {
 	switch {
 	case len(o.Endpoints) == 0:
 		return nil, fmt.Errorf("%w: no endpoints: name at least one host:port of etcd", ErrOptions)
+	case (o.Username == "") != (o.Password == ""):
+		return nil, fmt.Errorf("%w: a user of etcd and a password, or neither", ErrOptions)
 	case o.Timeout < 0:
 		return nil, fmt.Errorf("%w: a timeout of %v: more than 0, or 0 for %v", ErrOptions, o.Timeout, DefaultTimeout)
 	case o.Timeout == 0:
@@ -76,19 +78,27 @@ func Dial(o Options) (*Client, error) {
 		// A peer that is gone without a word is noticed within 13 s.
 		DialKeepAliveTime:    10 * time.Second,
 		DialKeepAliveTimeout: 3 * time.Second,
-		Username:             o.Username, Password: o.Password, TLS: o.TLS,
-		Logger: zap.NewNop(), // it writes to stderr otherwise
-		// gRPC's own waits grow to two minutes: an etcd that is back would not be
-		// seen for as long.
-		DialOptions: []grpc.DialOption{grpc.WithConnectParams(grpc.ConnectParams{
-			Backoff:           grpcbackoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.3, MaxDelay: 2 * time.Second},
-			MinConnectTimeout: 3 * time.Second,
-		})},
+		TLS:                  o.TLS,
+		Logger:               zap.NewNop(), // it writes to stderr otherwise
+		DialOptions:          dialOptions(&o),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%w: etcd %v: %w", ErrOptions, o.Endpoints, err)
 	}
 	return &Client{etcd: etcd, keys: k, id: o.Cluster, mark: o.Cluster.encode(), o: o}, nil
+}
+
+func dialOptions(o *Options) []grpc.DialOption {
+	// gRPC's own waits grow to two minutes: an etcd that is back would not be
+	// seen for as long.
+	options := []grpc.DialOption{grpc.WithConnectParams(grpc.ConnectParams{
+		Backoff:           grpcbackoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.3, MaxDelay: 2 * time.Second},
+		MinConnectTimeout: 3 * time.Second,
+	})}
+	if o.Username != "" {
+		options = append(options, (&token{user: o.Username, password: o.Password}).options()...)
+	}
+	return options
 }
 
 // Close ends the connection. What was made of the client is closed before.

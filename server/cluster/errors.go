@@ -12,6 +12,9 @@ var (
 	ErrOptions = errors.New("cluster: options refused")
 	// ErrMember: a member, or its weight, that cannot be.
 	ErrMember = errors.New("cluster: member refused")
+	// ErrAccess: etcd answers, and does not let this process in: TLS, user, password or
+	// permissions are not what it wants.
+	ErrAccess = errors.New("cluster: no access to etcd")
 	// ErrTooBig: more bytes than etcd takes in one value.
 	ErrTooBig = errors.New("cluster: too big")
 )

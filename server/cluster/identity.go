@@ -38,10 +38,10 @@ func (i Identity) encode() string {
 }
 
 // Identify takes the prefix for this cluster if nobody has it, and returns
-// ErrOtherCluster if it belongs to another. A cluster whose etcd has lost its
-// data takes it again.
-func (c *Client) Identify(ctx context.Context) error {
-	ctx, cancel := c.within(ctx)
+// ErrOtherCluster if it belongs to another, ErrAccess if etcd lets nobody in who is set
+// up so. A cluster whose etcd has lost its data takes it again.
+func (c *Client) Identify(caller context.Context) error {
+	ctx, cancel := c.within(caller)
 	defer cancel()
 	key := c.keys.cluster()
 	resp, err := c.etcd.Txn(ctx).If(absent(key)).
@@ -49,7 +49,7 @@ func (c *Client) Identify(ctx context.Context) error {
 		Else(clientv3.OpGet(key)).Commit()
 	switch {
 	case err != nil:
-		return c.failed("identify cluster "+c.id.ID, err)
+		return c.explained(caller, "identify cluster "+c.id.ID, err)
 	case resp.Succeeded:
 		return nil
 	}
@@ -59,12 +59,12 @@ func (c *Client) Identify(ctx context.Context) error {
 // Known returns nil if the prefix belongs to this cluster, ErrOtherCluster if it
 // is another's, and ErrNoCluster if it is nobody's. Unlike Identify it takes
 // nothing: it is for who looks, and may have misspelt the prefix.
-func (c *Client) Known(ctx context.Context) error {
-	ctx, cancel := c.within(ctx)
+func (c *Client) Known(caller context.Context) error {
+	ctx, cancel := c.within(caller)
 	defer cancel()
 	resp, err := c.etcd.Get(ctx, c.keys.cluster())
 	if err != nil {
-		return c.failed("look for cluster "+c.id.ID, err)
+		return c.explained(caller, "look for cluster "+c.id.ID, err)
 	}
 	if kv := only(resp.Kvs); kv != nil {
 		return c.sameCluster(string(kv.Value))

@@ -19,6 +19,7 @@ type Etcd struct {
 	binary       string
 	dir          string
 	client, peer string // host:port
+	secure       string // host:port of a listener with TLS; empty: none
 	args         []string
 	http         *http.Client
 
@@ -30,6 +31,14 @@ type Etcd struct {
 // and waits until it is healthy. The binary is $ETCD, or etcd in the path; where there
 // is none the owner fails and is told how to get it.
 func StartEtcd(tb Owner, args ...string) *Etcd {
+	tb.Helper()
+	s := newEtcd(tb, args)
+	s.start()
+	return s
+}
+
+// newEtcd chooses the program and ports.
+func newEtcd(tb Owner, args []string) *Etcd {
 	tb.Helper()
 	name := os.Getenv("ETCD")
 	if name == "" {
@@ -51,7 +60,6 @@ func StartEtcd(tb Owner, args ...string) *Etcd {
 		*addr = fmt.Sprintf("127.0.0.1:%d", port)
 	}
 	tb.Cleanup(s.Kill)
-	s.start()
 	return s
 }
 
@@ -114,6 +122,9 @@ func (s *Etcd) signal(sig syscall.Signal) {
 func (s *Etcd) start() {
 	s.tb.Helper()
 	client, peer := "http://"+s.client, "http://"+s.peer
+	if s.secure != "" {
+		client += ",https://" + s.secure
+	}
 	args := append([]string{
 		"--data-dir", s.dir,
 		"--listen-client-urls", client, "--advertise-client-urls", client,

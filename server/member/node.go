@@ -50,7 +50,7 @@ type joined struct {
 // Dial makes this process a member that looks on: it compares the identity of the prefix,
 // begins to follow the cluster, and has the rings of the file. Where etcd does not answer
 // within DialWithin it says so and goes on. Errors are cluster.ErrOptions,
-// cluster.ErrOtherCluster, or that the data directory is in use.
+// cluster.ErrOtherCluster, cluster.ErrAccess, or that the data directory is in use.
 func Dial(ctx context.Context, o Options) (*Node, error) {
 	if err := o.withDefaults(); err != nil {
 		return nil, err
@@ -83,7 +83,7 @@ func (n *Node) dial(ctx context.Context) (err error) {
 	within, cancel := context.WithTimeout(ctx, DialWithin)
 	err = n.client.Identify(within)
 	cancel()
-	if errors.Is(err, cluster.ErrOtherCluster) || ctx.Err() != nil {
+	if errors.Is(err, cluster.ErrOtherCluster) || errors.Is(err, cluster.ErrAccess) || ctx.Err() != nil {
 		return errors.Join(err, ctx.Err(), n.client.Close())
 	}
 	unsure := err != nil
@@ -131,7 +131,7 @@ func (n *Node) identify() {
 		case err == nil:
 			n.o.Log.Info("the prefix in etcd is this cluster's", "etcd", n.o.Endpoints)
 			return
-		case errors.Is(err, cluster.ErrOtherCluster):
+		case errors.Is(err, cluster.ErrOtherCluster), errors.Is(err, cluster.ErrAccess):
 			n.fail(err)
 			return
 		}
@@ -147,7 +147,7 @@ func (n *Node) fail(err error) {
 }
 
 // Failed returns a channel that yields what makes it impossible to go on, at most once:
-// cluster.ErrOtherCluster or cluster.ErrTaken, with what to do.
+// cluster.ErrOtherCluster, cluster.ErrAccess or cluster.ErrTaken, with what to do.
 func (n *Node) Failed() <-chan error { return n.failed }
 
 // Start is this process's incarnation: the Unix milliseconds at which it began.

@@ -3,6 +3,7 @@ package presence
 import (
 	"context"
 	"crypto/sha1"
+	"crypto/tls"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -21,6 +22,10 @@ type RedisOptions struct {
 	// Further addresses of a cluster or of Sentinels are ?addr=host:port&addr=…;
 	// ?master_set=name asks Sentinels. Required.
 	URL string
+	// TLS takes the place of what rediss:// means.
+	TLS *tls.Config
+	// SentinelUsername and SentinelPassword are for the Sentinels themselves.
+	SentinelUsername, SentinelPassword string
 	// Deadline of one call; default 2 s. A call with an earlier one ends then.
 	Deadline time.Duration
 	// Keep is how long the record of a device that has gone is kept; default KeepFor.
@@ -64,6 +69,12 @@ func NewRedis(o RedisOptions) (*Redis, error) {
 	option, err := rueidis.ParseURL(o.URL)
 	if err != nil {
 		return nil, fmt.Errorf("presence: the URL of Redis: %w", err)
+	}
+	if o.TLS != nil {
+		option.TLSConfig = o.TLS
+	}
+	if option.Sentinel.MasterSet != "" {
+		option.Sentinel.TLSConfig, option.Sentinel.Username, option.Sentinel.Password = option.TLSConfig, o.SentinelUsername, o.SentinelPassword
 	}
 	if o.Deadline <= 0 {
 		o.Deadline = redisDeadline

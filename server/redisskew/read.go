@@ -2,8 +2,10 @@ package redisskew
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"sync"
 	"time"
@@ -33,14 +35,17 @@ const (
 	maxMasters = 1024
 )
 
-// Read asks the Redis Cluster that has a node at where: host:port, or a URL as
-// redis://user:password@host:port, rediss:// for TLS. Errors are ErrNoCluster, or
-// what keeps the first node from answering.
-func Read(ctx context.Context, where string) (*Cluster, error) {
-	o, err := option(where)
-	if err != nil {
-		return nil, err
-	}
+// Where is a node of a Redis Cluster, and as whom to ask it and the others.
+type Where struct {
+	Addr           string // host:port
+	User, Password string
+	TLS            *tls.Config // nil: plain TCP
+}
+
+// Read asks the Redis Cluster that has a node there. Errors are ErrNoCluster, or what
+// keeps the first node from answering.
+func Read(ctx context.Context, where Where) (*Cluster, error) {
+	o := where.option()
 	c := &Cluster{Entry: o.InitAddress[0]}
 	text, err := ask(ctx, o, c.Entry, func(ctx context.Context, r rueidis.Client) (string, error) {
 		return r.Do(ctx, r.B().ClusterNodes().Build()).ToString()
@@ -71,25 +76,16 @@ func Read(ctx context.Context, where string) (*Cluster, error) {
 	return c, ctx.Err()
 }
 
-// option reads where, for one connection to one node.
-func option(where string) (rueidis.ClientOption, error) {
-	if !strings.Contains(where, "://") {
-		where = "redis://" + where
+// option is for one connection to one node: following the cluster would ask whoever has
+// a key.
+func (w *Where) option() rueidis.ClientOption {
+	return rueidis.ClientOption{
+		InitAddress: []string{w.Addr}, Username: w.User, Password: w.Password, TLSConfig: w.TLS, ClientName: "roostctl",
+		ForceSingleClient: true, DisableCache: true, DisableRetry: true,
+		Dialer: net.Dialer{Timeout: Timeout}, ConnWriteTimeout: Timeout,
+		AlwaysRESP2:       true,                     // RESP3 has "txt:" before the text of CLUSTER NODES
+		RingScaleEachConn: 8, PipelineMultiplex: -1, // a few commands on one connection
 	}
-	o, err := rueidis.ParseURL(where)
-	if err != nil {
-		return o, fmt.Errorf("the address of Redis: %w: write host:port, or redis://user:password@host:port", err)
-	}
-	if len(o.InitAddress) != 1 || strings.HasPrefix(o.InitAddress[0], ":") {
-		return o, fmt.Errorf("the address of Redis: %v: write host:port of any node of the cluster", o.InitAddress)
-	}
-	// Each node is asked by itself: following the cluster would ask whoever has a key.
-	o.ForceSingleClient, o.DisableCache, o.DisableRetry = true, true, true
-	o.Dialer.Timeout, o.ConnWriteTimeout = Timeout, Timeout
-	o.ClientName = "roostctl"
-	o.AlwaysRESP2 = true                             // RESP3 has "txt:" before the text of CLUSTER NODES
-	o.RingScaleEachConn, o.PipelineMultiplex = 8, -1 // a few commands on one connection
-	return o, nil
 }
 
 // ask connects to a node, asks it, and leaves it.

@@ -31,12 +31,12 @@ func TestRead(t *testing.T) {
 	}
 	// Whoever is asked and whoever comes first.
 	for _, addr := range cluster.Addrs() {
-		c, err := Read(limit(t), addr)
+		c, err := Read(limit(t), Where{Addr: addr})
 		if err != nil || len(c.Nodes) != testredis.Masters || len(c.Nodes[0].ID) != 40 || len(c.Nodes[2].ID) != 40 {
 			t.Fatalf("%+v, %v", c, err)
 		}
 	}
-	c, err := Read(limit(t), cluster.Addrs()[testredis.Masters+1])
+	c, err := Read(limit(t), Where{Addr: cluster.Addrs()[testredis.Masters+1]})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +55,7 @@ func TestRead(t *testing.T) {
 	}
 	s := cluster.Master(1)
 	s.Kill()
-	c, err = Read(limit(t), cluster.Master(0).Addr())
+	c, err = Read(limit(t), Where{Addr: cluster.Master(0).Addr()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,25 +73,20 @@ func TestRead(t *testing.T) {
 	}
 }
 
-// TestReadRefused: a Redis alone, nobody, and what is no address.
+// TestReadRefused: a Redis alone, nobody, and one that stands still.
 func TestReadRefused(t *testing.T) {
 	alone := testredis.Start(t)
-	if _, err := Read(limit(t), alone.Addr()); !errors.Is(err, ErrNoCluster) {
+	if _, err := Read(limit(t), Where{Addr: alone.Addr()}); !errors.Is(err, ErrNoCluster) {
 		t.Errorf("%v", err)
 	}
-	if _, err := Read(limit(t), "127.0.0.1:1"); err == nil || !strings.Contains(err.Error(), "127.0.0.1:1") {
+	if _, err := Read(limit(t), Where{Addr: "127.0.0.1:1"}); err == nil || !strings.Contains(err.Error(), "127.0.0.1:1") {
 		t.Errorf("%v", err)
-	}
-	for _, bad := range []string{"", ":6379", "http://x", "redis://a:1/x/y/z"} {
-		if _, err := Read(limit(t), bad); err == nil {
-			t.Errorf("%q is taken", bad)
-		}
 	}
 	alone.Pause()
 	defer alone.Resume()
 	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
 	defer cancel()
-	if _, err := Read(ctx, alone.Addr()); err == nil {
+	if _, err := Read(ctx, Where{Addr: alone.Addr()}); err == nil {
 		t.Error("a Redis that stands still has answered")
 	}
 }

@@ -21,6 +21,8 @@ type Options struct {
 	URL string
 	// TLS takes the place of what rediss:// means.
 	TLS *tls.Config
+	// SentinelUsername and SentinelPassword are for the Sentinels themselves.
+	SentinelUsername, SentinelPassword string
 	// Prefix of keys; default "roost:".
 	Prefix string
 	// Deadline of one call, and of a connect; default 2 s.
@@ -68,8 +70,8 @@ func Open(o Options) (*Store, error) {
 	if o.TLS != nil {
 		option.TLSConfig = o.TLS
 	}
-	if option.Sentinel.MasterSet != "" && option.TLSConfig != nil {
-		option.Sentinel.TLSConfig = option.TLSConfig
+	if option.Sentinel.MasterSet != "" {
+		option.Sentinel.TLSConfig, option.Sentinel.Username, option.Sentinel.Password = option.TLSConfig, o.SentinelUsername, o.SentinelPassword
 	}
 	// As small as it gets: a few calls a minute.
 	option.DisableCache, option.RingScaleEachConn = true, 5

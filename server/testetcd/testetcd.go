@@ -15,3 +15,9 @@ func Start(tb testing.TB, args ...string) *Server {
 	tb.Helper()
 	return engines.StartEtcd(tb, args...)
 }
+
+// StartTLS is Start with a second listener that speaks TLS: engines.StartEtcdTLS.
+func StartTLS(tb testing.TB, cert, key, ca string, args ...string) *Server {
+	tb.Helper()
+	return engines.StartEtcdTLS(tb, cert, key, ca, args...)
+}

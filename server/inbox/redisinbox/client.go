@@ -63,7 +63,7 @@ func newLink(o *Options) *link {
 		DisableCache:     true, DisableRetry: true,
 		RingScaleEachConn: ringScale, ReadBufferEachConn: bufferBytes, WriteBufferEachConn: bufferBytes,
 		PipelineMultiplex: -1, // one connection: the order of calls is the order in Redis
-		Sentinel: rueidis.SentinelOption{MasterSet: o.Master, Username: o.Username, Password: o.Password, TLSConfig: o.TLS,
+		Sentinel: rueidis.SentinelOption{MasterSet: o.Master, Username: o.SentinelUsername, Password: o.SentinelPassword, TLSConfig: o.TLS,
 			Dialer: net.Dialer{Timeout: o.Deadline, KeepAlive: time.Second}},
 	}
 	return l

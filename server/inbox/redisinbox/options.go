@@ -17,7 +17,9 @@ type Options struct {
 	// Master is the name that Sentinels know the master by; empty: no Sentinels.
 	Master             string
 	Username, Password string
-	TLS                *tls.Config // nil: plain TCP
+	// SentinelUsername and SentinelPassword are for the Sentinels themselves.
+	SentinelUsername, SentinelPassword string
+	TLS                                *tls.Config // nil: plain TCP
 	// Prefix is put in front of every key: two clusters of roost on one Redis.
 	Prefix string
 

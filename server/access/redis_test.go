@@ -1,4 +1,4 @@
-package main
+package access
 
 import (
 	"math/rand/v2"
@@ -12,24 +12,24 @@ import (
 func TestParseRedis(t *testing.T) {
 	for _, tt := range []struct {
 		url  string
-		want redisAt
+		want Redis
 	}{
-		{"redis://127.0.0.1:6379", redisAt{addrs: []string{"127.0.0.1:6379"}}},
-		{"redis://cache", redisAt{addrs: []string{"cache:6379"}}},
-		{"redis://cache/", redisAt{addrs: []string{"cache:6379"}}},
-		{"redis://cache/0", redisAt{addrs: []string{"cache:6379"}}},
-		{"redis://[::1]:7000", redisAt{addrs: []string{"[::1]:7000"}}},
-		{"redis://[::1]", redisAt{addrs: []string{"[::1]:6379"}}},
-		{"rediss://u:p@cache:1", redisAt{addrs: []string{"cache:1"}, user: "u", password: "p", tls: true}},
-		{"redis://:p%40%2Fq@cache:1", redisAt{addrs: []string{"cache:1"}, password: "p@/q"}},
-		{"redis://:a@b@cache:1", redisAt{addrs: []string{"cache:1"}, password: "a@b"}},
-		{"redis://u@cache:1", redisAt{addrs: []string{"cache:1"}, user: "u", password: "of the environment"}},
-		{"redis-cluster://a:1,b:2,c", redisAt{kind: redisCluster, addrs: []string{"a:1", "b:2", "c:6379"}}},
-		{"rediss-cluster://a:1", redisAt{kind: redisCluster, addrs: []string{"a:1"}, tls: true}},
-		{"redis-sentinel://a:1,b/main", redisAt{kind: redisSentinel, addrs: []string{"a:1", "b:26379"}, master: "main"}},
+		{"redis://127.0.0.1:6379", Redis{Addrs: []string{"127.0.0.1:6379"}}},
+		{"redis://cache", Redis{Addrs: []string{"cache:6379"}}},
+		{"redis://cache/", Redis{Addrs: []string{"cache:6379"}}},
+		{"redis://cache/0", Redis{Addrs: []string{"cache:6379"}}},
+		{"redis://[::1]:7000", Redis{Addrs: []string{"[::1]:7000"}}},
+		{"redis://[::1]", Redis{Addrs: []string{"[::1]:6379"}}},
+		{"rediss://u:p@cache:1", Redis{Addrs: []string{"cache:1"}, User: "u", Password: "p", secure: true}},
+		{"redis://:p%40%2Fq@cache:1", Redis{Addrs: []string{"cache:1"}, Password: "p@/q"}},
+		{"redis://:a@b@cache:1", Redis{Addrs: []string{"cache:1"}, Password: "a@b"}},
+		{"redis://u@cache:1", Redis{Addrs: []string{"cache:1"}, User: "u", Password: "of the environment"}},
+		{"redis-cluster://a:1,b:2,c", Redis{Kind: Cluster, Addrs: []string{"a:1", "b:2", "c:6379"}}},
+		{"rediss-cluster://a:1", Redis{Kind: Cluster, Addrs: []string{"a:1"}, secure: true}},
+		{"redis-sentinel://a:1,b/main", Redis{Kind: Sentinel, Addrs: []string{"a:1", "b:26379"}, Master: "main"}},
 	} {
-		if tt.want.password == "" {
-			tt.want.password = "of the environment"
+		if tt.want.Password == "" {
+			tt.want.Password = "of the environment"
 		}
 		got, err := parseRedis(tt.url, "of the environment")
 		if err != nil || !reflect.DeepEqual(got, tt.want) {
@@ -37,13 +37,13 @@ func TestParseRedis(t *testing.T) {
 			continue
 		}
 		// What is made of it for the client library means the same.
-		o, err := rueidis.ParseURL(got.url())
-		if err != nil || !reflect.DeepEqual(o.InitAddress, got.addrs) || o.Username != got.user || o.Password != got.password ||
-			o.Sentinel.MasterSet != got.master || (o.TLSConfig != nil) != got.tls || o.SelectDB != 0 {
-			t.Errorf("%s: %s: %+v, %v", tt.url, got.url(), o, err)
+		o, err := rueidis.ParseURL(got.URL())
+		if err != nil || !reflect.DeepEqual(o.InitAddress, got.Addrs) || o.Username != got.User || o.Password != got.Password ||
+			o.Sentinel.MasterSet != got.Master || (o.TLSConfig != nil) != got.secure || o.SelectDB != 0 {
+			t.Errorf("%s: %s: %+v, %v", tt.url, got.URL(), o, err)
 		}
-		if s := got.String(); strings.Contains(s, got.password) {
-			t.Errorf("%s shows its password: %s", tt.url, s)
+		if s := got.String(); strings.Contains(s, got.Password) {
+			t.Errorf("%s shows its Password: %s", tt.url, s)
 		}
 	}
 }
@@ -53,7 +53,7 @@ func TestParseRedisRefuses(t *testing.T) {
 		"":                                   "no way to name a Redis",
 		"127.0.0.1:6379":                     "no way to name a Redis",
 		"http://127.0.0.1:6379":              `"http" is no way`,
-		"user:secret@a:1":                    "without a scheme",
+		"User:secret@a:1":                    "without a scheme",
 		"redis://":                           "host:port",
 		"redis://:secret@":                   "host:port",
 		"redis://a:1,b:2":                    "redis-cluster://",
@@ -90,11 +90,11 @@ func TestAnyRedis(t *testing.T) {
 		if err != nil {
 			continue
 		}
-		o, err := rueidis.ParseURL(r.url())
+		o, err := rueidis.ParseURL(r.URL())
 		if err != nil {
 			continue // hosts that no URL can hold are refused when they are dialed
 		}
-		if taken++; len(o.InitAddress) != len(r.addrs) || o.Username != r.user || o.Password != r.password || o.Sentinel.MasterSet != r.master {
+		if taken++; len(o.InitAddress) != len(r.Addrs) || o.Username != r.User || o.Password != r.Password || o.Sentinel.MasterSet != r.Master {
 			t.Fatalf("%q: %+v, and for the library %+v", text, r, o)
 		}
 	}
