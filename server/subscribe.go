@@ -175,6 +175,13 @@ func (h *handler) catchUp(c poller.Conn) {
 		return
 	}
 	st.asking = 0
+	h.retopic(c, st)
+	h.lane.Look(delivery.Conn(c.Handle()), &st.peer)
+}
+
+// retopic puts a connection into the topics that the store says its device is in now, and out of
+// others.
+func (h *handler) retopic(c poller.Conn, st *connState) {
 	var now []string
 	h.s.store.EachTopic(st.peer.Ref, func(topic string) { now = append(now, topic) })
 	for _, sub := range slices.Clone(h.topics.list(st)) {
@@ -187,7 +194,6 @@ func (h *handler) catchUp(c poller.Conn) {
 			h.sendLatest(c, st, []byte(topic))
 		}
 	}
-	h.lane.Look(delivery.Conn(c.Handle()), &st.peer)
 }
 
 // restore puts a connection into the topics of its device, and into those that it

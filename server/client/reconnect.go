@@ -44,9 +44,13 @@ func (s *Session) OnDialFailed(c Conn, now, retryAfter time.Duration) Next {
 		return Next{}
 	}
 	s.leave(c, now)
-	// The random part on top: all that were refused together have the same
-	// Retry-After.
-	return s.plan(now, min(max(retryAfter, 0), ms(mostWait))+s.backoff(), true)
+	if retryAfter <= 0 {
+		return s.plan(now, s.backoff(), true)
+	}
+	// A random part on top, as all that were refused together may have the same time, but no longer than that
+	// or the first backoff: it may be a slot of our own, which nobody has who comes much later.
+	retryAfter = min(retryAfter, ms(mostWait))
+	return s.plan(now, retryAfter+s.backoffWithin(0, max(retryAfter, ms(s.base))), true)
 }
 
 // OnDialRefused takes that connection c was refused, by a machine where nobody listens or by whoever
@@ -62,7 +66,7 @@ func (s *Session) OnDialRefused(c Conn, now time.Duration) Next {
 		least = 0
 	}
 	s.leave(c, now)
-	return s.plan(now, s.backoffOver(least), true)
+	return s.plan(now, s.backoffWithin(ms(least), never), true)
 }
 
 // over reports whether the end of c means anything: not of a connection that
@@ -144,11 +148,11 @@ func (s *Session) settle(now time.Duration) {
 }
 
 // backoff returns a random wait and counts a failure (rule 6).
-func (s *Session) backoff() time.Duration { return s.backoffOver(0) }
+func (s *Session) backoff() time.Duration { return s.backoffWithin(0, never) }
 
-// backoffOver is backoff over least ms at least.
-func (s *Session) backoffOver(least uint32) time.Duration {
-	d := s.jitter(s.failures, least)
+// backoffWithin is backoff over least to most.
+func (s *Session) backoffWithin(least, most time.Duration) time.Duration {
+	d := s.jitter(s.failures, least, most)
 	if s.failures < 255 {
 		s.failures++
 	}
@@ -175,16 +179,17 @@ func (s *Session) extra() time.Duration {
 	if s.ends < freeEnds {
 		return 0
 	}
-	return s.jitter(s.ends-freeEnds, 0)
+	return s.jitter(s.ends-freeEnds, 0, never)
 }
 
-// jitter returns a random time from 0 to min(most, base x 2^n), or to least ms if that is more.
-func (s *Session) jitter(n uint8, least uint32) time.Duration {
+// jitter returns a random time from 0 to what rule 6 says after n failures, but to least at least and to
+// most at most.
+func (s *Session) jitter(n uint8, least, most time.Duration) time.Duration {
 	limit := uint64(s.most)
 	if n < 32 {
 		limit = min(limit, uint64(s.base)<<n)
 	}
-	limit = max(limit, uint64(least))
+	limit = min(max(limit, uint64(least/time.Millisecond)), uint64(most/time.Millisecond))
 	return time.Duration(s.rand() % (uint64(ms(uint32(limit))) + 1))
 }
 

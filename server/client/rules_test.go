@@ -256,6 +256,11 @@ func TestRule6RetryAfterIsTheLeast(t *testing.T) {
 	r.wantBetween(next, 30*time.Second, 31*time.Second)
 	next = r.s.OnDialFailed(r.s.Begin(), r.now, 1<<62)
 	r.wantBetween(next, time.Hour, time.Hour+2*time.Second)
+	// It may be a slot: who comes much later has lost it, and would be refused ever more often.
+	for range 20 {
+		r.wantBetween(r.s.OnDialFailed(r.s.Begin(), r.now, 3*time.Second), 3*time.Second, 6*time.Second)
+		r.wantBetween(r.s.OnDialFailed(r.s.Begin(), r.now, time.Millisecond), 0, time.Second+time.Millisecond)
+	}
 }
 
 // TestRule6WhereNobodyIs: where nobody takes a dial, all devices of all nodes come at once when somebody does again: they

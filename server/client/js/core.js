@@ -51,18 +51,19 @@ export class Retry {
     this.inRow = 0;
   }
 
-  /** Full jitter after `n` failures, over `least` ms at least. */
-  jitter(n = this.failures, least = 0) {
-    return this.random() * Math.max(least, Math.min(this.max, this.base * 2 ** n));
+  /** Full jitter after `n` failures, over `least` to `most` ms. */
+  jitter(n = this.failures, least = 0, most = Infinity) {
+    return this.random() * Math.min(most, Math.max(least, Math.min(this.max, this.base * 2 ** n)));
   }
 
   /**
-   * Rule 6. `asked`: the node's own Retry-After, ms, which comes on top. `nobody`: nobody takes connections where the
+   * Rule 6. `asked`: the node's own Retry-After, ms: a random part comes on top, but no longer than that or the first
+   * backoff, as it may be a slot. `nobody`: nobody takes connections where the
    * dial led to, so that all devices will come at once.
    */
   fail(asked = 0, nobody = false) {
     this.inRow = 0;
-    const wait = asked + this.jitter(this.failures, nobody ? this.wide : 0);
+    const wait = asked + this.jitter(this.failures, nobody ? this.wide : 0, asked ? Math.max(asked, this.base) : Infinity);
     this.failures++;
     return wait;
   }

@@ -48,15 +48,24 @@ type device struct {
 
 	gone    inbox.Epoch // of the stream that was removed
 	stale   bool
+	looking bool   // its topics are being asked for
 	opening int32  // Opens under way
 	alone   uint64 // not 0: the session began without Redis; 1 + what the device said that it has
 	leftAt  uint32 // seconds; 0: it is connected
 	topics  []string
 
 	// The newest that was heard of a session that is not ours yet, and of topics while
-	// Opens are under way: their answers may be older.
+	// Opens or questions for them are under way: their answers may be older.
 	seen    mark
 	changes []change
+}
+
+// topicsOf returns the topics of a device.
+func (m *mirror) topicsOf(ref inbox.Ref) []string {
+	if d := m.get(ref); d != nil {
+		return d.topics
+	}
+	return nil
 }
 
 // change is that a device came into a topic or left it.
@@ -132,9 +141,8 @@ func (m *mirror) failed(ref inbox.Ref, now uint32) {
 	if d == nil {
 		return
 	}
-	if d.opening--; d.opening == 0 {
-		d.changes = nil
-	}
+	d.opening--
+	d.forgetChanges()
 	if d.opening > 0 || d.fence != 0 || d.leftAt != 0 {
 		return
 	}
@@ -155,9 +163,7 @@ func (m *mirror) opened(ref inbox.Ref, o *openReply) {
 	}
 	d.opening--
 	changes := d.changes
-	if d.opening == 0 {
-		d.changes = nil
-	}
+	d.forgetChanges()
 	if o.Epoch == d.gone || int32(o.Fence-max(d.fence, d.floor)) <= 0 {
 		return // the device was removed meanwhile, or has a later session
 	}
@@ -170,12 +176,40 @@ func (m *mirror) opened(ref inbox.Ref, o *openReply) {
 	if d.seen.fence == d.fence {
 		d.seen = mark{}
 	}
-	topics := o.topics
+	m.setTopics(d, changed(o.topics, changes))
+}
+
+// changed returns the topics after the changes, in order.
+func changed(topics []string, changes []change) []string {
 	for _, c := range changes {
 		topics = c.apply(topics)
 	}
 	slices.Sort(topics)
+	return topics
+}
+
+// forgetChanges forgets them when no answer is under way that they could be missing in.
+func (d *device) forgetChanges() {
+	if d.opening == 0 && !d.looking {
+		d.changes = nil
+	}
+}
+
+// looked takes what topics a device was in when it was asked for them; it reports whether that is
+// news.
+func (m *mirror) looked(ref inbox.Ref, fence uint32, topics []string) bool {
+	d := m.get(ref)
+	if d == nil {
+		return false
+	}
+	d.looking = false
+	topics = changed(topics, d.changes)
+	d.forgetChanges()
+	if m.current(ref, fence) == nil || d.alone != 0 || slices.Equal(topics, d.topics) {
+		return false
+	}
 	m.setTopics(d, topics)
+	return true
 }
 
 // apply returns the topics after the change, in a list of their own.
@@ -193,7 +227,7 @@ func (m *mirror) subscribed(id string, c change) (ref inbox.Ref) {
 	if d == nil {
 		return 0
 	}
-	if d.opening > 0 {
+	if d.opening > 0 || d.looking {
 		d.changes = append(d.changes, c)
 	}
 	if d.fence == 0 || d.leftAt != 0 {

@@ -172,8 +172,8 @@ func (s *Store) look(refs []inbox.Ref) (err error) {
 }
 
 // Resync looks at all connected devices, or at those in a topic, after notices may have
-// been lost: pause is slept after every 256 of them. Who has more to get is told by
-// Moved. It ends with the first question that Redis does not answer. It is not for an
+// been lost: pause is slept after every 256 of them. Who has more to get, or, of all, is in other
+// topics than it was known here, is told by Moved. It ends with the first question that Redis does not answer. It is not for an
 // event loop.
 func (s *Store) Resync(topic string, pause time.Duration) error {
 	for next := inbox.Ref(1); next != 0; {
@@ -181,7 +181,11 @@ func (s *Store) Resync(topic string, pause time.Duration) error {
 		if refs, next = s.some(next, spreadSlice, topic); len(refs) == 0 {
 			continue
 		}
-		if err := s.look(refs); err != nil {
+		err := s.look(refs)
+		if err == nil && topic == "" {
+			err = s.lookAtTopics(refs)
+		}
+		if err != nil {
 			return err
 		}
 		select {

@@ -73,6 +73,44 @@ func (s *Store) refreshLatest(topics []string) {
 	}
 }
 
+// lookAtTopics asks for the topics of connected devices: another node's word of a subscription may have been
+// lost. Who is in others than it was known is told by Moved.
+func (s *Store) lookAtTopics(refs []inbox.Ref) error {
+	var who []inbox.Ref
+	var fences []uint32
+	var calls []call
+	s.mu.Lock()
+	for _, ref := range refs {
+		d := s.m.get(ref)
+		if d == nil || d.alone != 0 || s.m.current(ref, d.fence) == nil {
+			continue
+		}
+		d.looking = true
+		who, fences = append(who, ref), append(fences, d.fence)
+		calls = append(calls, call{name: "SMEMBERS", keys: []string{s.names(d.id).subs()}})
+	}
+	s.mu.Unlock()
+	var err error
+	for i, r := range s.redis.do(calls, false) {
+		list, _ := r.v.([]any)
+		topics := texts(list)
+		if r.err == nil {
+			s.loadLatest(topics) // before it counts as one that is here
+		}
+		s.mu.Lock()
+		if r.err != nil {
+			err = r.err
+			topics = slices.Clone(s.m.topicsOf(who[i])) // as before
+		}
+		news := s.m.looked(who[i], fences[i], topics)
+		s.mu.Unlock()
+		if news {
+			s.opt.Moved(who[i], fences[i])
+		}
+	}
+	return err
+}
+
 // members returns how many devices a topic has.
 func (s *Store) members(topic string) (n int, err error) {
 	calls := make([]call, shards)

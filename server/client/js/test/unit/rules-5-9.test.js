@@ -80,6 +80,11 @@ test('rule 6: Retry-After comes on top, where the WebSocket shows it', async () 
   assert.equal(await t.untilDial(), 7500);
   refuse({ destroy() {} }, { headers: {} });
   assert.equal(await t.untilDial(), 1000);
+  // It may be a slot: who comes much later has lost it.
+  for (let n = 0; n < 8; n++) {
+    refuse({ destroy() {} }, { headers: { 'retry-after': '2' } });
+    assert.equal(await t.untilDial(), 3000);
+  }
 });
 
 test('rule 6: where nobody takes a dial, over the wide of the last node, until the backoff is wider', async () => {
