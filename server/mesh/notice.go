@@ -34,15 +34,15 @@ func (m *Mesh) Notice(owner string, n *inbox.Notice, wait time.Duration, answer 
 		}
 		return
 	}
+	var timed *fanout.Request
 	if answer != nil {
-		m.seenAt(n.Device, owner)
+		view := m.seenAt(n.Device, owner)
+		if wait <= 0 {
+			timed = m.timed(&view)
+		}
 	}
 	if wait <= 0 || answer == nil {
-		var q *fanout.Request
-		if answer != nil {
-			q = m.timed(n.Device)
-		}
-		m.notify(owner, n, q, 0, answer)
+		m.notify(owner, n, timed, 0, answer)
 		return
 	}
 	w := &waiting{m: m, owner: owner, answer: answer, until: time.Now().Add(wait),

@@ -132,14 +132,15 @@ func (m *Mesh) delivered(s *sight, took time.Duration) {
 }
 
 // seenAt compares what presence has said of a device with the ring.
-func (m *Mesh) seenAt(device []byte, node string) {
+func (m *Mesh) seenAt(device []byte, node string) sight {
 	s := m.lookAt(ring.HashBytes(device))
 	if s.owner != node {
 		m.miss(&s)
-		return
+		return s
 	}
 	m.n.hits[s.side].Add(1)
 	m.count(&s, attempted)
+	return s
 }
 
 // CountConnect notes that a device has connected to this node, or that it could not for a reason of
@@ -169,18 +170,18 @@ const (
 
 // timed returns the request that a notice about a device is to carry so that its answer is timed; nil if it
 // is not.
-func (m *Mesh) timed(device []byte) *fanout.Request {
-	s := m.lookAt(ring.HashBytes(device))
-	if s.side == Neither {
+func (m *Mesh) timed(view *sight) *fanout.Request {
+	if view.side == Neither {
 		return nil
 	}
-	last := &m.of(s.trial).sides[s.side].timed
+	last := &m.of(view.trial).sides[view.side].timed
 	was, begin := last.Load(), time.Now()
 	now := begin.UnixNano()
 	// One that is ahead was there before the clock was set back.
 	if since := now - was; since >= 0 && since < int64(timedEvery) || !last.CompareAndSwap(was, now) {
 		return nil
 	}
+	s := *view
 	q, err := m.requests.Ask(1, timedAnswer, func([]fanout.Result, bool) { m.delivered(&s, time.Since(begin)) })
 	if err != nil {
 		return nil // as many are under way as may be
