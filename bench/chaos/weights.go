@@ -28,7 +28,7 @@ const (
 )
 
 func weightsAct(x *trial) {
-	from := x.now()
+	from, were := x.now(), x.fleet.Where()
 	h := newHeat(x, x.on("n1"))
 	x.say("%d devices of n1 get %d messages a second besides", len(h.devices), hotRate)
 	x.Cleanup(h.end)
@@ -41,6 +41,7 @@ func weightsAct(x *trial) {
 	x.say("the load has ended: %d messages, %d requests failed", sent, failed)
 	h.judge(from)
 	x.awaitStill(5*time.Second, 3*time.Minute)
+	x.number("moved_devices", float64(len(x.moved(were))))
 	x.unbroken(from)
 	x.tell("ring", "versions")
 }
