@@ -58,6 +58,8 @@ func TestClusterFlags(t *testing.T) {
 		{"--etcd e:1 --redis redis://r:1 --weight-capacity NaN", "--weight-capacity"},
 		{"--etcd e:1 --redis redis://r:1 --advertise http://n", "ws:// or wss://"},
 		{"--etcd e:1 --redis redis://r:1 --advertise-api n:80", "http:// or https://"},
+		{"--etcd e:1 --redis redis://r:1 --ring-pace 11", "want 1 to 10"},
+		{"--ring-pace 2", "of a cluster"},
 	} {
 		if _, err := parse(strings.Fields(tt.args), func(string) string { return "" }, io.Discard); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %v, want %q", tt.args, err, tt.want)
