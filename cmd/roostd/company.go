@@ -23,6 +23,10 @@ const (
 	// companyBeat is how old a beat in Redis may be of a node that is alive: presence's
 	// default BeatTTL, ms.
 	companyBeat = 5000
+	// companyBare is how long a node looks at a Redis that has no mark of the cluster, while
+	// others are registered: they may have just begun, and say within two seconds which one
+	// they reach.
+	companyBare = 3 * time.Second
 	// companyNamed bounds the nodes that an error names.
 	companyNamed = 5
 )
@@ -38,21 +42,26 @@ func (p *redisParts) company(ctx context.Context) error {
 	}
 	within, cancel = context.WithTimeout(ctx, companyWithin)
 	defer cancel()
+	mark, err := p.mirror.Mark(within)
+	if err != nil {
+		return err
+	}
+	bare, began := mark == "" && len(p.etcd.View().Members) > 0, time.Now()
 	for why := ""; ; {
-		n, err := p.presence.Nodes(within)
+		n, err := p.looks.Nodes(within)
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case within.Err() != nil && why != "":
-			return fmt.Errorf("%w: %s, since %v: %s: give this node the etcd and the Redis of the others", ringmirror.ErrWrongRedis, p.c.redis.String(), companyWithin, why)
+			return wrongRedis(p.c.redis.String(), why)
 		case err != nil:
 			return err
 		}
 		last := why
-		if why = strangers(p.etcd.View(), &n, p.self); why == "" {
+		if why = strangers(p.etcd.View(), &n, p.self); why == "" && (!bare || time.Since(began) > companyBare) {
 			return nil
 		}
-		if last == "" {
+		if last == "" && why != "" {
 			p.log.Warn("etcd and Redis speak of different nodes: waiting", "redis", p.c.redis.String(), "why", why)
 		}
 		select {
@@ -99,6 +108,48 @@ func strangers(v *cluster.View, n *presence.Nodes, self string) string {
 		return fmt.Sprintf("%s are alive in it and not registered in etcd: it is in use by a cluster of the same name that has another etcd", some(foreign))
 	}
 	return ""
+}
+
+// wrongRedis words that.
+func wrongRedis(redis, why string) error {
+	return fmt.Errorf("%w: %s, for %v: %s: give this node the etcd and the Redis of the others", ringmirror.ErrWrongRedis, redis, companyWithin, why)
+}
+
+// wrongSide says why it is this node whose Redis is another than that of the others; nothing if it is
+// theirs, or the same. Those who have left a trace in this one are on this side, members who say
+// that they reach their Redis and have left none are on the other; the smaller side is wrong, of two
+// equal ones that which has not the node that was first.
+func wrongSide(v *cluster.View, n *presence.Nodes, self string) string {
+	if v.Revision == 0 || !v.Stale.IsZero() {
+		return ""
+	}
+	traces := map[string]bool{self: true}
+	for o := range n.Beats {
+		traces[o.Node] = true
+	}
+	for o := range n.Deaths {
+		traces[o.Node] = true
+	}
+	var here, there []string
+	first := ""
+	for id, m := range v.Members {
+		switch {
+		case traces[id]:
+			here = append(here, id)
+		case v.Has(id) && reaches(v, id):
+			there = append(there, id)
+		default:
+			continue
+		}
+		if first == "" || m.Incarnation < v.Members[first].Incarnation {
+			first = id
+		}
+	}
+	switch {
+	case len(there) == 0, len(there) < len(here), len(there) == len(here) && traces[first]:
+		return ""
+	}
+	return fmt.Sprintf("%s say that they reach their Redis, and were never in this one, which has %s", some(there), some(here))
 }
 
 // reaches reports whether a member says that it reaches its Redis.

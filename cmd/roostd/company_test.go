@@ -73,3 +73,51 @@ func TestStrangers(t *testing.T) {
 		t.Errorf("before the first list: %q", got)
 	}
 }
+
+// TestWrongSide: of two Redis that nodes of one cluster use, one is wrong, and the same one in
+// the eyes of all nodes.
+func TestWrongSide(t *testing.T) {
+	const now = 1_000_000
+	for name, tt := range map[string]struct {
+		members string // in the order in which they registered; "!": does not reach Redis
+		here    string // nodes that have left a trace in the Redis of self
+		self    string
+		wrong   bool
+	}{
+		"alone":                                 {members: "a", here: "a", self: "a"},
+		"all in one":                            {members: "a b c", here: "a b c", self: "b"},
+		"one of three is elsewhere":             {members: "a b c", here: "a b", self: "a"},
+		"and it is this one":                    {members: "a b c", here: "c", self: "c", wrong: true},
+		"this one, and it was first":            {members: "a b c", here: "a", self: "a", wrong: true},
+		"one each, this one was first":          {members: "a b", here: "a", self: "a"},
+		"one each, the other was first":         {members: "a b", here: "b", self: "b", wrong: true},
+		"two each, with the first":              {members: "a b c d", here: "a d", self: "d"},
+		"two each, without the first":           {members: "a b c d", here: "b c", self: "c", wrong: true},
+		"the others do not reach theirs":        {members: "a! b! c", here: "c", self: "c"},
+		"self is not registered yet":            {members: "a b", here: "c", self: "c", wrong: true},
+		"flushed: only this one is back so far": {members: "a b", here: "a", self: "a"},
+	} {
+		v := &cluster.View{Revision: 5, Members: map[string]cluster.Member{}, Weights: map[string]cluster.Weight{}}
+		for i, id := range strings.Fields(tt.members) {
+			redis := !strings.HasSuffix(id, "!")
+			id = strings.Trim(id, "!")
+			said, err := (&cluster.Inputs{Redis: &redis}).Encode()
+			if err != nil {
+				t.Fatal(err)
+			}
+			v.Members[id] = cluster.Member{ID: id, Incarnation: int64(10 + i)}
+			v.Weights[id] = cluster.Weight{Value: 1, Inputs: said}
+		}
+		n := presence.Nodes{Now: now, Beats: map[presence.Owner]int64{}}
+		for _, id := range strings.Fields(tt.here) {
+			n.Beats[presence.Owner{Node: id, Incarnation: 7}] = now - 900
+		}
+		if got := wrongSide(v, &n, tt.self); (got != "") != tt.wrong {
+			t.Errorf("%s: %q, want wrong: %v", name, got, tt.wrong)
+		}
+		v.Stale = time.Now()
+		if got := wrongSide(v, &n, tt.self); got != "" {
+			t.Errorf("%s, and etcd is not heard: %q", name, got)
+		}
+	}
+}

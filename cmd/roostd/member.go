@@ -38,7 +38,7 @@ func runMember(ctx context.Context, s *settings, out io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, node.Close()) }()
-	redis.self, redis.etcd = s.opt.Node, node.Members()
+	redis.self, redis.etcd, redis.marks = s.opt.Node, node.Members(), node.Client().RedisMark
 	if err := redis.take(ctx); errors.Is(err, ringmirror.ErrWrongRedis) {
 		return err
 	}
@@ -58,6 +58,10 @@ func runMember(ctx context.Context, s *settings, out io.Writer) (err error) {
 	}
 	mirror := ringmirror.Follow(redis.mirror, node.Rings(), node.Members(), s.opt.Log)
 	defer mirror.Close()
+	redis.guard.OnLost(func() {
+		mirror.Again()
+		srv.StoreLost()
+	})
 	ready(out, s, srv)
 	why := untilEnd(ctx, srv, node, redis)
 
@@ -75,6 +79,7 @@ func untilEnd(ctx context.Context, srv *server.Server, node *member.Node, redis 
 	checking, stop := context.WithCancel(ctx)
 	defer work.Wait()
 	defer stop()
+	work.Go(func() { redis.guard.Run(checking) })
 	work.Go(func() {
 		if err := redis.check(checking); err != nil {
 			wrong <- err

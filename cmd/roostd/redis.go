@@ -24,6 +24,8 @@ const (
 	// was.
 	redisAgain = 2 * time.Second
 	redisLook  = time.Minute
+	// redisSides is how often one that is known is compared with that of the others.
+	redisSides = 2 * time.Second
 )
 
 // redisParts are what this process has in Redis: rings and identity, presence, inboxes, the bus.
@@ -32,10 +34,15 @@ type redisParts struct {
 	c        *clusterSettings
 	log      *slog.Logger
 	mirror   *ringmirror.Store
+	guard    *ringmirror.Guard // by which all of the node but mirror and looks dial
 	presence *presence.Redis
-	self     string           // this node's id
-	etcd     *cluster.Watcher // what etcd says; set before the first take
-	known    bool             // whose Redis it is was seen
+	looks    *presence.Redis                                            // what the nodes in Redis are, also while guard lets nobody through
+	self     string                                                     // this node's id
+	etcd     *cluster.Watcher                                           // what etcd says; set before the first take
+	marks    func(ctx context.Context, proposed string) (string, error) // of etcd; set before the first take
+	known    bool                                                       // whose Redis it is was seen
+	agreed   bool                                                       // etcd has said the same
+	split    time.Time                                                  // since when the others seem to use another; zero: they do not
 }
 
 // openRedis looks whether Redis is one that this cluster can use. One that does not answer
@@ -47,7 +54,9 @@ func openRedis(ctx context.Context, c *clusterSettings, log *slog.Logger) (*redi
 		Prefix: c.redisPrefix + ":"}); err != nil {
 		return nil, err
 	}
-	if p.presence, err = presence.NewRedis(presence.RedisOptions{URL: c.redis.URL(), TLS: c.redis.TLS, SentinelUsername: c.redis.SentinelUser, SentinelPassword: c.redis.SentinelPassword}); err != nil {
+	p.guard = ringmirror.NewGuard(p.mirror, c.id, log)
+	p.looks, p.presence, err = c.presence(p.guard)
+	if err != nil {
 		p.mirror.Close()
 		return nil, err
 	}
@@ -80,6 +89,11 @@ func (p *redisParts) take(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if !p.agreed {
+		if err := p.agree(ctx); err != nil {
+			return err
+		}
+	}
 	if p.known {
 		return nil
 	}
@@ -106,37 +120,11 @@ func (p *redisParts) look(ctx context.Context) error {
 	return nil
 }
 
-// check asks a Redis that was not reached again until it is, and returns what makes it
-// impossible to use. One that is known is looked at each minute, since a Redis that has lost its
-// data belongs to nobody; should another cluster have it by then, that is said, and nothing
-// ended: devices are served.
-func (p *redisParts) check(ctx context.Context) error {
-	for {
-		again := redisLook
-		if !p.known {
-			again = redisAgain
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(again):
-		}
-		err := p.take(ctx)
-		switch {
-		case !errors.Is(err, ringmirror.ErrWrongRedis) || ctx.Err() != nil:
-		case !p.known:
-			return err
-		default:
-			p.log.Error("this cluster's Redis is not its own any more", "err", err)
-		}
-	}
-}
-
 // bus makes the bus between nodes.
 func (p *redisParts) bus(o fanout.Options) (fanout.Bus, error) {
 	r := &p.c.redis
 	return fanout.NewRedis(fanout.RedisOptions{Options: o, Addrs: r.Addrs, MasterSet: r.Master,
-		Username: r.User, Password: r.Password, SentinelUsername: r.SentinelUser, SentinelPassword: r.SentinelPassword, TLS: r.TLS, Prefix: p.c.redisPrefix})
+		Username: r.User, Password: r.Password, SentinelUsername: r.SentinelUser, SentinelPassword: r.SentinelPassword, TLS: r.TLS, Dial: p.guard.Dial, Prefix: p.c.redisPrefix})
 }
 
 // store makes the store of kept messages for a start of this node.
@@ -148,12 +136,12 @@ func (p *redisParts) store(self presence.Owner, limits inbox.Limits) func(func(i
 			claims.Index = presence.IndexKey(self)
 		}
 		return redisinbox.New(redisinbox.Options{Addrs: r.Addrs, Master: r.Master, Username: r.User, Password: r.Password, TLS: r.TLS,
-			SentinelUsername: r.SentinelUser, SentinelPassword: r.SentinelPassword,
+			SentinelUsername: r.SentinelUser, SentinelPassword: r.SentinelPassword, Dial: p.guard.Dial,
 			Prefix: p.c.redisPrefix + ":", Limits: limits, Presence: claims, Moved: moved, End: end})
 	}
 }
 
 func (p *redisParts) close() error {
 	p.mirror.Close()
-	return p.presence.Close()
+	return errors.Join(p.presence.Close(), p.looks.Close())
 }

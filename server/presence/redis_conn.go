@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net"
 	"strconv"
 	"strings"
 	"sync"
@@ -26,6 +27,9 @@ type RedisOptions struct {
 	TLS *tls.Config
 	// SentinelUsername and SentinelPassword are for the Sentinels themselves.
 	SentinelUsername, SentinelPassword string
+	// Dial makes connections in place of the library, which gives it address, timeouts and
+	// TLS; nil: the library does.
+	Dial func(ctx context.Context, addr string, d *net.Dialer, t *tls.Config) (net.Conn, error)
 	// Deadline of one call; default 2 s. A call with an earlier one ends then.
 	Deadline time.Duration
 	// Keep is how long the record of a device that has gone is kept; default KeepFor.
@@ -90,7 +94,7 @@ func NewRedis(o RedisOptions) (*Redis, error) {
 	option.PipelineMultiplex = -1
 	option.ConnWriteTimeout = o.Deadline
 	option.Dialer.Timeout = o.Deadline
-	option.ClientName = "roost-presence"
+	option.ClientName, option.DialCtxFn = "roost-presence", o.Dial
 	return &Redis{option: option, deadline: o.Deadline, keep: strconv.FormatInt(o.Keep.Milliseconds(), 10)}, nil
 }
 

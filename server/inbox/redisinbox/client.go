@@ -58,6 +58,7 @@ func newLink(o *Options) *link {
 		why: errors.New("connecting")}
 	l.option = rueidis.ClientOption{
 		InitAddress: o.Addrs, Username: o.Username, Password: o.Password, TLSConfig: o.TLS,
+		DialCtxFn:        o.Dial,
 		Dialer:           net.Dialer{Timeout: o.Deadline, KeepAlive: time.Second},
 		ConnWriteTimeout: o.Deadline, // and how long a server may hang before the connection is given up
 		DisableCache:     true, DisableRetry: true,

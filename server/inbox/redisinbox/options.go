@@ -1,9 +1,11 @@
 package redisinbox
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
 	"time"
 
 	"roost/server/inbox"
@@ -20,6 +22,9 @@ type Options struct {
 	// SentinelUsername and SentinelPassword are for the Sentinels themselves.
 	SentinelUsername, SentinelPassword string
 	TLS                                *tls.Config // nil: plain TCP
+	// Dial makes connections in place of the library, which gives it address, timeouts and
+	// TLS; nil: the library does.
+	Dial func(ctx context.Context, addr string, d *net.Dialer, t *tls.Config) (net.Conn, error)
 	// Prefix is put in front of every key: two clusters of roost on one Redis.
 	Prefix string
 
