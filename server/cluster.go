@@ -68,6 +68,9 @@ type RemoteStore interface {
 	NoticedSubscription(device []byte, topic string, on bool) inbox.Ref
 	// Resync looks at what is stored for every device here, or those in a topic.
 	Resync(topic string, pause time.Duration) error
+	// Recount returns how many receivers of a message to many, which was Counted, have
+	// acknowledged it at other nodes. It waits for Redis.
+	Recount(body inbox.Body) int
 	// Flush writes acknowledgements that wait.
 	Flush() error
 	// Reached returns nil once the server has been reached for the first time.

@@ -104,6 +104,40 @@ func TestSpreadElsewhere(t *testing.T) {
 	}
 }
 
+// TestWaitForMany: who waits for a kept message to many hears of acknowledgements at other nodes too, and
+// which nodes said nothing of a live one.
+func TestWaitForMany(t *testing.T) {
+	f, n := trio(t)
+	var mute *peer
+	for i := range 7 {
+		p := at(t, n[i%3], fmt.Sprintf("d%d", i))
+		p.send(`{"t":"sub","r":1,"ch":"fw"}`)
+		p.gets(`{"t":"res","r":1,"ok":true}`)
+		if i == 6 {
+			p.send(`{"t":"unsub","r":2,"ch":"fw"}`)
+			p.gets(`{"t":"res","r":2,"ok":true}`)
+			mute = p
+			break
+		}
+		p.acks()
+	}
+	if got, want := publish(t, n[0], `{"topic":"fw","class":"kept","payload":1,"wait":10}`),
+		`{"results":[{"topic":"fw","status":"acknowledged","receivers":6,"counts":{"written":6,"acknowledged":6,"queued":0}}]}`; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if got := publish(t, n[1], `{"all":true,"class":"kept","payload":2,"wait":1}`); !strings.Contains(got, `"receivers":7,"counts":{"written":6,"acknowledged":6,"queued":1}`) {
+		t.Errorf("one does not acknowledge: %s", got)
+	}
+	if m := mute.awaits("msg"); m["p"] != 2.0 {
+		t.Errorf("got %v", m)
+	}
+	f.hub.Partition([]string{"n3"})
+	if got, want := publish(t, n[0], `{"topic":"fw","payload":3,"wait":1}`),
+		`{"results":[{"topic":"fw","status":"queued","receivers":4,"counts":{"written":4,"queued":0,"nodes_silent":1}}]}`; got != want {
+		t.Errorf("a node is silent: %s, want %s", got, want)
+	}
+}
+
 // TestManageElsewhere: an operator may ask any node to subscribe, disconnect and remove a device.
 func TestManageElsewhere(t *testing.T) {
 	f, n := trio(t)
@@ -155,24 +189,29 @@ func TestResyncs(t *testing.T) {
 		t.Fatalf("%d topics, all %v", len(r.topics), r.all)
 	}
 	r.ask("one more")
-	if topic, ok := r.take(); topic != "" || !ok {
-		t.Errorf("took %q %v", topic, ok)
+	if topic, pause, ok := r.take(); topic != "" || !ok || pause != resyncPause {
+		t.Errorf("took %q %v %v", topic, pause, ok)
 	}
-	if topic, ok := r.take(); ok {
+	if topic, _, ok := r.take(); ok {
 		t.Errorf("then %q", topic)
+	}
+	r.ask("")
+	r.askLost() // all of them may come back: slower
+	if topic, pause, ok := r.take(); topic != "" || !ok || pause != resyncLost {
+		t.Errorf("took %q %v %v", topic, pause, ok)
 	}
 	r.ask("t1")
 	r.ask("")
 	r.ask("t2") // all is looked at anyway
-	if topic, ok := r.take(); topic != "" || !ok {
-		t.Errorf("took %q %v", topic, ok)
+	if topic, pause, ok := r.take(); topic != "" || !ok || pause != resyncPause {
+		t.Errorf("took %q %v %v", topic, pause, ok)
 	}
-	if _, ok := r.take(); ok {
+	if _, _, ok := r.take(); ok {
 		t.Error("something is left")
 	}
 	r.ask("t3")
 	r.close()
-	if _, ok := r.take(); ok {
+	if _, _, ok := r.take(); ok {
 		t.Error("something is begun after the end")
 	}
 }

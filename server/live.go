@@ -48,7 +48,7 @@ func (s *Server) publishDevice(ctx context.Context, device string, m *wire.Messa
 		}
 		return nil
 	}
-	answer := make(chan poller.Result, 1)
+	began, answer := time.Now(), make(chan poller.Result, 1)
 	ok = s.p.Post(conn, poller.TaskFunc(func(l *poller.Loop) {
 		answer <- s.handlers[l.Index()].sendTo(l.Conn(conn), m)
 	}))
@@ -58,6 +58,9 @@ func (s *Server) publishDevice(ctx context.Context, device string, m *wire.Messa
 	select {
 	case r := <-answer:
 		s.live.count(res, r)
+		if s.cluster != nil && res.Status == api.StatusWritten {
+			s.cluster.mesh.CountDelivery([]byte(device), time.Since(began))
+		}
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
@@ -253,7 +256,7 @@ func (b *broadcast) counts() mesh.Counts {
 // report puts the sums into an API result. While a node has not said anything, more is
 // queued than is counted.
 func report(res *api.Result, c mesh.Counts) {
-	res.Counts = &api.Counts{Written: c.Written, Queued: c.Queued, Dropped: c.Dropped}
+	res.Counts = &api.Counts{Written: c.Written, Queued: c.Queued, Dropped: c.Dropped, NodesSilent: c.Silent}
 	res.Receivers = c.Receivers
 	switch {
 	case c.Silent > 0:

@@ -151,7 +151,7 @@ func (s *Server) collect(ps []*api.Publication) *stored {
 			k.commit.Ops = append(k.commit.Ops, op)
 			k.casts = append(k.casts, s.newLatestCast(p, op))
 		case len(p.Devices) == 0:
-			k.commit.Ops = append(k.commit.Ops, &inbox.Spread{Topic: p.Topic, Message: m})
+			k.commit.Ops = append(k.commit.Ops, &inbox.Spread{Topic: p.Topic, Message: m, Counted: s.cluster != nil && p.Wait > 0})
 			if k.paces == nil {
 				k.paces = map[int]int{}
 			}
@@ -330,6 +330,18 @@ func (k *stored) latest(ctx context.Context, c *latestCast, p *api.Publication) 
 // have acknowledged.
 const spreadPoll = 20 * time.Millisecond
 
+// spreadRecount is at how many of those looks the other nodes' acknowledgements are counted, by a
+// question to Redis.
+const spreadRecount = 5
+
+// recount returns how many receivers have acknowledged at other nodes.
+func (k *stored) recount(body inbox.Body) int {
+	if k.s.cluster == nil {
+		return 0
+	}
+	return k.s.cluster.store.Recount(body)
+}
+
 // spread says what became of a kept message to many.
 func (k *stored) spread(ctx context.Context, op *inbox.Spread, w *spread, p *api.Publication) api.Result {
 	r := api.Result{Topic: p.Topic, All: p.All, Status: api.StatusQueued, Receivers: op.Receivers}
@@ -357,9 +369,10 @@ func (k *stored) spread(ctx context.Context, op *inbox.Spread, w *spread, p *api
 	began := time.Now()
 	k.awaitSpread(ctx, w, p.Wait)
 	written, queued := int(w.written.Load()), int(w.queued.Load())
+	written += k.recount(op.Body)
 	r.Counts = &api.Counts{Written: written, Queued: queued, Offline: max(op.Receivers-written-queued, 0), Refused: op.Refused}
 	if k.s.cluster != nil {
-		// What became of it at other nodes is not known: it will be sent there.
+		// What other nodes have sent is known once it is acknowledged; else it will be.
 		r.Counts.Queued, r.Counts.Offline = queued+r.Counts.Offline, 0
 	}
 	if time.Since(began) >= time.Duration(op.Message.TTL)*time.Second {
@@ -379,9 +392,12 @@ func (k *stored) awaitSpread(ctx context.Context, w *spread, atMost time.Duratio
 	defer end.Stop()
 	poll := time.NewTicker(spreadPoll)
 	defer poll.Stop()
-	for {
+	for n := 1; ; n++ {
 		select {
 		case <-poll.C:
+			if n%spreadRecount == 0 {
+				k.recount(w.op.Body)
+			}
 			select {
 			case <-w.done:
 				if k.s.store.Remaining(w.op.Body) == 0 {

@@ -79,6 +79,9 @@ func appendCounts(dst []byte, c *Counts) []byte {
 	if c.Dropped != 0 {
 		dst = strconv.AppendInt(append(dst, `,"dropped":`...), int64(c.Dropped), 10)
 	}
+	if c.NodesSilent != 0 {
+		dst = strconv.AppendInt(append(dst, `,"nodes_silent":`...), int64(c.NodesSilent), 10)
+	}
 	return append(dst, '}')
 }
 

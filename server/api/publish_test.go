@@ -227,7 +227,7 @@ func TestFailures(t *testing.T) {
 func TestResults(t *testing.T) {
 	rs := []Result{
 		{Device: `d"1\`, Status: StatusWritten, Seq: math.MaxUint64},
-		{Topic: "fw/<eu>", Status: StatusQueued, Receivers: 3, Counts: &Counts{Written: 1, Acknowledged: 2, Queued: 3, Offline: 4, Refused: 5, Dropped: 6}},
+		{Topic: "fw/<eu>", Status: StatusQueued, Receivers: 3, Counts: &Counts{Written: 1, Acknowledged: 2, Queued: 3, Offline: 4, Refused: 5, Dropped: 6, NodesSilent: 7}},
 		{All: true, Status: StatusOffline, Counts: &Counts{}},
 		{Status: StatusRefused, Reason: ReasonInvalid, Detail: "line 1: \"é\n\x7f\"", Field: "ttl", Duplicate: true},
 		{Status: StatusWritten, Devices: []Result{{Device: "a", Status: StatusUnknown}, {Device: "b", Status: StatusAcknowledged, Seq: 1}}},

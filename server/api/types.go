@@ -173,6 +173,9 @@ type Counts struct {
 	Offline      int `json:"offline,omitempty"` // stored for devices that are away
 	Refused      int `json:"refused,omitempty"` // their inboxes are full
 	Dropped      int `json:"dropped,omitempty"` // live: pushed out of a full queue, or the connection ended
+	// NodesSilent are nodes that did not say in time what became of it at theirs, whose
+	// receivers the others do not have.
+	NodesSilent int `json:"nodes_silent,omitempty"`
 }
 
 // Device is what GET /v1/devices/{device} answers. Connection is missing unless the

@@ -139,6 +139,7 @@ type Spread struct {
 	// Set by the publisher.
 	Topic   string // empty: all devices
 	Message *Message
+	Counted bool // somebody waits for what is acknowledged, at other nodes too
 
 	// Set by the store.
 	Verdict   Verdict // Stored, Duplicate, Limited or Full (the node's total)

@@ -213,6 +213,9 @@ type Counts struct {
 	Offline      int `json:"offline"`
 	Refused      int `json:"refused"`
 	Dropped      int `json:"dropped"`
+	// NodesSilent are nodes that did not say in time what became of it at theirs, whose
+	// receivers the others do not have.
+	NodesSilent int `json:"nodes_silent"`
 }
 
 // Stored reports whether the message is kept, or has arrived.

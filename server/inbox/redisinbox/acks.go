@@ -38,6 +38,7 @@ type acks struct {
 	settled chan struct{}   // closed when what is under way has ended
 	notes   []outcome       // outcomes of messages with an id
 	noted   map[string]bool // what the notes are of
+	others  map[string]int  // acknowledgements of other nodes' messages to many, by name: counted.go
 }
 
 // outcome is one that Redis does not know yet.
@@ -51,7 +52,7 @@ func noteOf(device string, id []byte) string { return device + "\x00" + string(i
 
 func (a *acks) init() {
 	a.wake, a.full = make(chan struct{}, 1), make(chan struct{}, 1)
-	a.pending, a.noted = map[string]*ack{}, map[string]bool{}
+	a.pending, a.noted, a.others = map[string]*ack{}, map[string]bool{}, map[string]int{}
 }
 
 func signal(c chan struct{}) {
@@ -148,7 +149,7 @@ func (a *acks) end() {
 func (a *acks) empty() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return len(a.pending) == 0 && len(a.notes) == 0
+	return len(a.pending) == 0 && len(a.notes) == 0 && len(a.others) == 0
 }
 
 // runAcks writes acknowledgements, until the store is closed.
@@ -204,6 +205,7 @@ func (s *Store) flush() (err error) {
 	for _, v := range notes {
 		calls = append(calls, v.k)
 	}
+	calls = append(calls, s.countCalls(s.acks.takeCounts())...)
 	replies := s.redis.do(calls, false)
 	var failed []*ack
 	for i, v := range vs {
@@ -239,8 +241,8 @@ func (s *Store) acked(v *ack, r *reply) bool {
 	s.mu.Lock()
 	s.n.Acknowledged += a.acked
 	s.n.Expired += a.gone
-	s.bodies.dropped(a.bodies)
 	s.mu.Unlock()
+	s.dropped(a.bodies)
 	s.ended(v.ref, v.fence, a.state)
 	return true
 }

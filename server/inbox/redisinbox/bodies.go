@@ -31,6 +31,8 @@ type spreading struct {
 	seqs    map[inbox.Ref]receipt // of devices here
 	left    int                   // receivers everywhere that have not acknowledged, as far as is known here
 	ended   bool                  // left counts all receivers
+
+	elsewhere int // receivers that have acknowledged at other nodes: see Recount
 }
 
 // receipt is the number that a message has for a device here.
@@ -88,15 +90,19 @@ func (b *bodies) end(serial uint32) {
 	}
 }
 
-// dropped notes that receivers have acknowledged, or that it has expired for them.
-func (b *bodies) dropped(names []string) {
+// dropped notes that receivers have acknowledged, or that it has expired for them. It returns
+// those that are counted, and are other nodes'.
+func (b *bodies) dropped(names []string) (others []string) {
 	for _, name := range names {
 		if v := b.byName[name]; v != nil {
 			if v.left--; v.left <= 0 && v.ended {
 				b.end(v.serial)
 			}
+		} else if isCounted(name) {
+			others = append(others, name)
 		}
 	}
+	return others
 }
 
 // sweep forgets what has expired.
@@ -139,12 +145,12 @@ func (s *Store) Waits(ref inbox.Ref, fence uint32, body inbox.Body) bool {
 }
 
 // Remaining implements inbox.Store: it knows of acknowledgements that were written by
-// this node.
+// this node, and of those that the last Recount has found.
 func (s *Store) Remaining(body inbox.Body) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if v := s.bodies.spreads[body.Serial()]; v != nil && v.expires > s.seconds() {
-		return v.left
+		return max(v.left-v.elsewhere, 0)
 	}
 	return 0
 }

@@ -91,6 +91,9 @@ func (s *Store) spreadOut(op *inbox.Spread) error {
 // same id, if there was one. repeated: that one has come to its end.
 func (s *Store) spreadName(op *inbox.Spread) (name string, repeated bool, err error) {
 	name = newName()
+	if op.Counted {
+		name = counted + name
+	}
 	m := op.Message
 	if len(m.ID) == 0 {
 		return name, false, nil
