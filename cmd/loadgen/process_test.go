@@ -92,6 +92,7 @@ func (l *lockedBuffer) String() string {
 
 // TestInterrupted: one Ctrl-C ends the run with a result, and all workers.
 func TestInterrupted(t *testing.T) {
+	t.Parallel()
 	out := filepath.Join(t.TempDir(), "r.json")
 	cmd, workers := underWay(t, out)
 	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
@@ -142,6 +143,7 @@ func TestFirstSignalEndsWhatHasNothingToEnd(t *testing.T) {
 
 // TestWorkerKilled: the run is INVALID at once.
 func TestWorkerKilled(t *testing.T) {
+	t.Parallel()
 	out := filepath.Join(t.TempDir(), "r.json")
 	cmd, workers := underWay(t, out)
 	if err := syscall.Kill(workers[0], syscall.SIGKILL); err != nil {
@@ -165,6 +167,7 @@ func TestWorkerKilled(t *testing.T) {
 
 // TestCoordinatorKilled: its workers do not outlive it.
 func TestCoordinatorKilled(t *testing.T) {
+	t.Parallel()
 	cmd, workers := underWay(t, filepath.Join(t.TempDir(), "r.json"))
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
@@ -175,6 +178,7 @@ func TestCoordinatorKilled(t *testing.T) {
 
 // TestGuests: workers that join over TCP, with the token.
 func TestGuests(t *testing.T) {
+	t.Parallel()
 	flags := node(t)
 	free, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -221,6 +225,7 @@ func TestGuests(t *testing.T) {
 // namespace of its own. Nothing arrives before it was sent, and nothing a day
 // later.
 func TestClocksThatDiffer(t *testing.T) {
+	t.Parallel()
 	const ahead = "86400"
 	if out, err := exec.Command("unshare", "--time", "--monotonic", ahead, "true").CombinedOutput(); err != nil {
 		t.Skipf("NOT TESTED: no time namespace can be made: %v %s", err, out)
@@ -265,6 +270,7 @@ func TestClocksThatDiffer(t *testing.T) {
 
 // TestSearch: the largest count with which a threshold on it holds.
 func TestSearch(t *testing.T) {
+	t.Parallel()
 	text := strings.Replace(scenarioText, "phases:", "thresholds: [hold.connected <= 12]\nphases:", 1)
 	dir := t.TempDir()
 	args := append([]string{"search", file(t, "small.yaml", text), "--over", "count", "--from", "5", "--to", "100", "--confirm", "1", "-p", "hold=100ms", "--steps", dir}, node(t)...)
