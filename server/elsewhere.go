@@ -75,6 +75,11 @@ func (k *stored) Notice(p *inbox.Put, answer func(delivery.Status)) bool {
 		return false
 	}
 	wait := k.waitOf(p)
+	if wait <= 0 && p.Told > 0 {
+		k.s.away.notices.Add(1)
+		answer(putStatus(k.s.cluster.mesh.Told(p.Owner, k.word(p), p.Told-1)))
+		return true
+	}
 	if wait <= 0 {
 		k.notify(p, 0, func(st mesh.Status) { answer(putStatus(st)) })
 		return true
@@ -98,16 +103,38 @@ func (k *stored) Again(p *inbox.Put) {
 // where it is not.
 const inlineMost = 8 << 10
 
+// inlined returns a message that goes along with the word of it, nil if it does not.
+func inlined(m *inbox.Message) *inbox.Message {
+	if len(m.Payload) > inlineMost {
+		return nil
+	}
+	return m
+}
+
+// Notices has a store on the same Redis as the bus tell other nodes of what it stores: the Append of redisinbox.Notify, for
+// the node self. What the store has told, inbox.Put.Told says.
+func Notices(self string) func(before, behind []byte, device string, m *inbox.Message, tag uint32) ([]byte, []byte) {
+	return func(before, behind []byte, device string, m *inbox.Message, tag uint32) ([]byte, []byte) {
+		n := inbox.Notice{Device: []byte(device), Tag: tag, Message: inlined(m)}
+		return mesh.AppendStored(before, behind, self, &n)
+	}
+}
+
 // notify tells the node that has the device.
 func (k *stored) notify(p *inbox.Put, wait time.Duration, answer func(mesh.Status)) {
 	k.s.away.notices.Add(1)
+	k.s.cluster.mesh.Notice(p.Owner, k.word(p), wait, answer)
+}
+
+// word is what the node of a device is told of a put; it is valid until the next call.
+func (k *stored) word(p *inbox.Put) *inbox.Notice {
 	n := &k.away.notice
 	n.Device, n.Epoch = append(n.Device[:0], p.Device...), p.Epoch.Append(n.Epoch[:0])
 	n.Fence, n.Seq, n.Tag, n.Message = p.Fence, p.Seq, p.Tag, nil
-	if p.Verdict == inbox.Stored && len(p.Message.Payload) <= inlineMost {
-		n.Message = p.Message
+	if p.Verdict == inbox.Stored && p.Told == 0 {
+		n.Message = inlined(p.Message)
 	}
-	k.s.cluster.mesh.Notice(p.Owner, n, wait, answer)
+	return n
 }
 
 // waitOf returns how long the publisher of p waits. It is asked in the order of the puts.

@@ -10,18 +10,40 @@ import (
 
 	gobwas "github.com/gobwas/ws"
 	"github.com/gobwas/ws/wsutil"
+
+	"roost/server/fanout"
 )
 
 // trio starts three nodes on one Redis, all in the ring, whose devices connect with hop 3: they stay where they
 // are.
 func trio(t *testing.T, change ...func(*Options)) (f *fleet, nodes [3]*Server) {
 	f = newFleet(t)
+	return f, f.trio(change...)
+}
+
+// eitherWay runs a test of kept messages twice: where the node that has stored one tells the device's node, as with a Redis
+// Cluster, and where the store does.
+func eitherWay(t *testing.T, test func(t *testing.T, f *fleet, nodes [3]*Server)) {
+	t.Run("by the node", func(t *testing.T) {
+		f, n := trio(t)
+		test(t, f, n)
+	})
+	t.Run("by the store", func(t *testing.T) {
+		f := newFleet(t)
+		f.tells, f.bus = true, func(o fanout.Options) (fanout.Bus, error) {
+			return fanout.NewRedis(fanout.RedisOptions{Options: o, Addrs: []string{f.redis.Addr()}})
+		}
+		test(t, f, f.trio())
+	})
+}
+
+func (f *fleet) trio(change ...func(*Options)) (nodes [3]*Server) {
 	for i := range nodes {
 		nodes[i] = f.node(fmt.Sprintf("n%d", i+1), change...)
 	}
 	f.ring(1, "n1", "n2", "n3")
 	f.up(nodes[:]...)
-	return f, nodes
+	return nodes
 }
 
 // at connects a device to a node for good.

@@ -30,6 +30,7 @@ type fleet struct {
 	redis *testredis.Server
 	hub   fanout.Hub
 	bus   func(fanout.Options) (fanout.Bus, error) // that of the hub, unless it is set before nodes are
+	tells bool                                     // stores tell other nodes themselves; needs a bus on redis
 	now   atomic.Pointer[cluster.Active]
 	view  atomic.Pointer[cluster.View]
 
@@ -83,7 +84,11 @@ func (f *fleet) node(id string, change ...func(*Options)) *Server {
 		Presence: presence.Options{Self: self, Store: store, BeatEvery: 100 * time.Millisecond, BeatTTL: time.Second, ClaimWithin: 500 * time.Millisecond,
 			RefreshEvery: time.Second, FlushEvery: 20 * time.Millisecond, Deadline: 500 * time.Millisecond},
 		Store: func(moved func(inbox.Ref, uint32), end func(inbox.Ref, uint32, error)) (RemoteStore, error) {
-			return redisinbox.New(redisinbox.Options{Addrs: []string{f.redis.Addr()}, Deadline: 500 * time.Millisecond, Moved: moved, End: end,
+			var notify *redisinbox.Notify
+			if f.tells {
+				notify = &redisinbox.Notify{Lua: fanout.StoredLua, Channels: fanout.NodeChannels("roost"), Append: Notices(id)}
+			}
+			return redisinbox.New(redisinbox.Options{Notify: notify, Addrs: []string{f.redis.Addr()}, Deadline: 500 * time.Millisecond, Moved: moved, End: end,
 				Presence: &redisinbox.Presence{Lua: presence.LuaFunctions, Key: presence.Key, Owner: self.String(), Index: presence.IndexKey(self), Likely: redisinbox.Likely(LikelyOutcomes())}})
 		}}
 	s := start(f.t, func(o *Options) {

@@ -132,12 +132,14 @@ func (p *redisParts) store(self presence.Owner, limits inbox.Limits) func(func(i
 	return func(moved func(inbox.Ref, uint32), end func(inbox.Ref, uint32, error)) (server.RemoteStore, error) {
 		r := &p.c.redis
 		claims := &redisinbox.Presence{Lua: presence.LuaFunctions, Key: presence.Key, Owner: self.String(), Likely: redisinbox.Likely(server.LikelyOutcomes())}
-		if r.Kind != access.Cluster { // there it lies in another slot, and is written before
+		var notify *redisinbox.Notify
+		if r.Kind != access.Cluster { // there it lies in another slot, and is written before; channels do, too
 			claims.Index = presence.IndexKey(self)
+			notify = &redisinbox.Notify{Lua: fanout.StoredLua, Channels: fanout.NodeChannels(p.c.redisPrefix), Append: server.Notices(self.Node)}
 		}
 		return redisinbox.New(redisinbox.Options{Addrs: r.Addrs, Master: r.Master, Username: r.User, Password: r.Password, TLS: r.TLS,
 			SentinelUsername: r.SentinelUser, SentinelPassword: r.SentinelPassword, Dial: p.guard.Dial,
-			Prefix: p.c.redisPrefix + ":", Limits: limits, Presence: claims, Moved: moved, End: end})
+			Prefix: p.c.redisPrefix + ":", Limits: limits, Presence: claims, Notify: notify, Moved: moved, End: end})
 	}
 }
 

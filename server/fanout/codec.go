@@ -53,29 +53,11 @@ func (e *Envelope) Append(dst []byte) ([]byte, error) {
 	if err := e.bounds(); err != nil {
 		return dst, err
 	}
-	b := append(dst, version, needs, byte(e.Kind))
-	b = appendBytes(b, fieldOrigin, e.Origin)
-	b = appendNumber(b, fieldID, e.ID)
-	b = appendNumber(b, fieldPart, uint64(e.Part))
-	b = appendNumber(b, fieldActivation, e.Activation)
-	b = appendNumber(b, fieldHop, uint64(e.Hop))
-	b = appendNumber(b, fieldClass, uint64(e.Class))
-	if e.Raw {
-		b = appendNumber(b, fieldRaw, 1)
-	}
-	b = appendBytes(b, fieldDevice, e.Device)
+	b := e.AppendBefore(dst)
 	b = appendNumber(b, fieldSeq, e.Seq)
 	b = appendBytes(b, fieldEpoch, e.Epoch)
 	b = appendNumber(b, fieldFence, e.Fence)
-	b = appendNumber(b, fieldTTL, uint64(e.TTL))
-	b = appendNumber(b, fieldDeadline, uint64(e.Deadline))
-	b = appendBytes(b, fieldTrace, e.Trace)
-	b = appendBytes(b, fieldChannel, e.Channel)
-	b = appendBytes(b, fieldMessageID, e.MessageID)
-	b = appendNumber(b, fieldWait, uint64(e.Wait))
-	b = appendNumber(b, fieldCode, uint64(e.Code))
-	b = appendNumber(b, fieldTag, uint64(e.Tag))
-	return appendBytes(b, fieldPayload, e.Payload), nil
+	return e.AppendBehind(b), nil
 }
 
 func appendNumber(dst []byte, field byte, v uint64) []byte {

@@ -58,12 +58,14 @@ const (
 	// kindHello is the bus's own: a probe to the node's own channel. ID counts
 	// probes, Fence is the instance.
 	kindHello Kind = 9
-	lastKind       = kindHello
+	// kindPack is the bus's own, too: several envelopes to one node; see StoredLua.
+	kindPack Kind = 10
+	lastKind      = kindPack
 )
 
 // String names a kind for logs and metrics.
 func (k Kind) String() string {
-	names := [...]string{"", "publish", "forward", "live", "latest", "topic", "notice", "result", "control", "hello"}
+	names := [...]string{"", "publish", "forward", "live", "latest", "topic", "notice", "result", "control", "hello", "pack"}
 	if k == 0 || int(k) >= len(names) {
 		return fmt.Sprintf("kind %d", uint8(k))
 	}

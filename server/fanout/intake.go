@@ -48,6 +48,10 @@ func (in *intake) arrive(from channelKind, m string) {
 		in.invalid.Add(1)
 	case kind == kindHello:
 		in.hello(m)
+	case kind == kindPack:
+		if from != toNode || !unpack(m, func(part string) { in.part(from, part) }) {
+			in.invalid.Add(1)
+		}
 	case from == toNode && kind == KindResult:
 		in.queues[QueueReplies].put(m)
 	case from == toNode:
@@ -58,6 +62,15 @@ func (in *intake) arrive(from channelKind, m string) {
 	default:
 		in.queues[QueueTopics].put(m)
 	}
+}
+
+// part takes an envelope of a pack, in which there is no other one.
+func (in *intake) part(from channelKind, m string) {
+	if kind, _ := peek(m); kind == kindPack {
+		in.invalid.Add(1)
+		return
+	}
+	in.arrive(from, m)
 }
 
 // hello takes a probe: our own, or that of another process with our id.

@@ -123,6 +123,7 @@ type Put struct {
 	Tag     uint32 // for a Notice to other nodes; 0 in stores of one node
 	Epoch   Epoch  // for a Notice: name of the stream; in stores of one node not set
 	Owner   string // who has the device, in the words of presence; empty for nobody, or not known
+	Told    int    // the store has told Owner's node itself: 1 + how many have taken the word; 0: it has not
 
 	// Set by the publisher for Remember: what became of it, in its own code.
 	Outcome uint8

@@ -50,6 +50,56 @@ func (m *Mesh) Notice(owner string, n *inbox.Notice, wait time.Duration, answer 
 	w.ask(owner, n, w.answered)
 }
 
+// AppendStored appends the halves of a notice that a store sends itself, in its words: see fanout.StoredLua. n is as
+// Notice has it, without what the store knows: Epoch, Fence and Seq.
+func AppendStored(before, behind []byte, self string, n *inbox.Notice) (before2, behind2 []byte) {
+	l := write(fanout.KindNotice)
+	defer l.done()
+	l.topic = append(l.topic[:0], self...)
+	e := &l.e
+	e.Origin = l.topic
+	about(e, n)
+	return e.AppendBefore(before), e.AppendBehind(behind)
+}
+
+// Told takes that the store has told a device's node itself, what, and how many took the word. It returns what Notice
+// without a wait answers.
+func (m *Mesh) Told(owner string, n *inbox.Notice, receivers int) Status {
+	owner = nodeOf(owner)
+	view := m.seenAt(n.Device, owner)
+	m.n.sent[fanout.KindForward].Add(1)
+	if q := m.timed(&view); q != nil {
+		bare := *n
+		bare.Message = nil // it is there
+		m.notify(owner, &bare, q, 0, nil)
+	}
+	return m.heard(owner, receivers, nil)
+}
+
+// heard takes what became of a notice.
+func (m *Mesh) heard(owner string, receivers int, err error) Status {
+	if m.taken(receivers, err); err != nil {
+		m.debts.owe(owner) // it may have it, or not: have it look
+		return StatusQueued
+	}
+	if receivers > 0 {
+		return StatusQueued
+	}
+	if m.member(owner) {
+		m.debts.owe(owner) // it lives, and does not listen just now
+	}
+	return StatusOffline
+}
+
+// about fills in a notice.
+func about(e *fanout.Envelope, n *inbox.Notice) {
+	e.Device, e.Epoch, e.Seq, e.Fence, e.Tag = n.Device, n.Epoch, n.Seq, uint64(n.Fence), n.Tag
+	if k := n.Message; k != nil {
+		e.Kind = fanout.KindForward
+		e.Raw, e.TTL, e.MessageID, e.Channel, e.Payload = k.Raw, k.TTL, k.ID, k.Channel, k.Payload
+	}
+}
+
 // nodeOf returns the node of an owner: what is before the last colon, if digits follow it.
 func nodeOf(owner string) string {
 	for i := len(owner) - 1; i >= 0; i-- {
@@ -67,24 +117,12 @@ func nodeOf(owner string) string {
 func (m *Mesh) notify(owner string, n *inbox.Notice, q *fanout.Request, wait time.Duration, answer func(Status)) {
 	l := write(fanout.KindNotice)
 	e := &l.e
-	e.Device, e.Epoch, e.Seq, e.Fence, e.Tag = n.Device, n.Epoch, n.Seq, uint64(n.Fence), n.Tag
-	if k := n.Message; k != nil {
-		e.Kind = fanout.KindForward
-		e.Raw, e.TTL, e.MessageID, e.Channel, e.Payload = k.Raw, k.TTL, k.ID, k.Channel, k.Payload
-	}
+	about(e, n)
 	if q != nil {
 		e.ID, e.Wait, e.Deadline = q.ID(), uint32(max(wait/time.Millisecond, 1)), deadline(time.Now().Add(wait+answerSlack))
 	}
 	m.post(fanout.ToNode(owner), e, func(receivers int, err error) {
-		status := StatusQueued
-		if m.taken(receivers, err); err != nil {
-			m.debts.owe(owner) // it may have it, or not: have it look
-		} else if receivers == 0 {
-			status = StatusOffline
-			if m.member(owner) {
-				m.debts.owe(owner) // it lives, and does not listen just now
-			}
-		}
+		status := m.heard(owner, receivers, err)
 		if answer != nil {
 			answer(status)
 		}

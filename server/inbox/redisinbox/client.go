@@ -127,6 +127,13 @@ func (l *link) get() (rueidis.Client, error) {
 	return l.client, nil
 }
 
+// cluster reports whether it is a Redis Cluster, as far as is known.
+func (l *link) cluster() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.client != nil && l.client.Mode() == rueidis.ClientModeCluster
+}
+
 // close ends it; calls under way fail.
 func (l *link) close() {
 	l.mu.Lock()
@@ -269,7 +276,13 @@ func wrapRedis(err error) error {
 		return fmt.Errorf("%w: Redis: %w", inbox.ErrFailed, err)
 	case !ok:
 		return fmt.Errorf("%w: Redis: %w: %w", inbox.ErrFailed, errUnclear, err)
-	case strings.HasPrefix(e.Error(), "OOM"), strings.HasPrefix(e.Error(), "MISCONF"):
+	}
+	return refusal(e.Error(), err)
+}
+
+// refusal words what Redis says of a command that it has not carried out.
+func refusal(text string, err error) error {
+	if strings.HasPrefix(text, "OOM") || strings.HasPrefix(text, "MISCONF") {
 		return fmt.Errorf("%w: Redis: %w", inbox.ErrFull, err)
 	}
 	return fmt.Errorf("%w: Redis: %w", inbox.ErrFailed, err)

@@ -3,6 +3,7 @@ package redisinbox
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -146,7 +147,7 @@ var errWaited = errors.New("it has waited too long")
 // carryOut does the commits in one pipeline, or in three where an index has to be written
 // before or cleaned after.
 func (s *Store) carryOut(batch []queued) {
-	p := pipeline{s: s, now: s.seconds()}
+	p := s.newPipeline()
 	for _, q := range batch {
 		if time.Since(q.since) > 2*s.opt.Deadline {
 			// Redis was away: whoever publishes has given up, and may have come again.
@@ -213,6 +214,7 @@ func undo(op inbox.Op) {
 
 // step is one call of a pipeline, and who gets the reply.
 type step struct {
+	puts   []putOp       // the call is of these, and the following fields are not used
 	c      *inbox.Commit // fails with the step; nil: nobody does
 	k      call
 	take   func(v any) error // nil: the reply says nothing
@@ -224,7 +226,9 @@ type pipeline struct {
 	s                 *Store
 	now               uint32
 	first, main, last []step
-	repeats           bool // one of the puts has the device and id of an outcome that waits
+	putMost           int
+	puts              putGroup // not yet in main
+	repeats           bool     // one of the puts has the device and id of an outcome that waits
 
 	// The item of the message before: messages to a list of devices are the same.
 	message *inbox.Message
@@ -233,8 +237,17 @@ type pipeline struct {
 	tag     uint32
 }
 
+func (s *Store) newPipeline() pipeline {
+	p := pipeline{s: s, now: s.seconds(), putMost: putMost}
+	if s.redis.cluster() {
+		p.putMost = 1 // their devices lie on different servers
+	}
+	return p
+}
+
 // run carries the steps out.
 func (p *pipeline) run() {
+	p.puts.flush(p)
 	p.part(p.first, true)
 	if p.repeats {
 		// Before the puts that repeat what they are about; else tellOutcomes.
@@ -254,23 +267,48 @@ func (p *pipeline) part(steps []step, wait bool) {
 	calls := make([]call, 0, len(steps))
 	sent := make([]*step, 0, len(steps))
 	for i := range steps {
-		if st := &steps[i]; st.c == nil || st.c.Err == nil {
-			calls = append(calls, st.k)
-			sent = append(sent, st)
+		st := &steps[i]
+		if st.puts != nil {
+			if st.puts = living(st.puts); len(st.puts) == 0 {
+				continue
+			}
+			st.k = p.s.putsCall("", p.now, st.puts)
+		} else if st.c != nil && st.c.Err != nil {
+			continue
 		}
+		calls = append(calls, st.k)
+		sent = append(sent, st)
 	}
 	for i, r := range p.s.redis.do(calls, wait) {
-		st := sent[i]
-		err := r.err
-		if err == nil && st.take != nil {
-			if err = st.take(r.v); err != nil {
-				err = fmt.Errorf("%w: %w", inbox.ErrFailed, err)
-			}
-		}
-		if err != nil && st.c != nil && st.c.Err == nil {
+		p.answer(sent[i], &r)
+	}
+}
+
+// living returns those whose commit has not failed yet.
+func living(list []putOp) []putOp {
+	return slices.DeleteFunc(list, func(o putOp) bool { return o.c.Err != nil })
+}
+
+// answer takes the reply to a step.
+func (p *pipeline) answer(st *step, r *reply) {
+	err := r.err
+	if err == nil && st.puts != nil {
+		err = p.takePuts(st.puts, r.v)
+	} else if err == nil && st.take != nil {
+		err = st.take(r.v)
+	}
+	if err != nil && r.err == nil {
+		err = fmt.Errorf("%w: %w", inbox.ErrFailed, err)
+	}
+	switch {
+	case err == nil:
+	case st.puts != nil:
+		p.failPuts(st.puts, err)
+	default:
+		if st.c != nil && st.c.Err == nil {
 			st.c.Err = err
 		}
-		if err != nil && st.failed != nil {
+		if st.failed != nil {
 			st.failed(err)
 		}
 	}

@@ -2,7 +2,6 @@ package redisinbox
 
 import (
 	"encoding/binary"
-	"errors"
 	"strconv"
 
 	"roost/server/inbox"
@@ -10,9 +9,13 @@ import (
 
 // plan makes the steps of an operation.
 func (p *pipeline) plan(c *inbox.Commit, op inbox.Op) {
+	put, ok := op.(*inbox.Put)
+	if ok {
+		p.put(c, put)
+		return
+	}
+	p.puts.flush(p) // in their order
 	switch op := op.(type) {
-	case *inbox.Put:
-		p.put(c, op)
 	case *inbox.Latest:
 		p.latest(c, op)
 	case *inbox.Subscription:
@@ -31,22 +34,7 @@ func (p *pipeline) put(c *inbox.Commit, op *inbox.Put) {
 	}
 	p.acks(op.Device)
 	p.repeats = p.repeats || len(m.ID) > 0 && p.s.acks.waits(noteOf(op.Device, m.ID))
-	tag := p.tag
-	k := p.s.putCall(op.Device, "", p.now, m, string(m.ID), p.item, p.size)
-	p.main = append(p.main, step{c: c, k: k, take: func(v any) error {
-		r, err := parsePut(v)
-		if err == nil {
-			p.s.stored(op, &r, tag)
-		}
-		if r.verdict == inbox.Stored && !r.indexed {
-			p.known(op.Device)
-		}
-		return err
-	}, failed: func(err error) {
-		if errors.Is(err, errUnclear) {
-			p.s.doubt(op.Device) // it may be there: whoever is connected here gets it
-		}
-	}})
+	p.puts.add(p, putOp{c: c, op: op, device: op.Device, id: string(m.ID), item: p.item, message: m, tag: p.tag})
 }
 
 // acks plans that what a device has acknowledged counts before what follows.
@@ -69,35 +57,11 @@ func (p *pipeline) known(device string) {
 		step{k: call{name: "HSET", keys: []string{p.s.names(device).head()}, args: []string{"i", "1"}}})
 }
 
-// putCall is the call of the script put. topic is not empty for a message to its
-// members.
-func (s *Store) putCall(device, topic string, now uint32, m *inbox.Message, id, item string, size int) call {
-	n := s.names(device)
-	this, before := n.keys(now)
-	until := now + min(m.TTL, keyWindow)
-	unknown := "0"
-	if s.opt.Limits.KeepUnknown && topic == "" {
-		unknown = "1"
-	}
-	keys := []string{n.list(), n.head(), this, before, n.subs()}
-	if p := s.opt.Presence; p != nil {
-		keys = append(keys, p.Key(device))
-	}
-	args := []string{
-		utoa(now), utoa(m.TTL), strconv.Itoa(size), item, id, utoa(until),
-		strconv.Itoa(s.opt.Limits.Messages), strconv.Itoa(s.opt.Limits.Bytes), unknown, inbox.RandomEpoch().String(),
-		strconv.Itoa(maxKeys), topic}
-	if p := s.opt.Presence; p != nil {
-		args = append(args, p.Owner, utoa(uint32(p.Likely.Here)), utoa(uint32(p.Likely.Elsewhere)), utoa(uint32(p.Likely.Away)))
-	}
-	return call{script: putScript, keys: keys, args: args}
-}
-
 // stored takes what came of a put.
 func (s *Store) stored(op *inbox.Put, r *putReply, tag uint32) {
 	s.mu.Lock()
 	op.Verdict, op.Seq, op.First, op.Fence, op.Epoch, op.Tag = r.verdict, r.seq, r.outcome, r.fence, r.epoch, 0
-	op.Owner = r.owner
+	op.Owner, op.Told = r.owner, r.told
 	ref, d := s.m.find(op.Device)
 	news := nothing
 	if d != nil {

@@ -55,6 +55,11 @@ type Options struct {
 	// round trip.
 	Presence *Presence
 
+	// Notify, if set, has Put tell the node that has the device, in the script that stores it. It needs
+	// Presence, and a bus on the same Redis; in a Redis Cluster, where channels lie in other slots, and with
+	// Replicas, where a message counts only once those have it, it is not used.
+	Notify *Notify
+
 	// Moved is called when a connected device has more to get than its lane was told:
 	// its lane has to Look. End is called when a session is over without its
 	// connection knowing: why is ErrOvertaken or ErrHistory. Both come from
@@ -79,6 +84,16 @@ type Presence struct {
 	Likely Likely
 }
 
+// Notify is what is needed of package fanout, which does not know inboxes.
+type Notify struct {
+	// Lua has the functions bus_notice(before, number, stream, fence, behind) and bus_pack(notices).
+	Lua string
+	// Channels is what the name of a node's channel begins with; the node's id follows.
+	Channels string
+	// Append appends what is before the numbers in the notice of a message for a device, and what is behind them.
+	Append func(before, behind []byte, device string, m *inbox.Message, tag uint32) (before2, behind2 []byte)
+}
+
 // Why sessions end: package inbox has the words, for those who do not know this one.
 var (
 	ErrOvertaken = inbox.ErrOvertaken
@@ -93,6 +108,12 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Replicas < 0 || o.Deadline < 0 || o.FlushEvery < 0 || o.FlushAt < 0 || o.Sweep < 0 {
 		return o, fmt.Errorf("redisinbox: an option is negative: replicas %d, deadline %v, flush %v or %d, sweep %v",
 			o.Replicas, o.Deadline, o.FlushEvery, o.FlushAt, o.Sweep)
+	}
+	if o.Notify != nil && o.Presence == nil {
+		return o, errors.New("redisinbox: Notify is set without Presence, which says who is to be told")
+	}
+	if o.Replicas > 0 {
+		o.Notify = nil
 	}
 	o.Limits = o.Limits.Defaults()
 	setDefault(&o.Deadline, 2*time.Second)

@@ -66,6 +66,16 @@ func (f *fields) text() string {
 	return s
 }
 
+// digit takes a number of one digit that is a string.
+func (f *fields) digit() uint8 {
+	s := f.text()
+	if len(s) != 1 || s[0] < '0' || s[0] > '9' {
+		f.bad("a digit", s)
+		return 0
+	}
+	return s[0] - '0'
+}
+
 func (f *fields) texts() []string {
 	v := f.next("a list")
 	list, ok := v.([]any)
@@ -151,7 +161,7 @@ func parseItem(b string) (item, error) {
 	return item{}, fmt.Errorf("redisinbox: an item of %d bytes is neither a message nor names a body", len(b))
 }
 
-// putReply is the reply of the script put.
+// putReply is what the script put says of one message.
 type putReply struct {
 	verdict inbox.Verdict
 	seq     uint64
@@ -161,10 +171,29 @@ type putReply struct {
 	gone    uint64 // messages that it found expired
 	owner   string
 	indexed bool
+	told    int   // as inbox.Put has it
+	err     error // of this message alone
 }
 
-func parsePut(v any) (p putReply, err error) {
-	f, word := open(v)
+// putFields is how many fields the script says of each.
+const putFields = 8
+
+// parsePuts reads the reply about n messages. The error is about all of them.
+func parsePuts(v any, n int) ([]putReply, error) {
+	list, ok := v.([]any)
+	if !ok || len(list) != n*putFields {
+		return nil, fmt.Errorf("redisinbox: a reply about %d messages is %T of %d, want %d", n, v, len(list), n*putFields)
+	}
+	all := make([]putReply, n)
+	for i := range all {
+		all[i] = parsePut(list[i*putFields : (i+1)*putFields])
+	}
+	return all, nil
+}
+
+func parsePut(list []any) (p putReply) {
+	f := fields{v: list}
+	word := f.text()
 	switch word {
 	case "unknown":
 		p.verdict = inbox.Unknown
@@ -172,21 +201,31 @@ func parsePut(v any) (p putReply, err error) {
 		p.verdict = inbox.Limited
 	case "full":
 		p.verdict = inbox.Full
-		if len(f.v) > 0 {
-			p.gone = f.number()
-		}
+		_, _, _, p.gone = f.number(), f.number(), f.text(), f.number()
 	case "duplicate":
 		p.verdict = inbox.Duplicate
-		p.seq, p.fence, p.epoch, p.outcome = f.number(), uint32(f.number()), f.epoch(), uint8(f.number())
-		p.owner = f.text()
+		p.seq, p.fence, p.epoch = f.number(), uint32(f.number()), f.epoch()
+		f.number()
+		p.owner, p.outcome = f.text(), f.digit()
 	case "stored":
 		p.verdict = inbox.Stored
 		p.seq, p.fence, p.epoch, p.gone = f.number(), uint32(f.number()), f.epoch(), f.number()
 		p.owner, p.indexed = f.text(), f.text() == "1"
+		if n, _ := f.next("how many were told").(int64); n >= 0 {
+			p.told = 1 + int(n)
+		}
+	case "failed":
+		_, _ = f.number(), f.number()
+		if why := f.text(); f.err == nil {
+			p.err = refusal(why, errors.New(why))
+		}
 	default:
 		f.bad("a verdict", word)
 	}
-	return p, f.err
+	if f.err != nil {
+		return putReply{err: fmt.Errorf("%w: %w", inbox.ErrFailed, f.err)}
+	}
+	return p
 }
 
 // openReply is the reply of the script open.

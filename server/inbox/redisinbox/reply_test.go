@@ -50,7 +50,7 @@ func FuzzItem(f *testing.F) {
 
 // FuzzReplies: whatever a script answers, no parser panics, and what is short is an error.
 func FuzzReplies(f *testing.F) {
-	f.Add("stored", []byte{1, 2, 3, 0, 4})
+	f.Add("stored", []byte{1, 8, 0, 1, 2, 3, 1})
 	f.Add("open", []byte{1, 0, 1, 1, 1, 1, 2, 1, 1, 3, 4, 4})
 	f.Add("is", []byte{1, 2, 1, 1, 4})
 	f.Add("acked", []byte{1, 1, 4})
@@ -80,14 +80,14 @@ func FuzzReplies(f *testing.F) {
 			list = append(list, v)
 		}
 		for _, v := range []any{list, word, nil, []any{}, []any{list}} {
-			_, _ = parsePut(v)
+			_, _ = parsePuts(v, 1)
 			_, _ = parseOpen(v)
 			_, _ = parseAck(v)
 			_, _ = parseFetch(v, true)
 			_, _ = parseFetch(v, false)
 			_, _ = parseInfo(v)
 		}
-		if p, err := parsePut(list[:1]); err == nil && (p.verdict == inbox.Stored || p.verdict == inbox.Duplicate) {
+		if p := parsePut(list[:1]); p.err == nil && (p.verdict == inbox.Stored || p.verdict == inbox.Duplicate) {
 			t.Fatalf("nothing behind %q is %+v", word, p)
 		}
 	})

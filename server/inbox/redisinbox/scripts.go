@@ -56,7 +56,6 @@ var subscribeLua string
 var removeLua string
 
 var (
-	putScript       = newScript(libLua, putLua)
 	noteScript      = newScript(noteLua)
 	openScript      = newScript(libLua, claimLua, openLua)
 	ackScript       = newScript(libLua, ackLua)
@@ -71,7 +70,7 @@ var (
 )
 
 // scripts are all of them: a server that has just started is given them at once.
-var scripts = []*script{putScript, noteScript, openScript, ackScript, lookScript, fetchScript,
+var scripts = []*script{noteScript, openScript, ackScript, lookScript, fetchScript,
 	lookupScript, checkScript, subscribeScript, removeScript, timeScript}
 
 // openWith returns the script open of a store.
@@ -80,6 +79,14 @@ func openWith(p *Presence) *script {
 		return openScript
 	}
 	return newScript(libLua, p.Lua, presenceLua, openLua)
+}
+
+// putWith returns the script put of a store.
+func putWith(n *Notify) *script {
+	if n == nil {
+		return newScript(libLua, putLua)
+	}
+	return newScript(libLua, n.Lua, putLua)
 }
 
 func newScript(parts ...string) *script {

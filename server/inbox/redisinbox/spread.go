@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"time"
 
@@ -35,7 +36,7 @@ func (s *Store) runSpreads() {
 					q.c.Err = s.spreadOut(sp)
 					continue
 				}
-				p := pipeline{s: s, now: s.seconds()}
+				p := s.newPipeline()
 				p.plan(q.c, op)
 				p.run()
 			}
@@ -66,7 +67,7 @@ func (s *Store) spreadOut(op *inbox.Spread) error {
 	op.Receivers, op.Refused = 0, 0
 	tag := newTag()
 	w := spreader{s: s, op: op, v: v, now: now, tag: tag,
-		item: string(appendShared(nil, now+m.TTL, tag, len(content), name)), size: len(content)}
+		item: string(appendShared(nil, now+m.TTL, tag, len(content), name))}
 	err = s.audience(op.Topic, w.give)
 	s.mu.Lock()
 	if v.ended = true; v.left <= 0 {
@@ -158,33 +159,15 @@ type spreader struct {
 	now  uint32
 	tag  uint32
 	item string
-	size int
 }
 
 // give gives the message to some devices.
 func (w *spreader) give(devices []string) error {
-	s, m := w.s, w.op.Message
+	s := w.s
 	for try := 1; ; try++ {
-		calls := make([]call, len(devices))
-		for i, d := range devices {
-			// A zero byte is in no id of a message to one device.
-			calls[i] = s.putCall(d, w.op.Topic, w.now, m, "\x00"+w.v.name, w.item, w.size)
-		}
-		var again []string
-		var err error
-		for i, r := range s.redis.do(calls, true) {
-			if r.err != nil {
-				again, err = append(again, devices[i]), r.err
-				continue
-			}
-			p, perr := parsePut(r.v)
-			if perr != nil {
-				return fmt.Errorf("%w: device %q: %w", inbox.ErrFailed, devices[i], perr)
-			}
-			w.given(devices[i], &p)
-		}
-		if err == nil {
-			return nil
+		again, fatal, err := w.attempt(devices)
+		if err == nil || fatal {
+			return err
 		}
 		if try == spreadTries {
 			return err
@@ -196,6 +179,47 @@ func (w *spreader) give(devices []string) error {
 		case <-time.After(time.Duration(try) * 100 * time.Millisecond):
 		}
 	}
+}
+
+// attempt gives it to devices once. It returns those that Redis has refused, and why the last was; fatal: to try again
+// is no use.
+func (w *spreader) attempt(devices []string) (again []string, fatal bool, err error) {
+	s, most := w.s, putMost
+	if s.redis.cluster() {
+		most = 1
+	}
+	var groups [][]putOp
+	var calls []call
+	for group := range slices.Chunk(devices, most) {
+		list := make([]putOp, len(group))
+		for i, d := range group {
+			// A zero byte is in no id of a message to one device.
+			list[i] = putOp{device: d, id: "\x00" + w.v.name, item: w.item}
+		}
+		groups, calls = append(groups, list), append(calls, s.putsCall(w.op.Topic, w.now, list))
+	}
+	for i, r := range s.redis.do(calls, true) {
+		list := groups[i]
+		if r.err != nil {
+			err = r.err
+			for _, o := range list {
+				again = append(again, o.device)
+			}
+			continue
+		}
+		all, perr := parsePuts(r.v, len(list))
+		if perr != nil {
+			return nil, true, fmt.Errorf("%w: device %q: %w", inbox.ErrFailed, list[0].device, perr)
+		}
+		for k := range all {
+			if all[k].err != nil {
+				again, err = append(again, list[k].device), all[k].err
+				continue
+			}
+			w.given(list[k].device, &all[k])
+		}
+	}
+	return again, false, err
 }
 
 // given takes what came of it for one device. A duplicate is one that an attempt before

@@ -17,6 +17,7 @@ type Store struct {
 	opt   Options
 	redis *link
 	open  *script
+	put   *script
 
 	offset atomic.Int64 // ns to add to our clock for that of Redis
 
@@ -59,14 +60,14 @@ func New(o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{opt: o, redis: newLink(&o), open: openWith(o.Presence), m: newMirror(), stop: make(chan struct{}), due: make(chan struct{}, 1)}
+	s := &Store{opt: o, redis: newLink(&o), open: openWith(o.Presence), put: putWith(o.Notify), m: newMirror(), stop: make(chan struct{}), due: make(chan struct{}, 1)}
 	s.bodies.init()
 	s.latest.init(o.Limits.Latest)
 	s.acks.init()
 	s.queue.init()
 	s.spread.init()
 	s.doubts.init()
-	s.redis.scripts = append([]*script{s.open}, scripts...)
+	s.redis.scripts = append([]*script{s.open, s.put}, scripts...)
 	go s.redis.connect()
 	s.wg.Go(s.runCommits)
 	s.wg.Go(s.runSpreads)

@@ -11,19 +11,30 @@
 local list, head = KEYS[1], KEYS[2]
 local st
 
+-- The state is one field, p: as fields of their own, reading and writing nine of them is a
+-- third of what a put costs Redis. i is apart, because it is set from outside.
+local form = '>I6I6I4I4I4I4I4I4Bc4Bc0'
+
 local function load()
-  local h = redis.call('HMGET', head, 'e', 's', 'a', 'b', 'n', 'x', 'f', 'c', 'i')
-  st = {e = h[1],                     -- epoch; false: the device is not known
-        s = tonumber(h[2] or 0),      -- last number given
-        a = tonumber(h[3] or 0),      -- last number acknowledged
-        b = tonumber(h[4] or 0),      -- bytes of messages that wait
-        n = tonumber(h[5] or 0),      -- messages that wait
-        x = tonumber(h[6] or 0),      -- none of them expires before
-        f = tonumber(h[7] or 0),      -- fence: number of the last session
-        c = h[8] or '',               -- tag of message s
-        i = h[9] or '0',              -- '1': the device is in the index of all
+  local h = redis.call('HMGET', head, 'p', 'i')
+  st = {s = 0,                        -- last number given
+        a = 0,                        -- last number acknowledged
+        b = 0,                        -- bytes of messages that wait
+        n = 0,                        -- messages that wait
+        x = 0,                        -- none of them expires before
+        f = 0,                        -- fence: number of the last session
+        w = 0,                        -- newest ten minutes that have idempotency keys
+        q = 0,                        -- how many they have
+        v = 0,                        -- 1: so may the ten minutes before them
+        c = '',                       -- tag of message s
+        e = false,                    -- epoch; false: the device is not known
+        i = h[2] or '0',              -- '1': the device is in the index of all
+        len = 0,                      -- items in the list
         gone = 0}                     -- messages found expired by this script
-  st.len = redis.call('LLEN', list)
+  if not h[1] then return end
+  st.s, st.a, st.b, st.n, st.x, st.f, st.w, st.q, st.v, st.c, st.e = struct.unpack(form, h[1])
+  if st.c == '\0\0\0\0' then st.c = '' end
+  if st.s > st.a then st.len = redis.call('LLEN', list) end
   if st.len == 0 and st.n > 0 then
     -- The list is kept until the last of its messages has expired.
     st.gone, st.n, st.b, st.x = st.n, 0, 0, 0
@@ -31,13 +42,15 @@ local function load()
 end
 
 local function save()
-  redis.call('HSET', head, 'e', st.e, 's', st.s, 'a', st.a, 'b', st.b, 'n', st.n, 'x', st.x, 'f', st.f, 'c', st.c)
+  local tag = st.c
+  if tag == '' then tag = '\0\0\0\0' end
+  redis.call('HSET', head, 'p', struct.pack(form, st.s, st.a, st.b, st.n, st.x, st.f, st.w, st.q, st.v, tag, #st.e, st.e))
 end
 
 -- create makes the device known. What else is there was left behind by a removal. HSET is
 -- first: it fails where Redis has no memory, and nothing does any more in a script that has written.
 local function create(epoch)
-  redis.call('HSET', head, 'e', epoch)
+  redis.call('HSET', head, 'p', '')
   redis.call('DEL', list, head)
   st.e, st.i, st.len = epoch, '0', 0
 end

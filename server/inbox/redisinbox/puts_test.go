@@ -1,0 +1,172 @@
+package redisinbox
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"roost/server/inbox"
+	"roost/server/presence"
+	"roost/server/testredis"
+)
+
+// TestPutsInOneCall: of messages that are stored in one call each is judged by itself, and they are in their order; what
+// Redis cannot do for one device is an error of its commit alone.
+func TestPutsInOneCall(t *testing.T) {
+	server, clock := testredis.Start(t), newClock()
+	n := start(t, server, clock)
+	for i := range 3 * putMost {
+		n.open(fmt.Sprint("d", i))
+	}
+	var ops []inbox.Op
+	for i := range 3 * putMost {
+		id := fmt.Sprint("d", i)
+		ops = append(ops, message(id, "k", "1", 600), message(id, "k", "2", 600), message("nobody", "k", "3", 600), message(id, "", "4", 600))
+	}
+	if err := n.do(ops...); err != nil {
+		t.Fatal(err)
+	}
+	for i, op := range ops {
+		p := op.(*inbox.Put)
+		want := []inbox.Put{{Verdict: inbox.Stored, Seq: 1}, {Verdict: inbox.Duplicate, Seq: 1}, {Verdict: inbox.Unknown}, {Verdict: inbox.Stored, Seq: 2}}[i%4]
+		if p.Verdict != want.Verdict || p.Seq != want.Seq || p.Told != 0 {
+			t.Errorf("%d, %s: %+v", i, p.Device, p)
+		}
+	}
+	server.Text("DEL", n.names("d1").list())
+	server.Text("SET", n.names("d1").list(), "no list")
+	results := make(chan error, 3)
+	for i := range 3 {
+		n.Commit(&inbox.Commit{Ops: []inbox.Op{message(fmt.Sprint("d", i), "", "5", 600)}, Done: func(c *inbox.Commit) { results <- c.Err }})
+	}
+	for i := range 3 {
+		if err := <-results; (err != nil) != (i == 1) || i == 1 && !errors.Is(err, inbox.ErrFailed) {
+			t.Errorf("d%d: %v", i, err)
+		}
+	}
+	server.Text("DEL", n.names("d1").list())
+	n.check()
+}
+
+// TestTold: the script tells the node that has the device, and says how many heard it; itself, and nobody's, it does not.
+func TestTold(t *testing.T) {
+	server, clock := testredis.Start(t), newClock()
+	at := func(name string, change ...func(*Options)) *node {
+		owner := presence.Owner{Node: name, Incarnation: 7}
+		return start(t, server, clock, append([]func(*Options){func(o *Options) {
+			o.Presence = &Presence{Lua: presence.LuaFunctions, Key: presence.Key, Owner: owner.String(), Index: presence.IndexKey(owner)}
+			o.Notify = &Notify{Channels: "node:",
+				Lua: `local function bus_notice(a, seq, epoch, fence, b) return a .. seq .. ' ' .. fence .. b end
+				local function bus_pack(list) return table.concat(list, ',') end`,
+				Append: func(before, behind []byte, device string, m *inbox.Message, tag uint32) ([]byte, []byte) {
+					return fmt.Appendf(before, "<%s ", device), fmt.Appendf(behind, " %s>", m.Payload)
+				}}
+		}}, change...)...)
+	}
+	a, b, c := at("n1"), at("n2"), at("n3", func(o *Options) { o.Replicas = 1 })
+	fence := map[string]uint32{}
+	for i, n := range []*node{a, b, b} {
+		id := fmt.Sprint("d", i)
+		o, _, err := n.OpenAs([]byte(id), inbox.Resume{}, 77, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fence[id] = o.Fence
+	}
+	b.open("gone")
+	server.Text("HSET", presence.Key("gone"), "x", "2")
+	if p := a.put("d1", "", "x", 60); p.Told != 1 {
+		t.Errorf("nobody listens: %+v", p)
+	}
+	heard := listen(t, server, "node:n2")
+	ops := []inbox.Op{message("d1", "", "1", 60), message("d0", "", "2", 60), message("d2", "", "3", 60), message("gone", "", "4", 60), message("nobody", "", "5", 60)}
+	if err := a.do(ops...); err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []int{2, 0, 2, 0, 0} {
+		if p := ops[i].(*inbox.Put); p.Told != want {
+			t.Errorf("%s: told %d, want %d", p.Device, p.Told, want)
+		}
+	}
+	want := fmt.Sprintf("<d1 2 %d 1>,<d2 1 %d 3>", fence["d1"], fence["d2"])
+	select {
+	case got := <-heard:
+		if got != want {
+			t.Errorf("heard %q, want %q", got, want)
+		}
+	case <-time.After(patience):
+		t.Fatal("nothing was heard")
+	}
+	if c.opt.Notify != nil {
+		t.Error("with replicas nodes are told before those have it")
+	}
+}
+
+// listen returns the first message of a channel, once it is subscribed to.
+func listen(t *testing.T, server *testredis.Server, channel string) <-chan string {
+	t.Helper()
+	c, err := net.Dial("tcp", server.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	heard, r := make(chan string, 1), bufio.NewReader(c)
+	// lines reads some: a subscription is confirmed in six, a message comes in seven.
+	lines := func(n int) (last string) {
+		for range n {
+			last, _ = r.ReadString('\n')
+		}
+		return strings.TrimSpace(last)
+	}
+	fmt.Fprintf(c, "SUBSCRIBE %s\r\n", channel)
+	lines(6)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		heard <- lines(7)
+	}()
+	t.Cleanup(func() { c.Close(); <-ended })
+	return heard
+}
+
+// TestKeysByTheClock: an id is known for ten minutes, whichever ten minutes of the clock it falls into, and also where
+// two nodes' clocks do not quite agree.
+func TestKeysByTheClock(t *testing.T) {
+	server, clock, behind := testredis.Start(t), newClock(), newClock()
+	n := start(t, server, clock)
+	late := start(t, server, behind)
+	n.open("d")
+	begin := clock.now().Truncate(inbox.Window).Add(inbox.Window)
+	set := func(c *testClock, at time.Duration) { c.add(begin.Add(at).Sub(c.now())) }
+	for round := range 6 {
+		id := fmt.Sprint("k", round)
+		set(clock, time.Duration(round)*inbox.Window)
+		set(behind, time.Duration(round)*inbox.Window-time.Second) // still in the ten minutes before
+		put := func(n *node, id string, want inbox.Verdict) {
+			t.Helper()
+			if p := n.put("d", id, "x", 3600); p.Verdict != want {
+				t.Errorf("round %d, %s: %v, want %v", round, id, p.Verdict, want)
+			}
+		}
+		put(n, id, inbox.Stored)
+		put(n, id, inbox.Duplicate)
+		put(late, "l"+id, inbox.Stored)
+		put(late, "l"+id, inbox.Duplicate)
+		put(n, "l"+id, inbox.Duplicate)
+		set(clock, time.Duration(round)*inbox.Window+inbox.Window-time.Second)
+		put(n, "e"+id, inbox.Stored)
+		put(n, id, inbox.Duplicate)
+		set(clock, time.Duration(round+1)*inbox.Window+time.Second)
+		put(n, "e"+id, inbox.Duplicate)
+		put(n, id, inbox.Stored) // its time is over
+		if round%2 == 1 {
+			set(clock, time.Duration(round+5)*inbox.Window)
+			put(n, "e"+id, inbox.Stored)
+			begin = begin.Add(5 * inbox.Window)
+		}
+	}
+	n.check()
+}
