@@ -36,7 +36,7 @@ func (s *Scenario) devices(o *Options) int { return cmp.Or(o.Devices, s.Devices,
 func (s *Scenario) rate(o *Options) float64 { return cmp.Or(o.Rate, s.Rate, 500) }
 
 // scenarios are all that there are.
-var scenarios = slices.Concat(nodeScenarios, engineScenarios, networkScenarios, operatorScenarios, canaryScenarios, zoneScenarios, weightScenarios, rivalScenarios, anythingScenarios)
+var scenarios = slices.Concat(nodeScenarios, engineScenarios, redisScenarios, networkScenarios, operatorScenarios, canaryScenarios, zoneScenarios, weightScenarios, rivalScenarios, anythingScenarios)
 
 // Names returns the scenarios' names in their order.
 func Names() (names []string) {

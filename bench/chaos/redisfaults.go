@@ -1,0 +1,188 @@
+package chaos
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"roost/bench/chaos/rig"
+	"roost/server/engines"
+)
+
+// redisScenarios are what Redis, or whoever operates it, does beside dying.
+var redisScenarios = []Scenario{
+	{Name: "redis-stop-short", About: "Redis is stopped (SIGSTOP) for 5 s and again for 30 s, and paused for its clients for 10 s (CLIENT PAUSE)", Hurt: redisStops},
+	{Name: "redis-flush", About: "Redis loses everything without being away (FLUSHALL), three times", Streams: true, Hurt: redisFlush},
+	{Name: "redis-restart-empty", About: "Redis is killed and comes back with nothing", Streams: true, Hurt: redisEmpty},
+	{Name: "redis-clients-killed", About: "Redis hangs up on all its clients, subscribers and others, every second for 15 s", Hurt: redisClients},
+	{Name: "redis-output-limit", About: "Redis hangs up on subscribers for whom 32 KiB wait, while a node is stopped for 3 s at a time", Rate: 2000, Hurt: redisOutput},
+	{Name: "redis-scripts-flushed", About: "Redis forgets all scripts every 100 ms for 15 s (SCRIPT FLUSH)", Hurt: redisScripts},
+	{Name: "redis-read-only", About: "Redis becomes a replica, answers READONLY for 10 s, and is a master again", Hurt: redisReadOnly},
+	{Name: "redis-exchanged", About: "another cluster's data are in Redis for 10 s: nothing may be accepted, and all goes on afterwards", Hurt: redisExchanged},
+	{Name: "redis-slots-move", About: "slots of a Redis Cluster move to another master while messages are published", Rig: rig.Options{RedisCluster: true}, Hurt: redisSlots},
+}
+
+func redisStops(x *trial) {
+	from := x.now()
+	for _, d := range []time.Duration{5 * time.Second, 30 * time.Second} {
+		x.cluster.Redis.Pause()
+		x.pause(d)
+		x.cluster.Redis.Resume()
+		x.say("stopped for %v", d)
+		x.pause(5 * time.Second)
+	}
+	x.cluster.Redis.Text("CLIENT", "PAUSE", "10000", "ALL")
+	x.say("paused for its clients")
+	x.pause(15 * time.Second)
+	x.connectionsKept(from)
+}
+
+// flushedIn is within what each device has a new stream after Redis has lost all of it.
+const flushedIn = 3 * time.Second
+
+func redisFlush(x *trial) {
+	for i := range 3 {
+		x.cluster.Redis.Text("FLUSHALL")
+		took := x.await("messages are accepted for all devices", 30*time.Second, x.known)
+		x.number(fmt.Sprintf("known_again_s_%d", i+1), took.Seconds())
+		if took > flushedIn {
+			x.miss("devices are known again %v after a flush, to reach: %v", took.Round(time.Millisecond), flushedIn)
+		}
+		x.pause(5 * time.Second)
+	}
+}
+
+// known reports whether Redis knows all devices that are connected, by its presence.
+func (x *trial) known() error {
+	at := x.fleet.Where()
+	keys := 0
+	for i := range at {
+		if x.cluster.Redis.Text("HGET", "presence:{"+x.fleet.Name(i)+"}", "x") == "1" {
+			keys++
+		}
+	}
+	if keys < len(at) {
+		return fmt.Errorf("%d of %d are known to Redis", keys, len(at))
+	}
+	return nil
+}
+
+func redisEmpty(x *trial) {
+	// Nothing is written down from here on, and what was is forgotten.
+	x.cluster.Redis.Text("FLUSHALL")
+	x.cluster.Redis.Kill()
+	x.pause(3 * time.Second)
+	x.cluster.Redis.Restart()
+	took := x.await("messages are accepted for all devices", 30*time.Second, x.known)
+	x.number("known_again_s", took.Seconds())
+	x.pause(5 * time.Second)
+}
+
+// every calls f each so often, so many times.
+func (x *trial) every(d time.Duration, n int, f func()) {
+	for range n {
+		f()
+		x.pause(d)
+	}
+}
+
+func redisClients(x *trial) {
+	from := x.now()
+	x.every(time.Second, 15, func() {
+		for _, kind := range []string{"pubsub", "normal"} {
+			x.cluster.Redis.Text("CLIENT", "KILL", "TYPE", kind, "SKIPME", "yes")
+		}
+	})
+	x.connectionsKept(from)
+}
+
+func redisOutput(x *trial) {
+	x.cluster.Redis.Text("CONFIG", "SET", "client-output-buffer-limit", "pubsub 32kb 32kb 1")
+	n := x.cluster.Nodes[0]
+	x.every(2*time.Second, 3, func() {
+		n.Pause()
+		x.pause(3 * time.Second)
+		n.Resume()
+	})
+	x.cluster.Redis.Text("CONFIG", "SET", "client-output-buffer-limit", "pubsub 32mb 8mb 60")
+	x.say("Redis has hung up on subscribers: %s", x.redisInfo("client_output_buffer_limit_disconnections"))
+}
+
+// redisInfo returns a field of INFO.
+func (x *trial) redisInfo(field string) string {
+	for line := range strings.Lines(x.cluster.Redis.Text("INFO", "stats")) {
+		if name, value, _ := strings.Cut(strings.TrimSpace(line), ":"); name == field {
+			return value
+		}
+	}
+	return "not said"
+}
+
+func redisScripts(x *trial) {
+	from := x.now()
+	x.every(100*time.Millisecond, 150, func() { x.cluster.Redis.Text("SCRIPT", "FLUSH") })
+	x.connectionsKept(from)
+}
+
+func redisReadOnly(x *trial) {
+	from := x.now()
+	// Of nobody: it keeps its data, and refuses writes.
+	x.cluster.Redis.Text("REPLICAOF", "127.0.0.1", "1")
+	x.pause(10 * time.Second)
+	x.cluster.Redis.Text("REPLICAOF", "NO", "ONE")
+	x.pause(5 * time.Second)
+	x.connectionsKept(from)
+}
+
+func redisExchanged(x *trial) {
+	from := x.now()
+	mark := x.cluster.Redis.Text("GET", "roost:data")
+	x.cluster.Redis.Text("SET", "roost:data", "ANOTHER")
+	x.pause(3 * time.Second) // a look each second
+	before := x.ledger.Account()
+	x.pause(7 * time.Second)
+	if after := x.ledger.Account(); after.Accepted > before.Accepted {
+		x.fault("%d messages were accepted by another cluster's Redis", after.Accepted-before.Accepted)
+	}
+	x.cluster.Redis.Text("SET", "roost:data", mark)
+	x.pause(5 * time.Second)
+	x.connectionsKept(from)
+}
+
+// redisSlots moves 200 slots, a batch at a time, as redis-cli does: importing, migrating, each
+// key, then the owner.
+func redisSlots(x *trial) {
+	from, to := x.cluster.Shards.Master(0), x.cluster.Shards.Master(1)
+	source, target := from.Text("CLUSTER", "MYID"), to.Text("CLUSTER", "MYID")
+	host, port, _ := strings.Cut(to.Addr(), ":")
+	keys := 0
+	for slot := range 200 {
+		s := fmt.Sprint(slot)
+		to.Text("CLUSTER", "SETSLOT", s, "IMPORTING", source)
+		from.Text("CLUSTER", "SETSLOT", s, "MIGRATING", target)
+		for {
+			list, err := from.Do("CLUSTER", "GETKEYSINSLOT", s, "10")
+			names, ok := list.([]any)
+			if err != nil || !ok {
+				x.Fatalf("keys of slot %s: %v, %v", s, list, err)
+			}
+			if len(names) == 0 {
+				break
+			}
+			args := []string{"MIGRATE", host, port, "", "0", "5000", "KEYS"}
+			for _, n := range names {
+				args = append(args, fmt.Sprint(n))
+			}
+			from.Text(args...)
+			keys += len(names)
+		}
+		for _, m := range []*engines.Redis{to, from} {
+			m.Text("CLUSTER", "SETSLOT", s, "NODE", target)
+		}
+		if slot%20 == 19 {
+			x.pause(time.Second)
+		}
+	}
+	x.say("200 slots with %d keys have moved", keys)
+	x.pause(5 * time.Second)
+}
