@@ -97,7 +97,7 @@ var mayImport = map[string]struct {
 	"cmd/roostd":          {[]string{"server", "server/inbox", "server/inbox/journal", "poller", "server/access", "server/cluster", "server/fanout", "server/inbox/redisinbox", "server/member", "server/presence", "server/ringmirror"}, "wires"},
 	"cmd/loadgen":         {[]string{"loadgen/listen", "loadgen/clock", "loadgen/link", "loadgen/workerpool", "loadgen/worker", "loadgen/swarm", "loadgen/search", "loadgen/scenario", "loadgen/coord", "loadgen/result", "loadgen/report", "loadgen/live", "loadgen/calibrate", "loadgen/faultserver", "loadgen/doctor", "loadgen/validity", "loadgen/preflight"}, "wires"},
 	"cmd/bench":           {[]string{"bench", "bench/chaos", "bench/couplings", "bench/crossnode", "bench/rings", "bench/decaysim", "bench/million", "bench/compare", "bench/experiment", "bench/trend", "bench/explain", "loadgen/result"}, "wires"},
-	"cmd/roostctl":        {[]string{"ring", "ring/snapshot", "ring/slots", "ring/zones", "ring/preview", "ring/verify", "bench/chart", "server/access", "server/cluster", "server/redisskew"}, "the operator's side: must not know the server"},
+	"cmd/roostctl":        {[]string{"ring", "ring/snapshot", "ring/slots", "ring/zones", "ring/preview", "ring/verify", "bench/chart", "decay/dawn", "server/access", "server/cluster", "server/redisskew"}, "the operator's side: must not know the server"},
 
 	"loadgen/report/svg":      {nil, "charts as inline SVG; knows no subject"},
 	"loadgen/report/chromium": {nil, "a browser for tests of pages; what is built does not import it"},

@@ -37,6 +37,7 @@ func (f *flags) etcd() *etcdFlags {
 
 // session is a cluster that is looked at.
 type session struct {
+	id       cluster.Identity
 	c        *cluster.Client
 	w        *cluster.Watcher
 	versions *cluster.Versions
@@ -56,7 +57,7 @@ func (e *etcdFlags) open(ctx context.Context) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &session{c: c, versions: c.Versions()}
+	s := &session{id: e.id, c: c, versions: c.Versions()}
 	err = c.Known(ctx)
 	if err == nil {
 		s.w, err = c.Watch(cluster.WatchOptions{})

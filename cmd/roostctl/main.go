@@ -89,6 +89,8 @@ var commands = []command{
 	{"ring zones", "what zones own against what they can carry", runZones},
 	{"route", "where a device belongs, worked out from a snapshot", runRoute},
 	{"drain", "empty a node, or stop that", runDrain},
+	{"night status", "maintenance nights: the plan, what is under way, what it leaves of weights", runNightStatus},
+	{"night abort", "end a night, or one window of it", runNightAbort},
 	{"redis skew", "how unevenly a Redis Cluster lies on nodes and zones", runRedisSkew},
 }
 

@@ -51,15 +51,26 @@ func (s *Etcd) EnableAuth(rootPassword, user, password, prefix string) {
 		{"user/grant", map[string]any{"user": user, "role": user}},
 		{"enable", map[string]any{}},
 	} {
-		body, _ := json.Marshal(step.what)
-		resp, err := s.http.Post("http://"+s.client+"/v3/auth/"+step.path, "application/json", bytes.NewReader(body))
-		if err != nil {
-			s.tb.Fatalf("etcd: %s: %v", step.path, err)
-		}
-		said, _ := io.ReadAll(resp.Body)
-		resp.Body.Close()
-		if resp.StatusCode != http.StatusOK {
-			s.tb.Fatalf("etcd: %s: %s: %s", step.path, resp.Status, said)
-		}
+		s.gateway("auth/"+step.path, step.what)
+	}
+}
+
+// Put puts a key past every client library.
+func (s *Etcd) Put(key, value string) {
+	s.tb.Helper()
+	s.gateway("kv/put", map[string]any{"key": base64.StdEncoding.EncodeToString([]byte(key)), "value": base64.StdEncoding.EncodeToString([]byte(value))})
+}
+
+// gateway makes a request of etcd's JSON API.
+func (s *Etcd) gateway(path string, what map[string]any) {
+	s.tb.Helper()
+	body, _ := json.Marshal(what)
+	resp, err := s.http.Post("http://"+s.client+"/v3/"+path, "application/json", bytes.NewReader(body))
+	if err != nil {
+		s.tb.Fatalf("etcd: %s: %v", path, err)
+	}
+	defer resp.Body.Close()
+	if said, _ := io.ReadAll(resp.Body); resp.StatusCode != http.StatusOK {
+		s.tb.Fatalf("etcd: %s: %s: %s", path, resp.Status, said)
 	}
 }

@@ -72,7 +72,7 @@ func (x *nights) run() {
 // reload takes the calendar of a view, if it is another one. One that cannot be read changes
 // nothing.
 func (x *nights) reload(v *cluster.View) (changed bool) {
-	e, ok := v.Config[planKey]
+	e, ok := v.Config[cluster.NightPlanName]
 	if v.Revision == 0 || e.Revision == x.revision {
 		return false
 	}
@@ -82,9 +82,9 @@ func (x *nights) reload(v *cluster.View) (changed bool) {
 		x.calendar, x.limits = nil, dawn.DefaultLimits
 		return true
 	}
-	calendar, limits, err := readPlan(e.Value, x.n.o.Cluster.Environment)
+	calendar, limits, err := cluster.ReadNightPlan(e.Value, x.n.o.Cluster.Environment)
 	if err != nil {
-		x.n.o.Log.Error("the plan of maintenance nights is refused: the one before stays", "key", "/config/"+planKey, "err", err)
+		x.n.o.Log.Error("the plan of maintenance nights is refused: the one before stays", "key", "/config/"+cluster.NightPlanName, "err", err)
 		return false
 	}
 	x.calendar, x.limits = calendar, limits

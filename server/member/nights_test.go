@@ -15,7 +15,7 @@ import (
 
 // TestPlan: what people write about nights, and what is refused.
 func TestPlan(t *testing.T) {
-	c, limits, err := readPlan([]byte(`{"environment":"test","zone":"Europe/Berlin","curve":{"shape":"smooth","floor":0.2,"lead":"20m"},
+	c, limits, err := cluster.ReadNightPlan([]byte(`{"environment":"test","zone":"Europe/Berlin","curve":{"shape":"smooth","floor":0.2,"lead":"20m"},
 		"limits":{"spare":0,"retry":"5m"},
 		"windows":[{"id":"db","cron":"0 2 * * *","until":"04:00","nodes":{"zones":["a"]}},
 		           {"id":"once","start":"2026-03-14T03:00:00Z","duration":"1h","nodes":{"ids":["n1"]},"curve":{"recovery":"10m"}}]}`), "test")
@@ -47,7 +47,7 @@ func TestPlan(t *testing.T) {
 		`{"environment":"test","zone":"UTC","curve":{"shape":"round"}}`:                                                                        "round",
 		`{"environment":"test","zone":"UTC","curve":{"floor":2},"windows":[{"id":"x","cron":"@daily","duration":"1h","nodes":{"ids":["a"]}}]}`: "floor",
 	} {
-		if _, _, err := readPlan([]byte(text), "test"); err == nil || !strings.Contains(err.Error(), want) {
+		if _, _, err := cluster.ReadNightPlan([]byte(text), "test"); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%.100s: %v, want %q", text, err, want)
 		}
 	}
@@ -144,7 +144,7 @@ func TestAnyPlan(t *testing.T) {
 		text := fmt.Sprintf(`{"environment":"test","zone":%q,"curve":{"shape":%q,"floor":%s,"lead":%q},"limits":{"spare":%s,"retry":%q},"windows":[%s]}`,
 			pick("UTC", "Europe/Berlin", "Australia/Lord_Howe"), pick("linear", "smooth", "exponential"), pick("0", "0.1", "1", "2", "-1"), pick("30m", "1s", "24h", "25h"),
 			pick("0", "1", "-1"), pick("10m", "1s", "24h"), window)
-		c, limits, err := readPlan([]byte(text), desk.Environment)
+		c, limits, err := cluster.ReadNightPlan([]byte(text), desk.Environment)
 		if err != nil {
 			continue
 		}

@@ -1,4 +1,4 @@
-package member
+package cluster
 
 import (
 	"bytes"
@@ -11,68 +11,68 @@ import (
 	"roost/decay/dawn"
 )
 
-// planKey is the calendar's name in View.Config.
-const planKey = "decay/plan"
+// NightPlanName is the calendar's name in View.Config.
+const NightPlanName = "decay/plan"
 
-// maxPlan bounds it, in bytes.
-const maxPlan = 512 << 10
+// maxNightPlan bounds it, in bytes.
+const maxNightPlan = 512 << 10
 
-// plan is the JSON of /config/decay/plan. People write it, so a field that is not known is
+// nightPlan is the JSON of /config/decay/plan. People write it, so a field that is not known is
 // an error. Times are as Go writes durations (30m), clocks as hh:mm.
 //
 //	{"environment":"production","zone":"Europe/Berlin","windows":[
 //	  {"id":"db","cron":"0 2 * * *","until":"04:00","nodes":{"zones":["a"]}}]}
-type plan struct {
-	Environment string       `json:"environment"` // must be the cluster's
-	Zone        string       `json:"zone"`
-	Curve       *planCurve   `json:"curve"`
-	Limits      *planLimits  `json:"limits"`
-	Windows     []planWindow `json:"windows"`
+type nightPlan struct {
+	Environment string        `json:"environment"` // must be the cluster's
+	Zone        string        `json:"zone"`
+	Curve       *nightCurve   `json:"curve"`
+	Limits      *nightLimits  `json:"limits"`
+	Windows     []nightWindow `json:"windows"`
 }
 
-type planCurve struct {
-	Shape    *dawn.Shape `json:"shape"`
-	Floor    *float64    `json:"floor"`
-	Lead     duration    `json:"lead"`
-	Recovery duration    `json:"recovery"`
+type nightCurve struct {
+	Shape    *dawn.Shape   `json:"shape"`
+	Floor    *float64      `json:"floor"`
+	Lead     nightDuration `json:"lead"`
+	Recovery nightDuration `json:"recovery"`
 }
 
-type planLimits struct {
-	MaxUse    *float64 `json:"max_use"`
-	Spare     *int     `json:"spare"`
-	Retry     duration `json:"retry"`
-	Postpones *int     `json:"postpones"`
+type nightLimits struct {
+	MaxUse    *float64      `json:"max_use"`
+	Spare     *int          `json:"spare"`
+	Retry     nightDuration `json:"retry"`
+	Postpones *int          `json:"postpones"`
 }
 
-type planWindow struct {
-	ID       string     `json:"id"`
-	Cron     string     `json:"cron"`
-	CronZone string     `json:"cron_zone"` // the plan's if empty
-	Start    time.Time  `json:"start"`     // once, in the place of Cron
-	Duration duration   `json:"duration"`
-	Until    string     `json:"until"`
-	Nodes    dawn.Group `json:"nodes"`
-	Curve    *planCurve `json:"curve"`
+type nightWindow struct {
+	ID       string        `json:"id"`
+	Cron     string        `json:"cron"`
+	CronZone string        `json:"cron_zone"` // the plan's if empty
+	Start    time.Time     `json:"start"`     // once, in the place of Cron
+	Duration nightDuration `json:"duration"`
+	Until    string        `json:"until"`
+	Nodes    dawn.Group    `json:"nodes"`
+	Curve    *nightCurve   `json:"curve"`
 }
 
-// duration reads "30m".
-type duration time.Duration
+// nightDuration reads "30m".
+type nightDuration time.Duration
 
 // UnmarshalText reads a duration as Go writes it.
-func (d *duration) UnmarshalText(b []byte) error {
+func (d *nightDuration) UnmarshalText(b []byte) error {
 	v, err := time.ParseDuration(string(b))
-	*d = duration(v)
+	*d = nightDuration(v)
 	return err
 }
 
-// readPlan reads a calendar for a cluster of an environment. The error says all that is
+// ReadNightPlan reads a calendar for a cluster of an environment. The error says all that is
 // wrong with it.
-func readPlan(b []byte, environment string) (*dawn.Calendar, dawn.Limits, error) {
+func ReadNightPlan(b []byte, environment string) (*dawn.Calendar, dawn.Limits, error) {
 	limits := dawn.DefaultLimits
-	if len(b) > maxPlan {
-		return nil, limits, fmt.Errorf("a plan of %d bytes: at most %d", len(b), maxPlan)
+	if len(b) > maxNightPlan {
+		return nil, limits, fmt.Errorf("a plan of %d bytes: at most %d", len(b), maxNightPlan)
 	}
-	var p plan
+	var p nightPlan
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&p); err != nil {
@@ -92,7 +92,7 @@ func readPlan(b []byte, environment string) (*dawn.Calendar, dawn.Limits, error)
 	return c, limits, c.Validate()
 }
 
-func (l *planLimits) over(to *dawn.Limits) {
+func (l *nightLimits) over(to *dawn.Limits) {
 	if l == nil {
 		return
 	}
@@ -111,7 +111,7 @@ func (l *planLimits) over(to *dawn.Limits) {
 }
 
 // over returns curve with what c has put in its place.
-func (c *planCurve) over(curve dawn.Curve) dawn.Curve {
+func (c *nightCurve) over(curve dawn.Curve) dawn.Curve {
 	if c.Shape != nil {
 		curve.Shape = *c.Shape
 	}
@@ -127,7 +127,7 @@ func (c *planCurve) over(curve dawn.Curve) dawn.Curve {
 	return curve
 }
 
-func (p *plan) calendar() (*dawn.Calendar, error) {
+func (p *nightPlan) calendar() (*dawn.Calendar, error) {
 	zone, err := zoneOf(p.Zone)
 	c := &dawn.Calendar{Environment: p.Environment, Zone: zone, Curve: dawn.DefaultCurve}
 	if p.Curve != nil {
@@ -145,7 +145,7 @@ func (p *plan) calendar() (*dawn.Calendar, error) {
 	return c, errors.Join(errs...)
 }
 
-func (x *planWindow) window(c *dawn.Calendar) (w dawn.Window, err error) {
+func (x *nightWindow) window(c *dawn.Calendar) (w dawn.Window, err error) {
 	w = dawn.Window{ID: x.ID, Start: x.Start, Duration: time.Duration(x.Duration), Nodes: x.Nodes}
 	if x.Curve != nil {
 		w.Curve = x.Curve.over(c.Curve)
