@@ -13,7 +13,7 @@
 //	P cluster          JSON of cluster.Identity, set once; who comes with another is refused
 //	presence:cluster   the same: keys of presence have no prefix
 //	P data             the mark of the data, random, the same in etcd (cluster's /redis): tells clusters
-//	                   of one name apart. In a Redis Cluster P data:{tag}, one in each 512 slots
+//	                   of one name apart; a dot; a life, random, another one each time it is put. In a Redis Cluster P data:{tag}, one in each 512 slots
 //	P ring:active      JSON of Pointer
 //	P ring:<version>   a snapshot, ring/snapshot's binary form; never expires while the pointer
 //	                   names the version, and Retire after that

@@ -36,8 +36,9 @@ type Guard struct {
 
 	looking chan struct{} // holds one value: who has it looks
 
-	mu    sync.Mutex // covers the following; nothing is called while it is held
-	mark  string     // ours; "" until Agree
+	mu    sync.Mutex        // covers the following; nothing is called while it is held
+	mark  string            // ours; "" until Agree
+	lives map[string]string // of the marks, by key
 	lost  func()
 	began time.Time // when the last look began
 	last  error     // what it found
@@ -75,20 +76,42 @@ func (g *Guard) Agree(ctx context.Context, etcd func(ctx context.Context, propos
 	if err != nil {
 		return err
 	}
-	lost, err := g.s.whose(ctx, g.id, mark)
+	_, lives, err := g.mend(ctx, mark)
 	if err != nil {
-		return err
-	}
-	if err := g.s.putMarks(ctx, lost); err != nil {
-		return err
-	}
-	if _, err := g.s.whose(ctx, g.id, mark); err != nil { // somebody was faster
 		return err
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.mark = mark
+	g.mark, g.lives = mark, lives
 	return nil
+}
+
+// mend puts what is missing of what says whose the Redis is, and returns how many keys that were,
+// and the lives of all marks.
+func (g *Guard) mend(ctx context.Context, mark string) (missing int, lives map[string]string, err error) {
+	lost, lives, err := g.s.whose(ctx, g.id, mark)
+	if len(lost) == 0 || mark == "" { // before Agree nothing is put
+		return 0, lives, err
+	}
+	if e := g.s.putMarks(ctx, lost); e != nil {
+		return 0, nil, e // the next look finds it again
+	}
+	_, lives, err = g.s.whose(ctx, g.id, mark) // somebody may have been faster
+	return len(lost), lives, err
+}
+
+// noteLives takes the lives of marks, and reports whether some were another one before. mu is held.
+func (g *Guard) noteLives(lives map[string]string) (lost bool) {
+	for key, life := range lives {
+		if was, known := g.lives[key]; known && was != life {
+			lost = true
+		}
+		if g.lives == nil {
+			g.lives = map[string]string{}
+		}
+		g.lives[key] = life
+	}
+	return lost
 }
 
 // OnLost has f called, by the goroutine of Run or one that dials, after Redis was found to
@@ -184,14 +207,10 @@ func (g *Guard) look(ctx context.Context) error {
 		return last
 	}
 	began = time.Now()
-	missing, err := g.s.whose(ctx, g.id, mark)
-	found := len(missing) > 0 && mark != "" // before Agree nothing is put
-	if found {
-		if e := g.s.putMarks(ctx, missing); e != nil {
-			found, err = false, e // the next look finds it again
-		}
-	}
+	missing, lives, err := g.mend(ctx, mark)
+	found := false
 	g.set(func() {
+		found = g.noteLives(lives) || missing > 0
 		g.began = began
 		// One that does not answer may be either: what was known stays.
 		if err == nil || errors.Is(err, ErrForeign) || !errors.Is(g.last, ErrForeign) {
@@ -202,7 +221,7 @@ func (g *Guard) look(ctx context.Context) error {
 		}
 	})
 	if found {
-		g.log.Error("Redis has lost what it had: devices get new streams, and what was kept there is gone", "redis", g.s.where(), "keys", len(missing))
+		g.log.Error("Redis has lost what it had: devices get new streams, and what was kept there is gone", "redis", g.s.where(), "keys", missing)
 		if lost != nil {
 			lost()
 		}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/redis/rueidis"
 
@@ -45,8 +46,13 @@ func slot(tag string) uint16 {
 	return crc % 16384
 }
 
-// expected is a key that says whose the Redis is, and its value.
-type expected struct{ key, value, todo string }
+// expected is a key that says whose the Redis is, and its value. A mark has behind its value a dot
+// and a life: random text that is another one each time the key is put. Who has seen another life
+// before knows that the data were lost, also if somebody else was first to put the key again.
+type expected struct {
+	key, value, todo string
+	mark             bool
+}
 
 // Texts for who has another cluster's Redis.
 const (
@@ -60,17 +66,17 @@ func (s *Store) identityKeys(id cluster.Identity) ([]expected, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []expected{{s.o.Prefix + "cluster", string(text), todoPrefix}, {presenceKey, string(text), todoPresence}}, nil
+	return []expected{{key: s.o.Prefix + "cluster", value: string(text), todo: todoPrefix}, {key: presenceKey, value: string(text), todo: todoPresence}}, nil
 }
 
 // markKeys are those of the mark.
 func (s *Store) markKeys(inCluster bool, mark string) []expected {
 	if !inCluster {
-		return []expected{{key: s.o.Prefix + "data", value: mark}}
+		return []expected{{key: s.o.Prefix + "data", value: mark, mark: true}}
 	}
 	list := make([]expected, len(witnesses))
 	for i, tag := range witnesses {
-		list[i] = expected{key: s.o.Prefix + "data:{" + tag + "}", value: mark}
+		list[i] = expected{key: s.o.Prefix + "data:{" + tag + "}", value: mark, mark: true}
 	}
 	return list
 }
@@ -88,7 +94,8 @@ func (s *Store) Mark(ctx context.Context) (string, error) {
 			return "", s.why(r.err)
 		}
 		if r.there {
-			return r.value, nil
+			mark, _, _ := strings.Cut(r.value, ".")
+			return mark, nil
 		}
 	}
 	return "", nil
@@ -121,37 +128,43 @@ func (s *Store) read(ctx context.Context, c rueidis.Client, keys []expected) []h
 }
 
 // whose compares what this Redis says of itself with id and mark, "" for one that is not known. lost are the keys that it
-// has not. The errors are ErrForeign, and ErrUnreachable if a part of it does not answer.
-func (s *Store) whose(ctx context.Context, id cluster.Identity, mark string) (lost []expected, err error) {
+// has not, lives those of its marks. The errors are ErrForeign, and ErrUnreachable if a part of it does not answer.
+func (s *Store) whose(ctx context.Context, id cluster.Identity, mark string) (lost []expected, lives map[string]string, err error) {
 	c, err := s.connected()
 	if err != nil {
-		return nil, s.why(err)
+		return nil, nil, s.why(err)
 	}
 	ctx, cancel := s.within(ctx)
 	defer cancel()
 	keys, err := s.identityKeys(id)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	lives = map[string]string{}
 	if mark != "" {
 		keys = append(keys, s.markKeys(c.Mode() == rueidis.ClientModeCluster, mark)...)
 	}
 	for i, r := range s.read(ctx, c, keys) {
-		switch k := &keys[i]; {
+		k, value := &keys[i], r.value
+		if k.mark {
+			value, lives[k.key], _ = strings.Cut(value, ".")
+		}
+		switch {
 		case r.err != nil:
 			err = s.why(r.err)
+			delete(lives, k.key)
 		case !r.there:
 			lost = append(lost, *k)
-		case r.value != k.value:
-			return nil, s.foreign(k, r.value, id)
+		case value != k.value:
+			return nil, nil, s.foreign(k, r.value, id)
 		}
 	}
-	return lost, err
+	return lost, lives, err
 }
 
 // foreign words that a key is another cluster's.
 func (s *Store) foreign(k *expected, found string, id cluster.Identity) error {
-	if k.todo == "" {
+	if k.mark {
 		return fmt.Errorf("%w: %s holds the data of another cluster of this name (%s is %.30q, and etcd and the other nodes have %q): give this node the Redis of the others, or bring that one back",
 			ErrForeign, s.where(), k.key, found, k.value)
 	}
@@ -173,7 +186,11 @@ func (s *Store) putMarks(ctx context.Context, keys []expected) error {
 	defer cancel()
 	cmds := make(rueidis.Commands, len(keys))
 	for i, k := range keys {
-		cmds[i] = c.B().Set().Key(k.key).Value(k.value).Nx().Build()
+		value := k.value
+		if k.mark {
+			value += "." + NewMark()
+		}
+		cmds[i] = c.B().Set().Key(k.key).Value(value).Nx().Build()
 	}
 	for _, r := range c.DoMulti(ctx, cmds...) {
 		if err := r.Error(); err != nil && !rueidis.IsRedisNil(err) {
