@@ -17,9 +17,9 @@ import (
 
 // drainFlags are those of drain.
 type drainFlags struct {
-	over, within       time.Duration
-	stop, watch, force bool
-	by, why            string
+	over, within             time.Duration
+	stop, watch, force, json bool
+	by, why                  string
 }
 
 // runDrain is roostctl drain.
@@ -35,6 +35,7 @@ where the others cannot take the devices. Without a NODE, the drains that there 
 	f.BoolVar(&d.watch, "watch", false, "wait until it is empty, and show how far it is")
 	f.DurationVar(&d.within, "within", 0, "`time` that --watch waits (default: --over and a minute)")
 	f.BoolVar(&d.force, "force", false, "empty it all the same")
+	f.BoolVar(&d.json, "json", false, "the drains that there are as JSON (without a NODE)")
 	f.StringVar(&d.by, "by", operator(), "`who` does it, for the record")
 	f.StringVar(&d.why, "why", "", "`words` on what for, for the record")
 	rest, err := f.parse(args, t.out)
@@ -52,8 +53,13 @@ where the others cannot take the devices. Without a NODE, the drains that there 
 		return err
 	}
 	defer s.close()
-	if len(rest) == 0 {
+	switch {
+	case len(rest) == 0 && d.json:
+		return s.drainsJSON(t)
+	case len(rest) == 0:
 		return s.listDrains(t)
+	case d.json:
+		return errors.New("--json is of the list of drains: leave NODE out")
 	}
 	if d.stop {
 		return s.stopDrain(ctx, t, rest[0])
@@ -93,6 +99,22 @@ func (s *session) listDrains(t terminal) error {
 		fmt.Fprintln(t.out, "no node is being drained")
 	}
 	return bad
+}
+
+// drainsJSON is listDrains for scripts.
+func (s *session) drainsJSON(t terminal) error {
+	v := s.w.View()
+	drains, bad := cluster.DrainsOf(v)
+	list := []drainJSON{}
+	for _, id := range slices.Sorted(maps.Keys(drains)) {
+		d := drains[id]
+		x := drainJSON{Node: id, OverMS: d.Over.Milliseconds(), At: d.At.UTC(), By: d.By, Why: d.Why}
+		if p := progressOf(v, id); p != nil {
+			x.Left, x.Moved = &p.Left, &p.Moved
+		}
+		list = append(list, x)
+	}
+	return errors.Join(writeJSON(t.out, list), bad)
 }
 
 // drain asks for it, if it is allowed.

@@ -127,12 +127,19 @@ func TestGoldenOfClusters(t *testing.T) {
 		},
 		"zones.txt": func(t terminal) error { return writeZones(t, s.View, table) },
 		"redis.txt": func(t terminal) error { return writeRedis(t, redis, hs, plan, "") },
+		"redis.json": func(t terminal) error {
+			out, err := redisOf(redis, hs, plan, "--tls --cacert ca.pem, and its password in REDISCLI_AUTH")
+			return errors.Join(err, writeJSON(t.out, out))
+		},
 	} {
 		var b bytes.Buffer
 		if err := write(terminal{nil, &b, io.Discard}); err != nil {
 			t.Errorf("%s: %v", file, err)
 		}
 		golden(t, "testdata", file, b.String())
+		if strings.HasSuffix(file, ".json") {
+			documented(t, file, b.String())
+		}
 	}
 }
 

@@ -104,10 +104,10 @@ roostctl COMMAND --help has more. Snapshots are files in the binary form or in
 JSON, told apart by their content; docs/RING.md defines both. What is about a running
 cluster takes --etcd, and --prefix, --cluster and --environment as its nodes have them.
 
-Exit codes: 0 done, 1 the verdict is bad (verify, profile, route with --hash) or a
-limit forbids it (apply, drain) and nothing has been done, 2 no answer (nothing that could be
-judged is none), 3 somebody else has changed the ring since it was looked at, 130
-interrupted.
+Exit codes: 0 done, 1 the verdict is bad (plan with a limit that is not kept, verify,
+profile, route with --hash) or a limit forbids it (apply, drain, night abort) and nothing has
+been done, 2 no answer (nothing that could be judged is none), 3 somebody else has changed the
+ring since it was looked at, 130 interrupted. docs/ROOSTCTL.md has the fields of --json.
 `)
 }
 

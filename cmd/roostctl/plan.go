@@ -22,6 +22,7 @@ change, of what the planner will do next.`)
 	out := f.String("out", "", "`file` for the ring after the change: JSON if its name ends in .json, else binary")
 	allowEmpty := f.Bool("allow-empty", false, "write it though no node has weight, so that nobody owns anything")
 	version := f.Uint64("version", 0, "`number` of the ring after the change (default: one more)")
+	asJSON := f.Bool("json", false, "as JSON (with --etcd)")
 	rest, err := f.parse(args, t.out)
 	if err != nil {
 		return err
@@ -30,7 +31,7 @@ change, of what the planner will do next.`)
 		if err := f.want(rest, 0, 0, "a FILE or --etcd"); err != nil {
 			return err
 		}
-		return planOfCluster(ctx, t, f, e, c)
+		return planOfCluster(ctx, t, f, e, c, *asJSON)
 	}
 	if err := f.want(rest, 1, 1, "one FILE, or --etcd"); err != nil {
 		return err
@@ -39,6 +40,8 @@ change, of what the planner will do next.`)
 		return err
 	}
 	switch {
+	case *asJSON:
+		return errors.New("--json is for a plan of a cluster: give --etcd (a plan of a FILE is written to --out, ring diff compares)")
 	case c.zones || len(c.drain)+len(c.unpin) > 0:
 		return errors.New("--zones, --drain and --unpin are for a cluster: give --etcd")
 	case len(c.set)+len(c.remove) == 0:

@@ -68,8 +68,8 @@ func (d *draft) make(version uint64) (*ring.Ring, error) {
 	return d.stable.Ring.Apply(version, d.change)
 }
 
-// planOfCluster is roostctl ring plan --etcd.
-func planOfCluster(ctx context.Context, t terminal, f *flags, e *etcdFlags, c *changeFlags) error {
+// planOfCluster is roostctl ring plan --etcd. Limits that are not kept are a bad verdict.
+func planOfCluster(ctx context.Context, t terminal, f *flags, e *etcdFlags, c *changeFlags, asJSON bool) error {
 	for _, name := range []string{"out", "version", "allow-empty"} {
 		if f.given(name) {
 			return fmt.Errorf("--%s is for a plan of a FILE: ring apply makes the change of a cluster", name)
@@ -84,7 +84,15 @@ func planOfCluster(ctx context.Context, t terminal, f *flags, e *etcdFlags, c *c
 	if err != nil {
 		return err
 	}
-	return d.write(t, c.most)
+	if asJSON {
+		err = writeJSON(t.out, d.json())
+	} else {
+		err = d.write(t, c.most)
+	}
+	if err == nil && len(d.broken) > 0 {
+		err = errBad
+	}
+	return err
 }
 
 // write says what the change will do.

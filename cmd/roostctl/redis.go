@@ -25,6 +25,7 @@ mend it, and the redis-cli lines that make them. Nothing is changed.`)
 	names := f.String("zone-names", "", "`regexp` whose first group is the zone in a node's announced name, or its address")
 	targets := f.String("targets", "", "`ZONE=SHARE,...`: what each zone should have, relative to the others")
 	threshold := f.Int("threshold", slots.Threshold, "a node that is this many `slots` off stays as it is")
+	asJSON := f.Bool("json", false, "as JSON")
 	rest, err := f.parse(args, t.out)
 	if err != nil {
 		return err
@@ -65,6 +66,13 @@ mend it, and the redis-cli lines that make them. Nothing is changed.`)
 	plan, err := slots.Rebalance(hs, *threshold)
 	if err != nil {
 		return err
+	}
+	if *asJSON {
+		out, err := redisOf(c, hs, plan, redis.CLI(at.User, at.Password != ""))
+		if err != nil {
+			return err
+		}
+		return writeJSON(t.out, out)
 	}
 	return writeRedis(t, c, hs, plan, redis.CLI(at.User, at.Password != ""))
 }

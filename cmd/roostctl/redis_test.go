@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -54,6 +55,7 @@ func TestRedisSkew(t *testing.T) {
 		out, err = call(t, small, "")
 		return err == nil && strings.Contains(out, "nothing is to be moved")
 	})
+	reshardByLines(t, c, "redis skew --redis "+entry+" --zones zones --targets eu-0=0.331,eu-1=0.332,eu-2=0.337 --json")
 	for line, want := range map[string]string{
 		"redis skew": "--redis host:port", "redis skew --redis " + entry + " --zones zones --zone-names x": "give one",
 		"redis skew --redis " + entry + " --zone-names x": "has no group", "redis skew --redis " + entry + " --zones nowhere": "nowhere",
@@ -61,6 +63,59 @@ func TestRedisSkew(t *testing.T) {
 	} {
 		if _, err := call(t, line, ""); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", line, err)
+		}
+	}
+}
+
+// reshardByLines carries out the moves that a plan names, line by line, while the cluster has
+// keys: every node has its slots afterwards, and every key is where it is looked for.
+func reshardByLines(t *testing.T, c *testredis.Cluster, line string) {
+	t.Helper()
+	entry := c.Addrs()[0]
+	cli := func(args ...string) string {
+		t.Helper()
+		text, err := exec.CommandContext(limit(t), "redis-cli", args...).CombinedOutput()
+		if err != nil {
+			t.Fatalf("redis-cli %v: %v\n%s", args, err, text)
+		}
+		return strings.TrimSpace(string(text))
+	}
+	_, port, _ := strings.Cut(entry, ":")
+	const keys = 50
+	for i := range keys {
+		cli("-c", "-p", port, "SET", fmt.Sprint("key-", i), fmt.Sprint(i))
+	}
+	plan := func() (p redisJSON) {
+		t.Helper()
+		out, err := call(t, line, "")
+		if err != nil || json.Unmarshal([]byte(out), &p) != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		return p
+	}
+	before := plan()
+	if len(before.Reshard) < 1 || before.Moved < 20 {
+		t.Fatalf("%+v", before)
+	}
+	for _, l := range before.Reshard {
+		args := strings.Fields(l)
+		cli(args[1:]...)
+	}
+	want := map[string]int{}
+	for _, n := range before.Nodes {
+		want[n.ID] = n.After
+	}
+	testredis.Await(t, "the slots of the plan", func() bool {
+		for _, n := range plan().Nodes {
+			if n.Slots != want[n.ID] || n.Moving != 0 {
+				return false
+			}
+		}
+		return true
+	})
+	for i := range keys {
+		if got := cli("-c", "-p", port, "GET", fmt.Sprint("key-", i)); got != fmt.Sprint(i) {
+			t.Errorf("key-%d is %q", i, got)
 		}
 	}
 }

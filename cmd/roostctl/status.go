@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -43,12 +42,7 @@ another ring than the pointer names.`)
 	}
 	st.Next, st.After = cluster.Ahead(st.input(), cluster.PlanSettings{Unit: *unit})
 	if *asJSON {
-		b, err := json.MarshalIndent(st.summary(), "", "  ")
-		if err != nil {
-			return err
-		}
-		_, err = t.out.Write(append(b, '\n'))
-		return err
+		return writeJSON(t.out, st.summary())
 	}
 	return st.write(t)
 }

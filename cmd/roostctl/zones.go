@@ -23,6 +23,7 @@ targets, before and after evening out. The planner does that by itself once sigm
 	resources := f.String("resources", "", "`ZONE=MEMORY:CPU,...`: what each zone has, in any units; its share is that of the scarcer one")
 	save := f.Bool("save", false, "let the planner follow these targets from now on; without any: follow capacity again")
 	auto := f.String("auto", "", "`on or off`: whether the planner evens out zones")
+	asJSON := f.Bool("json", false, "as JSON; not with --save or --auto")
 	unit := f.Float64("unit", 0, "`devices` that a ring weight of 1 stands for, as the nodes have it (default 10000)")
 	rest, err := f.parse(args, t.out)
 	if err != nil {
@@ -33,6 +34,9 @@ targets, before and after evening out. The planner does that by itself once sigm
 	}
 	if *auto != "" && *auto != "on" && *auto != "off" {
 		return fmt.Errorf("--auto is %q: on or off", *auto)
+	}
+	if *asJSON && (*save || *auto != "") {
+		return errors.New("--json is for who looks: leave --save and --auto out")
 	}
 	if *targets != "" && *resources != "" {
 		return errors.New("--targets and --resources both say what zones should have: give one")
@@ -60,9 +64,14 @@ targets, before and after evening out. The planner does that by itself once sigm
 	table, set, err := zoneTable(v, stable.Ring, *targets, *unit)
 	switch {
 	case errors.Is(err, zones.ErrFew), errors.Is(err, zones.ErrTargets) && *targets == "":
+		if *asJSON {
+			return err
+		}
 		fmt.Fprintln(t.out, err)
 	case err != nil:
 		return err
+	case *asJSON:
+		return writeJSON(t.out, zonesOf(v, table))
 	default:
 		if err := writeZones(t, v, table); err != nil {
 			return err
