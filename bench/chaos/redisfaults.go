@@ -54,15 +54,12 @@ func redisFlush(x *trial) {
 
 // known reports whether Redis knows all devices that are connected, by its presence.
 func (x *trial) known() error {
-	at := x.fleet.Where()
-	keys := 0
-	for i := range at {
-		if x.cluster.Redis.Text("HGET", "presence:{"+x.fleet.Name(i)+"}", "x") == "1" {
-			keys++
-		}
+	ask := []string{"EVAL", "local n = 0 for _, d in ipairs(ARGV) do if redis.call('HGET', 'presence:{' .. d .. '}', 'x') == '1' then n = n + 1 end end return n", "0"}
+	for i := range x.fleet.Len() {
+		ask = append(ask, x.fleet.Name(i))
 	}
-	if keys < len(at) {
-		return fmt.Errorf("%d of %d are known to Redis", keys, len(at))
+	if n := x.cluster.Redis.Text(ask...); n != fmt.Sprint(x.fleet.Len()) {
+		return fmt.Errorf("%s of %d are known to Redis", n, x.fleet.Len())
 	}
 	return nil
 }

@@ -101,12 +101,28 @@ func plannedMoves(said string) (devices float64, ok bool) {
 	return devices, err == nil
 }
 
-// pointer reads the ring pointer, which must be there.
-func (x *trial) pointer() rig.Pointer {
+// busyTime is how long etcd may go without an answer before a trial ends for it: on cores that others
+// use, too, some seconds are nothing.
+const busyTime = 30 * time.Second
+
+// pointer reads the ring pointer.
+func (x *trial) pointer() (p rig.Pointer) {
 	x.Helper()
-	p, err := x.cluster.Pointer()
-	x.must(err)
+	x.await("etcd says which rings are in force", busyTime, func() (err error) {
+		p, err = x.cluster.Pointer()
+		return err
+	})
 	return p
+}
+
+// weights reads what the nodes say of themselves.
+func (x *trial) weights() (weights map[string]rig.Weight) {
+	x.Helper()
+	x.await("etcd says what weights there are", busyTime, func() (err error) {
+		weights, err = x.cluster.Weights()
+		return err
+	})
+	return weights
 }
 
 // awaitCanary waits until a version is on trial.

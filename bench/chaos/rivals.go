@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -42,12 +43,19 @@ func twoOperators(x *trial) {
 // pointerKey reads the key of the ring pointer.
 func (x *trial) pointerKey() rig.KV {
 	x.Helper()
-	keys, _, err := x.cluster.Keys("/rings/active")
-	x.must(err)
-	if len(keys) != 1 {
-		x.Fatalf("there are %d ring pointers", len(keys))
-	}
-	return keys[0]
+	return x.keys("/rings/active")[0]
+}
+
+// keys reads keys of etcd, of which there must be some.
+func (x *trial) keys(under string) (keys []rig.KV) {
+	x.Helper()
+	x.await("etcd says what is at "+under, busyTime, func() (err error) {
+		if keys, _, err = x.cluster.Keys(under); err == nil && len(keys) == 0 {
+			err = errors.New("nothing")
+		}
+		return err
+	})
+	return keys
 }
 
 // pins reads /config/weights, nothing if there is none.
@@ -163,8 +171,7 @@ func (x *trial) oldPointer(first rig.KV) {
 // node start by it.
 func (x *trial) oldSnapshot() {
 	p := x.pointer()
-	versions, _, err := x.cluster.Keys("/rings/v/")
-	x.must(err)
+	versions := x.keys("/rings/v/")
 	var old, now *rig.KV
 	for i := range versions {
 		switch strings.TrimPrefix(string(versions[i].Key), rig.Prefix+"/rings/v/") {

@@ -28,6 +28,7 @@ const (
 )
 
 func weightsAct(x *trial) {
+	x.awaitCounts()
 	from, were := x.now(), x.fleet.Where()
 	h := newHeat(x, x.on("n1"))
 	x.say("%d devices of n1 get %d messages a second besides", len(h.devices), hotRate)
@@ -68,9 +69,7 @@ type course struct {
 // look notes how things are. It belongs to the trial's goroutine.
 func (h *heat) look() {
 	x, c := h.x, &h.course
-	weights, err := x.cluster.Weights()
-	x.must(err)
-	p := x.pointer()
+	weights, p := x.weights(), x.pointer()
 	if c.rings == nil {
 		c.rings, c.stable = valuesOf(weights), p.Stable
 	}
