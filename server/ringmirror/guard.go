@@ -210,7 +210,10 @@ func (g *Guard) look(ctx context.Context) error {
 	missing, lives, err := g.mend(ctx, mark)
 	found := false
 	g.set(func() {
-		found = g.noteLives(lives) || missing > 0
+		if found = missing > 0; found {
+			g.lives = nil // they are others now, also those that were not read since
+		}
+		found = g.noteLives(lives) || found
 		g.began = began
 		// One that does not answer may be either: what was known stays.
 		if err == nil || errors.Is(err, ErrForeign) || !errors.Is(g.last, ErrForeign) {
