@@ -42,6 +42,9 @@ const (
 	restFor = time.Second
 )
 
+// errGone is why an opening has no session whose connection has ended before.
+var errGone = errors.New("server: the connection has ended before its device was opened")
+
 var errDoors = &ws.HandshakeError{Status: 503, Text: "as many devices are connecting as may: try again", RetryAfter: 2}
 
 // opening is a device that connects.
@@ -52,9 +55,10 @@ type opening struct {
 	q       connectQuery // its bytes are copies
 	format  wire.Format
 	variant uint8
-	accept  []byte // the 101 answer
-	browser bool   // a refusal has to be told by a close code
-	whole   bool   // nothing came behind the request
+	accept  []byte      // the 101 answer
+	browser bool        // a refusal has to be told by a close code
+	whole   bool        // nothing came behind the request
+	gone    atomic.Bool // nobody waits for it any more
 
 	// Set by the door.
 	opened  inbox.Opened
@@ -124,7 +128,13 @@ func (k *clustered) runDoor() {
 		if k.s.closing.Load() {
 			continue // nothing was asked of anybody
 		}
-		k.open(o)
+		if o.gone.Load() {
+			// Its client is elsewhere by now, perhaps without a sid yet: the session of one that it has
+			// given up would end its new one, as another client's, for good.
+			o.err = errGone
+		} else {
+			k.open(o)
+		}
 		k.doors.mu.Lock()
 		k.doors.posted[o] = struct{}{}
 		k.doors.mu.Unlock()
@@ -231,6 +241,7 @@ func (h *handler) knock(c poller.Conn, st *connState, f wire.Format, protocol st
 		return errDoors
 	}
 	h.become(st, kindOpening)
+	h.openings[o.conn] = o
 	h.s.opening.Add(1)
 	c.Pause()
 	return nil
@@ -240,6 +251,7 @@ func (h *handler) knock(c poller.Conn, st *connState, f wire.Format, protocol st
 func (h *handler) opened(c poller.Conn, o *opening) {
 	k := h.s.cluster
 	k.doors.took(o)
+	h.abandon(o.conn)
 	h.s.opening.Add(-1)
 	st := h.conns.At(c.Slot())
 	if !c.Alive() || st.kind != kindOpening {
@@ -256,6 +268,14 @@ func (h *handler) opened(c poller.Conn, o *opening) {
 	}
 	if st.kind == kindDevice && !st.is(flagPaused) {
 		c.Resume()
+	}
+}
+
+// abandon has the door not open the device of a connection that waits for it no more.
+func (h *handler) abandon(name poller.Handle) {
+	if o := h.openings[name]; o != nil {
+		o.gone.Store(true)
+		delete(h.openings, name)
 	}
 }
 

@@ -3,9 +3,12 @@ package server
 import (
 	"fmt"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
+	"roost/poller"
+	"roost/server/delivery"
 	"roost/server/presence"
 )
 
@@ -116,6 +119,36 @@ func TestGoneAtTheDoor(t *testing.T) {
 		return s.opening.Load() == 0 && s.pollerConns() == 0 && s.registry.Len() == 0 && s.cluster.keeper.Stats().Devices == 0 && s.cluster.alone.Load() == 0
 	})
 	eventually(t, "nobody is here by presence", func() bool { return f.held("d0") == "" && f.held("d19") == "" })
+}
+
+// TestNotOpenedWhenGone: a device whose connection has ended while it waited for a door is not opened: it may be
+// elsewhere, and its session there would be ended as another client's.
+func TestNotOpenedWhenGone(t *testing.T) {
+	f := newFleet(t)
+	s := f.node("n1", func(o *Options) { o.timing.upgrade = 200 * time.Millisecond })
+	f.ring(1, "n1")
+	f.up(s)
+	gone := &opening{h: s.handlers[0], q: connectQuery{hello: delivery.Hello{ID: []byte("gone")}}}
+	gone.gone.Store(true)
+	s.opening.Add(1)
+	s.cluster.doors.put(gone)
+	eventually(t, "it is back", func() bool { return s.opening.Load() == 0 })
+	if n, err := f.redis.Do("EXISTS", presence.Key("gone")); err != nil || fmt.Sprint(n) != "0" {
+		t.Errorf("it was opened: %v, %v", n, err)
+	}
+	// Those that a node tells that it took too long are such.
+	f.redis.Pause()
+	if got := exchange(t, s, upgradeRequest("/v1/connect?device=d1")); !strings.HasPrefix(got, "HTTP/1.1 503 ") {
+		t.Errorf("got %q", got)
+	}
+	for _, h := range s.handlers {
+		left := make(chan int, 1)
+		h.l.Post(poller.TaskFunc(func(*poller.Loop) { left <- len(h.openings) }))
+		if n := <-left; n != 0 {
+			t.Errorf("%d are waited for", n)
+		}
+	}
+	f.redis.Resume()
 }
 
 // TestDoorsAreBounded: more than may wait are told to try again.

@@ -79,6 +79,8 @@ type handler struct {
 
 	askers askers // who asks for routes
 
+	openings map[poller.Handle]*opening // whose door has not answered
+
 	deflater ws.Deflater
 	topics   topics
 	lane     *delivery.Lane
@@ -103,7 +105,7 @@ type loopCounters struct {
 
 // newHandler makes the handler of one loop.
 func newHandler(s *Server, l *poller.Loop, seed [32]byte) *handler {
-	h := &handler{s: s, l: l, spare: new(ws.Parser), topics: newTopics(), sids: rand.NewChaCha8(seed),
+	h := &handler{s: s, l: l, spare: new(ws.Parser), openings: map[poller.Handle]*opening{}, topics: newTopics(), sids: rand.NewChaCha8(seed),
 		query: make([]byte, 0, 1024)}
 	h.lane = s.hub.NewLane(h)
 	inflater := new(ws.Inflater)
@@ -256,6 +258,7 @@ func (h *handler) Timeout(c poller.Conn) {
 		h.n.upgradeTimeouts.Add(1)
 		h.answer(c, st, errUpgradeTimeout)
 	case kindOpening:
+		h.abandon(c.Handle())
 		h.answer(c, st, errDoors) // what its door has found is given back
 	case kindDevice, kindEcho:
 		h.lookAgain(c, st)
@@ -293,6 +296,7 @@ func (h *handler) patience(st *connState) time.Duration {
 // Closed forgets the connection.
 func (h *handler) Closed(c poller.Conn, why error) {
 	st := h.conns.At(c.Slot())
+	h.abandon(c.Handle())
 	h.n.kinds[st.kind].Add(-1)
 	if st.kind != kindHandshake && st.kind != kindOpening && st.parser != 0 {
 		h.dropParser(st)
