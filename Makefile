@@ -57,9 +57,10 @@ test-beside:
 test-plain:
 	@# Of those that had the race detector, which allocates: allocation gates, each benchmark once so that they stay
 	@# alive, and the simulations with more seeds.
-	ROOST_SIM_SEEDS=1000 $(TEST) -shuffle=on -run 'Alloc|Simulation' -bench . -benchtime 1x $(PLAIN)
+	ROOST_SIM_SEEDS=500 $(TEST) -shuffle=on -run 'Alloc|Simulation' -bench . -benchtime 1x $(PLAIN)
 test-pure:
-	ROOST_SIM_SEEDS=300 $(TEST) -shuffle=on -bench . -benchtime 1x $(PURE)
+	@# Nights in simulation (decay/dawn) take 0.09 s of CPU a seed; test-long has 2,000 of them.
+	ROOST_SIM_SEEDS=100 $(TEST) -shuffle=on -bench . -benchtime 1x $(PURE)
 
 .PHONY: test-fuzz test-others test-browsers
 test-fuzz:
