@@ -15,8 +15,7 @@ import (
 // the gate is there for when more goes at once than the nodes that are left were told.
 //
 // It stands behind the parser, and not before as a bare accept limit would: health checks and
-// questions for a route share the listener, and reading a request costs 1 of the 40 us and more that
-// the rest of a connect does. There is no slower start of a new node: one that has just begun took
+// questions for a route share the listener, and what is dear in a connect (Redis, the welcome) comes behind. There is no slower start of a new node: one that has just begun took
 // 3,500 a second (bench/results/chaos-2026-11-27-b, both-survivors), and those who wait for it are
 // many.
 
