@@ -186,25 +186,41 @@ func (x *trial) routes() []rig.Route {
 	return routes
 }
 
-// moved returns the devices that are at another node than they were, and holds against
-// each whether the ring says so.
+// placedTime is how long devices may take until they are where their routes lead, once none has moved
+// for a while.
+const placedTime = 30 * time.Second
+
+// moved returns the devices that are at another node than they were, once each is where its
+// route leads. That some are not is a number that is not reached, no fault: who could not connect to its
+// owner stays where it is, served, until the ring changes again.
 func (x *trial) moved(were []fleet.At) (moved []int) {
 	x.Helper()
-	wrong, example := 0, ""
-	routes := x.routes()
+	wrong, example := x.astray()
+	for end := x.now() + placedTime; wrong > 0 && x.now() < end; x.pause(time.Second) {
+		wrong, example = x.astray()
+	}
+	if wrong > 0 {
+		x.miss("%d devices are not where their route leads: %s", wrong, example)
+	}
 	for i, at := range x.fleet.Where() {
 		if at.Node != were[i].Node {
 			moved = append(moved, i)
 		}
+	}
+	return moved
+}
+
+// astray counts the devices that are not where their route leads, with one of them in words.
+func (x *trial) astray() (wrong int, example string) {
+	x.Helper()
+	routes := x.routes()
+	for i, at := range x.fleet.Where() {
 		if at.Connected && at.Node != routes[i].Node {
 			wrong++
 			example = fmt.Sprintf("%s is at %s, its route says %s by ring %d", x.fleet.Name(i), at.Node, routes[i].Node, routes[i].Ring)
 		}
 	}
-	if wrong > 0 {
-		x.fault("%d devices are not where their route leads: %s", wrong, example)
-	}
-	return moved
+	return wrong, example
 }
 
 // unbroken notes a fault for devices that were without a connection since an instant.
