@@ -65,7 +65,9 @@ func (s *Etcd) Put(key, value string) {
 func (s *Etcd) gateway(path string, what map[string]any) {
 	s.tb.Helper()
 	body, _ := json.Marshal(what)
-	resp, err := s.http.Post("http://"+s.client+"/v3/"+path, "application/json", bytes.NewReader(body))
+	// A password takes etcd a tenth of a second of CPU: longer than a look at its health may.
+	patient := http.Client{Timeout: patience, Transport: s.http.Transport}
+	resp, err := patient.Post("http://"+s.client+"/v3/"+path, "application/json", bytes.NewReader(body))
 	if err != nil {
 		s.tb.Fatalf("etcd: %s: %v", path, err)
 	}
