@@ -84,6 +84,7 @@ type Set struct {
 	api     histogram
 	publish stages
 	ring    stages
+	fds     fdCount
 }
 
 // NewSet returns a set in which nothing has been counted.
@@ -115,6 +116,7 @@ func (s *Set) Write(w io.Writer) {
 	s.api.write(w)
 	s.publish.write(w)
 	s.ring.write(w)
+	s.fds.writeFDs(NewWriter(w))
 	vm.WriteProcessMetrics(w)
 }
 

@@ -1,7 +1,9 @@
 package metrics
 
 import (
+	"os"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -57,6 +59,59 @@ func TestSetIsExposition(t *testing.T) {
 	} {
 		if !strings.Contains(b.String(), want+"\n") {
 			t.Errorf("no line %s", want)
+		}
+	}
+}
+
+// TestProcessMetrics: what boards and alerts ask of any process is there under the names
+// that Prometheus' own client gives it, and has a value.
+func TestProcessMetrics(t *testing.T) {
+	var b strings.Builder
+	NewSet().Write(&b)
+	for _, name := range []string{"process_open_fds", "process_max_fds", "process_resident_memory_bytes", "process_cpu_seconds_total",
+		"process_start_time_seconds", "go_goroutines", "go_memstats_heap_inuse_bytes"} {
+		line := regexp.MustCompile(`(?m)^` + name + ` ([-+0-9.eE]+)$`).FindStringSubmatch(b.String())
+		if line == nil {
+			t.Errorf("no %s", name)
+			continue
+		}
+		if v, err := strconv.ParseFloat(line[1], 64); err != nil || v < 0 || v == 0 && name != "process_cpu_seconds_total" {
+			t.Errorf("%s", line[0])
+		}
+	}
+}
+
+// TestOpenFDs: what the kernel says is what a listing finds, and follows.
+func TestOpenFDs(t *testing.T) {
+	var c fdCount
+	before, err := c.now()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := listed(fdFolder); err != nil || n != before+1 { // it lists its own
+		t.Errorf("listed %d, %v; told %d", n, err, before)
+	}
+	s, err := os.Stat(fdFolder)
+	if err != nil || s.Size() == 0 {
+		t.Skip("this kernel does not tell the number of descriptors: they are listed")
+	}
+	for range 100 {
+		f, err := os.Open(os.DevNull)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+	}
+	if n, err := c.now(); err != nil || n != before+100 {
+		t.Errorf("%d, %v; want %d more than %d", n, err, 100, before)
+	}
+}
+
+func BenchmarkOpenFDs(b *testing.B) {
+	var c fdCount
+	for b.Loop() {
+		if _, err := c.now(); err != nil {
+			b.Fatal(err)
 		}
 	}
 }
