@@ -117,9 +117,12 @@ func start(ctx context.Context, own *owner, o *Options, logs string) (*setup, er
 	if err := router.Ready(ctx); err != nil {
 		return nil, err
 	}
+	// Where A was alone when the first ring was made, B comes into it a little later, for a share at first.
 	ids := ownedBy(router, s.b.ID, o.Devices)
-	if len(ids) < o.Devices {
-		return nil, fmt.Errorf("the ring gives node %s no devices", s.b.ID)
+	for end := time.Now().Add(30 * time.Second); len(ids) < o.Devices; ids = ownedBy(router, s.b.ID, o.Devices) {
+		if !pause(ctx, 500*time.Millisecond) || time.Now().After(end) {
+			return nil, fmt.Errorf("the ring gives node %s no devices", s.b.ID)
+		}
 	}
 	s.devices, err = connect(ctx, own, s.b.Listen, ids)
 	return s, err
