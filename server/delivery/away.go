@@ -22,11 +22,17 @@ type Away interface {
 // given at once and then waited for together, so a commit takes no longer than the
 // slowest node.
 func (h *Hub) PublishTo(c *inbox.Commit, away Away, stored, done func()) {
+	r := &routed{hub: h, c: c, away: away, done: done}
+	r.left.add(1) // the commit itself
+	c.Some = func(_ *inbox.Commit, n int) { r.upTo(n) }
 	c.Done = func(c *inbox.Commit) {
-		if c.Err == nil && stored != nil {
-			stored()
+		if c.Err == nil {
+			if stored != nil {
+				stored()
+			}
+			r.upTo(len(c.Ops))
 		}
-		h.route(c, away, done)
+		r.finish()
 	}
 	h.store.Commit(c)
 }
@@ -35,17 +41,17 @@ func (h *Hub) PublishTo(c *inbox.Commit, away Away, stored, done func()) {
 // another one. A connection of the device here is an earlier one then, as a rule; it is
 // looked after all the same, for what the store says of other nodes is not always
 // what is.
-func (r *routed) elsewhere(away Away, p *inbox.Put) bool {
-	if away == nil || p.Owner == "" {
+func (r *routed) elsewhere(p *inbox.Put) bool {
+	if r.away == nil || p.Owner == "" {
 		return false
 	}
 	r.left.add(1)
-	told := away.Notice(p, func(s Status) {
+	told := r.away.Notice(p, func(s Status) {
 		p.Outcome = uint8(s)
 		r.finish()
 	})
 	if !told {
-		r.left.add(-1) // route itself is still counted
+		r.left.add(-1) // the commit itself is still counted
 	}
 	return told
 }

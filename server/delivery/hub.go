@@ -115,31 +115,38 @@ type offer struct {
 	told bool // another node has the device, as the store says: its word is the outcome
 }
 
-// route hands what is stored to the lanes that have the devices, and word of the
-// rest to the nodes that have them.
-func (h *Hub) route(c *inbox.Commit, away Away, done func()) {
-	if c.Err != nil {
-		done()
-		return
-	}
-	r := &routed{hub: h, c: c, done: done}
-	r.left.add(1)        // route itself
+// routed is a commit whose messages are on their way to the lanes that have the devices, and word of the rest to the nodes
+// that have them.
+type routed struct {
+	hub  *Hub
+	c    *inbox.Commit
+	away Away
+	done func()
+	left counter // lanes and other nodes that have not finished, and the commit itself
+
+	// Owned by the goroutine of the store.
+	next int // of c.Ops: those before are on their way
+}
+
+// upTo hands on what is stored of the first n operations.
+func (r *routed) upTo(n int) {
+	h := r.hub
 	var lanes [4][]offer // more than that are rare, and pay an allocation
 	by := lanes[:]
 	if h.lanes.Len() > len(by) {
 		by = make([][]offer, h.lanes.Len())
 	}
-	for _, op := range c.Ops {
-		p, ok := op.(*inbox.Put)
+	for ; r.next < n; r.next++ {
+		p, ok := r.c.Ops[r.next].(*inbox.Put)
 		switch {
 		case !ok:
 		case p.Verdict == inbox.Duplicate:
 			p.Outcome = p.First
-			if away != nil && p.Owner != "" {
-				away.Again(p)
+			if r.away != nil && p.Owner != "" {
+				r.away.Again(p)
 			}
 		case p.Verdict == inbox.Stored:
-			told := r.elsewhere(away, p)
+			told := r.elsewhere(p)
 			conn, here := h.registry.Lookup(uint32(p.Ref))
 			if !told {
 				p.Outcome = uint8(StatusOffline)
@@ -157,15 +164,7 @@ func (h *Hub) route(c *inbox.Commit, away Away, done func()) {
 	r.post(by)
 }
 
-// routed is a commit whose messages are with the lanes.
-type routed struct {
-	hub  *Hub
-	c    *inbox.Commit
-	done func()
-	left counter // lanes and other nodes that have not finished, and route itself
-}
-
-// post gives each lane its share, and ends route.
+// post gives each lane its share.
 func (r *routed) post(by [][]offer) {
 	for lane, offers := range by {
 		if len(offers) == 0 {
@@ -176,7 +175,6 @@ func (r *routed) post(by [][]offer) {
 			r.finish() // they stay queued until the lane looks
 		}
 	}
-	r.finish()
 }
 
 // deliver runs on a lane.
@@ -196,7 +194,9 @@ func (r *routed) deliver(l *Lane, offers []offer) {
 // finish ends one share; the last one ends the publish.
 func (r *routed) finish() {
 	if r.left.add(-1) == 0 {
-		r.hub.store.Remember(r.c)
+		if r.c.Err == nil {
+			r.hub.store.Remember(r.c)
+		}
 		r.done()
 	}
 }

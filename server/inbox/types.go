@@ -217,6 +217,9 @@ type Commit struct {
 	// order of the commits, on a goroutine of the store, or on the caller's before
 	// Commit returns. It must not call Commit, and should be quick.
 	Done func(c *Commit)
+	// Some, which may be nil, is called before Done as often as the store likes, and likewise: the first n of Ops are
+	// stored, or refused, one by one. They stay what they are if the others fail.
+	Some func(c *Commit, n int)
 	// Err is ErrFull, ErrFailed, ErrTooLarge or ErrBusy, wrapped, when nothing was
 	// stored.
 	Err error

@@ -144,23 +144,26 @@ func (s *Store) runCommits() {
 // errWaited says that a commit has waited for longer than the deadline.
 var errWaited = errors.New("it has waited too long")
 
-// carryOut does the commits in one pipeline, or in three where an index has to be written
-// before or cleaned after.
+// carryOut does the commits in one pipeline, with more before and behind it where an index has to be written
+// or cleaned.
 func (s *Store) carryOut(batch []queued) {
 	p := s.newPipeline()
-	for _, q := range batch {
+	p.commits = make([]progress, len(batch))
+	for i, q := range batch {
+		g := &p.commits[i]
+		g.c, g.puts = q.c, true
 		if time.Since(q.since) > 2*s.opt.Deadline {
 			// Redis was away: whoever publishes has given up, and may have come again.
 			q.c.Err = fmt.Errorf("%w: %w", inbox.ErrFailed, errWaited)
 			continue
 		}
 		for _, op := range q.c.Ops {
-			p.plan(q.c, op)
+			p.plan(g, op)
 		}
 	}
 	p.run()
-	for _, q := range batch {
-		s.finish(q.c)
+	for ; p.next < len(p.commits); p.next++ {
+		s.finish(&p.commits[p.next])
 	}
 	s.tellOutcomes()
 }
@@ -179,8 +182,17 @@ func (s *Store) tellOutcomes() {
 	s.redis.do(calls, false) // what becomes of them is no matter: a duplicate is told less
 }
 
+// progress is how far a commit is.
+type progress struct {
+	c    *inbox.Commit
+	puts bool // it has nothing else
+	done int  // of its Ops, all of them puts, from the first on
+	told int  // by Commit.Some
+}
+
 // finish counts a commit and says that it is done.
-func (s *Store) finish(c *inbox.Commit) {
+func (s *Store) finish(g *progress) {
+	c := g.c
 	s.mu.Lock()
 	if c.Err == nil {
 		s.n.Commits++
@@ -189,7 +201,7 @@ func (s *Store) finish(c *inbox.Commit) {
 	}
 	s.mu.Unlock()
 	if c.Err != nil {
-		for _, op := range c.Ops {
+		for _, op := range c.Ops[g.told:] {
 			undo(op)
 		}
 	}
@@ -226,8 +238,11 @@ type pipeline struct {
 	s                 *Store
 	now               uint32
 	first, main, last []step
+	commits           []progress
+	next              int // of commits: those before have finished
 	putMost           int
 	puts              putGroup // not yet in main
+	pieceSize         int      // puts, 0: not known yet
 	repeats           bool     // one of the puts has the device and id of an outcome that waits
 
 	// The item of the message before: messages to a list of devices are the same.
@@ -258,8 +273,60 @@ func (p *pipeline) run() {
 		}
 		p.main = append(steps, p.main...)
 	}
-	p.part(p.main, true)
+	for steps := p.main; len(steps) > 0; {
+		n := p.piece(steps)
+		p.part(steps[:n], true)
+		steps = steps[n:]
+		p.tell()
+	}
 	p.part(p.last, false)
+}
+
+// What waits is sent in a few pieces, each when the one before has been answered: who gets the first message of a request of 50
+// has it while the last ones are stored. Redis answers, and sends notices, only when it has done all
+// that has come, up to 16 KiB, so one pipeline would be one piece.
+const (
+	pieces     = 4
+	pieceLeast = putMost // puts
+)
+
+// piece returns how many steps go into the next piece.
+func (p *pipeline) piece(steps []step) int {
+	if p.s.opt.Replicas > 0 {
+		return len(steps) // one wait for all
+	}
+	if p.pieceSize == 0 {
+		for i := range steps {
+			p.pieceSize += len(steps[i].puts)
+		}
+		p.pieceSize = max(p.pieceSize/pieces, pieceLeast)
+	}
+	puts := 0
+	for i := range steps {
+		if puts += len(steps[i].puts); puts >= p.pieceSize {
+			return i + 1
+		}
+	}
+	return len(steps)
+}
+
+// tell says of commits that have nothing but puts how far they are, and that they are done: in their order, so not
+// behind one that has more to do.
+func (p *pipeline) tell() {
+	for ; p.next < len(p.commits); p.next++ {
+		g := &p.commits[p.next]
+		switch all := g.done == len(g.c.Ops); {
+		case !g.puts || len(p.last) > 0:
+			return
+		case g.c.Err == nil && !all:
+			if g.done > g.told && g.c.Some != nil {
+				g.told = g.done
+				g.c.Some(g.c, g.done)
+			}
+			return
+		}
+		p.s.finish(g)
+	}
 }
 
 // part carries out some steps; those of commits that have failed are left out.
@@ -281,12 +348,15 @@ func (p *pipeline) part(steps []step, wait bool) {
 	}
 	for i, r := range p.s.redis.do(calls, wait) {
 		p.answer(sent[i], &r)
+		for _, o := range sent[i].puts {
+			o.at.done++
+		}
 	}
 }
 
 // living returns those whose commit has not failed yet.
 func living(list []putOp) []putOp {
-	return slices.DeleteFunc(list, func(o putOp) bool { return o.c.Err != nil })
+	return slices.DeleteFunc(list, func(o putOp) bool { return o.at.c.Err != nil })
 }
 
 // answer takes the reply to a step.

@@ -8,13 +8,15 @@ import (
 )
 
 // plan makes the steps of an operation.
-func (p *pipeline) plan(c *inbox.Commit, op inbox.Op) {
+func (p *pipeline) plan(g *progress, op inbox.Op) {
 	put, ok := op.(*inbox.Put)
 	if ok {
-		p.put(c, put)
+		p.put(g, put)
 		return
 	}
 	p.puts.flush(p) // in their order
+	g.puts = false
+	c := g.c
 	switch op := op.(type) {
 	case *inbox.Latest:
 		p.latest(c, op)
@@ -26,7 +28,7 @@ func (p *pipeline) plan(c *inbox.Commit, op inbox.Op) {
 }
 
 // put plans a message for one device.
-func (p *pipeline) put(c *inbox.Commit, op *inbox.Put) {
+func (p *pipeline) put(g *progress, op *inbox.Put) {
 	m := op.Message
 	if m != p.message {
 		p.message, p.tag, p.size = m, newTag(), m.ContentSize()
@@ -34,7 +36,7 @@ func (p *pipeline) put(c *inbox.Commit, op *inbox.Put) {
 	}
 	p.acks(op.Device)
 	p.repeats = p.repeats || len(m.ID) > 0 && p.s.acks.waits(noteOf(op.Device, m.ID))
-	p.puts.add(p, putOp{c: c, op: op, device: op.Device, id: string(m.ID), item: p.item, message: m, tag: p.tag})
+	p.puts.add(p, putOp{at: g, op: op, device: op.Device, id: string(m.ID), item: p.item, message: m, tag: p.tag})
 }
 
 // acks plans that what a device has acknowledged counts before what follows.

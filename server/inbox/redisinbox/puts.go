@@ -16,8 +16,8 @@ const (
 
 // putOp is a message for one device that is about to be stored.
 type putOp struct {
-	c       *inbox.Commit
-	op      *inbox.Put // nil: a message to many
+	at      *progress  // of its commit
+	op      *inbox.Put // nil: a message to many, and nothing is said of at
 	device  string
 	id      string
 	item    string
@@ -101,8 +101,8 @@ func (p *pipeline) takePuts(list []putOp, v any) error {
 	for i := range all {
 		r, o := &all[i], &list[i]
 		if r.err != nil {
-			if o.c.Err == nil {
-				o.c.Err = r.err
+			if o.at.c.Err == nil {
+				o.at.c.Err = r.err
 			}
 			continue
 		}
@@ -117,8 +117,8 @@ func (p *pipeline) takePuts(list []putOp, v any) error {
 // failPuts takes that a call has failed.
 func (p *pipeline) failPuts(list []putOp, err error) {
 	for _, o := range list {
-		if o.c.Err == nil {
-			o.c.Err = err
+		if o.at.c.Err == nil {
+			o.at.c.Err = err
 		}
 		if errors.Is(err, errUnclear) {
 			p.s.doubt(o.device) // it may be there: whoever is connected here gets it

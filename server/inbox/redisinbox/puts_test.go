@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -50,6 +51,50 @@ func TestPutsInOneCall(t *testing.T) {
 	}
 	server.Text("DEL", n.names("d1").list())
 	n.check()
+}
+
+// TestSome: who publishes many is told of the first while the last are stored, in their order; what was told stays though
+// the rest fails.
+func TestSome(t *testing.T) {
+	server, clock := testredis.Start(t), newClock()
+	n := start(t, server, clock)
+	const many = 3 * putMost
+	commit := func() (told []int, ops []inbox.Op, err error) {
+		for i := range many {
+			ops = append(ops, message(fmt.Sprint("d", i), "", "x", 600))
+		}
+		done := make(chan error, 1)
+		n.Commit(&inbox.Commit{Ops: ops, Some: func(c *inbox.Commit, k int) {
+			told = append(told, k)
+			if p := c.Ops[k-1].(*inbox.Put); p.Verdict != inbox.Stored {
+				t.Errorf("told of %d, and the last of them is %+v", k, p)
+			}
+		}, Done: func(c *inbox.Commit) { done <- c.Err }})
+		return told, ops, <-done
+	}
+	for i := range many {
+		n.open(fmt.Sprint("d", i))
+	}
+	if told, _, err := commit(); err != nil || !slices.Equal(told, []int{putMost, 2 * putMost}) {
+		t.Errorf("told of %v: %v", told, err)
+	}
+	list := n.names(fmt.Sprint("d", many-1)).list()
+	server.Text("DEL", list)
+	server.Text("SET", list, "no list")
+	told, ops, err := commit()
+	if err == nil || len(told) != 2 {
+		t.Errorf("told of %v: %v", told, err)
+	}
+	for i, op := range ops {
+		want := inbox.Pending
+		if i < 2*putMost {
+			want = inbox.Stored
+		}
+		if p := op.(*inbox.Put); p.Verdict != want {
+			t.Errorf("%d is %v, want %v", i, p.Verdict, want)
+		}
+	}
+	server.Text("DEL", list)
 }
 
 // TestTold: the script tells the node that has the device, and says how many heard it; itself, and nobody's, it does not.

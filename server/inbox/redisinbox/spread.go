@@ -37,10 +37,10 @@ func (s *Store) runSpreads() {
 					continue
 				}
 				p := s.newPipeline()
-				p.plan(q.c, op)
+				p.plan(&progress{c: q.c}, op)
 				p.run()
 			}
-			s.finish(q.c)
+			s.finish(&progress{c: q.c})
 		}
 	}
 }
