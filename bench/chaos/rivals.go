@@ -165,6 +165,7 @@ func (x *trial) oldPointer(first rig.KV) {
 	if end.Stable != p.Canary {
 		x.fault("version %d was not promoted: %s", p.Canary, end.Why)
 	}
+	x.awaitStill(3*time.Second, 60*time.Second)
 }
 
 // oldSnapshot writes an old version's bytes over those of the one that is in force, and has a
