@@ -156,3 +156,26 @@ func TestLostAnswer(t *testing.T) {
 		t.Errorf("told of %d times though it knows", n)
 	}
 }
+
+// TestFlushed: of a Redis that has lost all, not only messages, a session hears that its history
+// is lost, and not that another one took its place.
+func TestFlushed(t *testing.T) {
+	for name, act := range map[string]func(n *node, o inbox.Opened){
+		"looked at": func(n *node, o inbox.Opened) { n.Resync("", 0) },
+		"fetched":   func(n *node, o inbox.Opened) { same(n.tb, "fetch", n.fetch(o, 1), "gone") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			server, clock := testredis.Start(t), newClock()
+			n := start(t, server, clock)
+			o := n.open("d")
+			n.put("d", "", "1", 60)
+			server.Text("FLUSHALL")
+			act(n, o)
+			testredis.Await(t, "the session ends", func() bool { return len(n.endings()) > 0 })
+			same(t, "ended", n.endings(), fmt.Sprint(o.Ref, o.Fence, ErrHistory))
+			if back := n.open("d", o.Epoch, 1); back.Resumed || back.Epoch == o.Epoch || back.Fence <= o.Fence {
+				t.Errorf("%+v after %+v", back, o)
+			}
+		})
+	}
+}
