@@ -19,6 +19,8 @@ func TestPinnedWeights(t *testing.T) {
 		after         time.Duration
 	}{
 		"pinned as it is":           {"a=5000 b c", `{"nodes":{"a":{"weight":1}}}`, "nothing", 0},
+		"a step of a tenth":         {"a=9000 b c", `{"nodes":{}}`, "weights: a=0.9", 5 * time.Minute}, // 1 - 0.9 is less than 0.1, in floats
+		"less than that":            {"a=9100 b c", `{"nodes":{}}`, "nothing", 0},
 		"pinned to half":            {"a=10000 b c", `{"nodes":{"a":{"weight":0.5}}}`, "weights: a=0.5", 5 * time.Minute},
 		"pinned to nothing":         {"a=10000 b c", `{"nodes":{"a":{"weight":0}}}`, "weights: a=0", 5 * time.Minute},
 		"pinned, and drains":        {"a=0 b c", `{"nodes":{"a":{"weight":1}}}`, "urgent: a=0", 200 * time.Millisecond},

@@ -26,8 +26,8 @@ type PlanSettings struct {
 	// most Quiet; more than half of the ring's only after MostGone (15 s): they may be
 	// about to register anew.
 	RemoveQuiet, MostGone time.Duration
-	// A weight is followed if it differs by more than Band (0.10) from the ring's;
-	// then all are that differ by more than Inner (0.02).
+	// A weight is followed if it differs by Band (0.10) or more from the ring's; then all
+	// are that differ by more than Inner (0.02). A full step of decay's live weight is as much.
 	Band, Inner float64
 	// WeightsEvery is the least time between two versions that only weights ask for;
 	// default 5 min.
@@ -321,12 +321,18 @@ func wanted(v *View, r *ring.Ring, set *PlanSettings) (w wants) {
 	return w
 }
 
+// Follows reports whether a version is made of a weight that a node shall have in place of the
+// one that it has in the ring, which is above 0. What is missing to Band by rounding does not count.
+func (s PlanSettings) Follows(weight, held float64) bool {
+	return math.Abs(weight/held-1) >= s.Band-1e-9
+}
+
 // compare looks at a node that has weight and shall have some.
 func (w *wants) compare(old *ring.Node, n ring.Node, set *PlanSettings) {
 	off := math.Abs(n.Weight/old.Weight - 1)
 	if off > set.Inner {
 		w.weights = append(w.weights, n)
-		w.overBand = w.overBand || off > set.Band
+		w.overBand = w.overBand || set.Follows(n.Weight, old.Weight)
 	}
 	if n.Weight = old.Weight; n != *old {
 		w.urgent.Set = append(w.urgent.Set, n) // moves nobody

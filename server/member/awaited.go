@@ -1,10 +1,6 @@
 package member
 
-import (
-	"math"
-
-	"roost/server/cluster"
-)
+import "roost/server/cluster"
 
 // awaited reports whether the ring has yet to follow a node's weight: another ring is on
 // trial, the weight differs by so much that a version will be made of it, or an operator has pinned
@@ -25,5 +21,5 @@ func awaited(v *cluster.View, a *cluster.Active, id string, plan cluster.PlanSet
 		return true
 	}
 	wanted, there := cluster.Wanted(v, stable, id, plan)
-	return !there || math.Abs(wanted.Weight/held.Weight-1) > plan.WithDefaults().Band
+	return !there || plan.WithDefaults().Follows(wanted.Weight, held.Weight)
 }

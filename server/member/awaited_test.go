@@ -25,7 +25,8 @@ func TestAwaited(t *testing.T) {
 		want   bool
 	}{
 		"in force":                     {10_000, "me", ringed, nil, false},
-		"one step":                     {9000, "me", ringed, nil, false}, // too little for a version
+		"half a step":                  {9500, "me", ringed, nil, false}, // too little for a version
+		"one step":                     {9000, "me", ringed, nil, true},
 		"two steps":                    {8100, "me", ringed, nil, true},
 		"up":                           {11_500, "me", ringed, nil, true},
 		"a trial":                      {10_000, "me", ringed, func(v *cluster.View) { v.Pointer.Canary = 2 }, true},
