@@ -146,7 +146,12 @@ func (h *heat) judge(from time.Duration) {
 	now := x.now()
 	judged := now - x.paced(hotJudged)
 	over := func(s *seenLoad) float64 { return s.over }
-	first, last := c.mean(from, from+x.paced(stepTime), over), c.mean(judged, now, over)
+	moved := judged
+	if len(c.versions) > 0 {
+		moved = c.versions[0]
+	}
+	// What is measured is that of some seconds ago, smoothed: the first half of a step says little.
+	first, last := c.mean(from+x.paced(stepTime)/2, moved, over), c.mean(judged, now, over)
 	late := 0
 	for _, at := range c.versions {
 		if at >= judged {
