@@ -142,6 +142,7 @@ type clustered struct {
 	absorb atomic.Int64  // connects a second that the others take
 	wide   atomic.Int64  // ms over which the devices of all nodes come back; 0: no more than one node's backoff
 	others atomic.Int64  // nodes that take devices, beside this one
+	beside atomic.Int64  // devices that those have
 	cut    atomic.Bool   // off from the store, and others are not: devices are sent away
 	ready  atomic.Bool   // the store has been reached once
 	moved  atomic.Uint64 // devices that have left while the node is being emptied

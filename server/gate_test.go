@@ -133,13 +133,13 @@ func TestCrowd(t *testing.T) {
 		return &cluster.Weight{Inputs: b}
 	}
 	c := crowd{devices: 3_000, budget: 2_000, largest: 2_000}
-	if got := c.window(); got != 3750*time.Millisecond {
+	if got := c.window(); got != 3300*time.Millisecond {
 		t.Errorf("alone: %v", got)
 	}
 	c.add(said(3_500), 1_000)
 	c.add(said(3_500), 3_000)
 	c.add(&cluster.Weight{}, 0) // says nothing
-	if got, want := c.window(), 8333*time.Millisecond; got.Truncate(time.Millisecond) != want {
+	if got, want := c.window(), 7333*time.Millisecond; got.Truncate(time.Millisecond) != want {
 		t.Errorf("three: %v, want %v", got, want)
 	}
 	few := crowd{devices: 300, budget: 4_000, largest: 2_000}

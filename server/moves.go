@@ -190,7 +190,8 @@ func (k *clustered) sayWhether(up bool) {
 func (k *clustered) measureOthers() {
 	v, sum := k.opt.Members.View(), 0.0
 	own := k.budget(k.s.opt.Node)
-	crowd := crowd{devices: k.s.registry.Len(), budget: own, largest: own}
+	here := k.s.registry.Len()
+	crowd := crowd{devices: here, budget: own, largest: own}
 	free := k.moves.round.Load() == nil && !k.moves.emptying()
 	alive, back := map[string]bool{}, map[string]bool{}
 	for id := range v.Members {
@@ -211,6 +212,7 @@ func (k *clustered) measureOthers() {
 	}
 	k.own.Store(int64(own))
 	k.absorb.Store(max(int64(sum), acceptRate))
+	k.beside.Store(int64(crowd.devices - here))
 	k.wide.Store(int64(crowd.window() / time.Millisecond))
 	k.others.Store(int64(len(alive)))
 	k.moves.alive = alive

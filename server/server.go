@@ -289,15 +289,13 @@ func (s *Server) connOf(id []byte) (poller.Handle, bool) {
 }
 
 // spread returns the milliseconds over which the devices of this node should
-// come back if it is cut off: a quarter more than the others need, for how many come in one second
-// varies, and who finds a node gone dials once more (5,010 in the worst second of 5,101 devices
-// for a budget of 4,287 without it: bench/results/chaos-2026-11-27).
+// come back if it is cut off.
 func (s *Server) spread() int {
-	absorb := acceptRate
-	if s.cluster != nil {
-		absorb = int(s.cluster.absorb.Load())
+	k := s.cluster
+	if k == nil {
+		return spreadOver(s.registry.Len(), acceptRate)
 	}
-	return max(1000, s.registry.Len()*1250/absorb)
+	return spreadAmong(s.registry.Len(), int(k.beside.Load()), int(k.others.Load()), float64(k.absorb.Load()))
 }
 
 // wide returns the milliseconds over which a device dials again that has found nobody at all (window); 0 is that
