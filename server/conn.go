@@ -9,6 +9,13 @@ import (
 // connKind is what a connection is being used for.
 type connKind uint8
 
+// A connection goes so. Each may also just end.
+//
+//	           in a cluster       its door has answered
+//	Handshake ──────────────▶ Opening ──────────────▶ Device
+//	Handshake ──────────────────────────────────────▶ Device    on a node by itself
+//	Handshake ──────────────────────────────────────▶ Echo
+//	all       ──────────────────────────────────────▶ Over      refused, closed, or answered in HTTP
 const (
 	kindHandshake connKind = iota // the request has not all come
 	kindOpening                   // /v1/connect: a door asks the store (doors.go); nothing is read
@@ -44,14 +51,16 @@ const (
 	toldUnit connFlags = 1 << 5 // the upper three bits: how often it was told to go elsewhere, by rounds
 )
 
+const toldMost = 1<<3 - 1 // what they hold
+
 func (st *connState) is(f connFlags) bool { return st.flags&f != 0 }
 
-// told returns how often the connection was told to go elsewhere, by rounds, at most 7.
+// told returns how often the connection was told to go elsewhere, by rounds, at most toldMost.
 func (st *connState) told() int { return int(st.flags / toldUnit) }
 
 // tell counts that.
 func (st *connState) tell() {
-	if st.told() < 7 {
+	if st.told() < toldMost {
 		st.flags += toldUnit
 	}
 }

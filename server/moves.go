@@ -40,7 +40,7 @@ const (
 	withoutWithin = 3 * time.Second
 	// mostTold is how often one connection is told by rounds to go where its device does not go. From then on it is left
 	// alone where it may stay: its client does not know "away", or cannot reach the owner.
-	mostTold = 7
+	mostTold = toldMost
 )
 
 // moves is what the goroutine of runMoves knows of who should be elsewhere.
