@@ -106,7 +106,7 @@ func TestIgnoresRedirects(t *testing.T) {
 	f.up(a, b)
 	p, _ := device(t, a, "device=d1", "roost.v1.json")
 	p.awaits("away")
-	const rings = 2 * mostTold
+	const rings = uint64(2 * mostTold)
 	for v := uint64(2); v < 2+rings; v++ {
 		f.ring(v, "n2")
 		eventually(t, "the round is over", func() bool {
@@ -121,7 +121,7 @@ func TestIgnoresRedirects(t *testing.T) {
 		p.awaits("away")
 	}
 	p.silent("away")
-	if told, deaf := a.cluster.moves.told[moving].Load(), a.cluster.moves.deaf.Load(); told != mostTold || deaf != rings-mostTold {
+	if told, deaf := a.cluster.moves.told[moving].Load(), a.cluster.moves.deaf.Load(); told != uint64(mostTold) || deaf != rings-uint64(mostTold) {
 		t.Errorf("told %d times, and %d times not", told, deaf)
 	}
 	a.Evacuate(time.Second)
