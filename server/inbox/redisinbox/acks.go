@@ -1,7 +1,9 @@
 package redisinbox
 
 import (
+	"errors"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -198,9 +200,14 @@ func (s *Store) Flush() error {
 // flush writes one pipeline of acknowledgements and outcomes.
 func (s *Store) flush() (err error) {
 	vs, notes := s.acks.begin()
-	calls := make([]call, 0, len(vs)+len(notes))
-	for _, v := range vs {
-		calls = append(calls, s.ackCall(v))
+	most := putMost
+	if s.redis.cluster() {
+		most = 1 // their devices lie on different servers
+	}
+	groups := slices.Collect(slices.Chunk(vs, most))
+	calls := make([]call, 0, len(groups)+len(notes))
+	for _, group := range groups {
+		calls = append(calls, s.ackCall(group...))
 	}
 	for _, v := range notes {
 		calls = append(calls, v.k)
@@ -208,10 +215,9 @@ func (s *Store) flush() (err error) {
 	calls = append(calls, s.countCalls(s.acks.takeCounts())...)
 	replies := s.redis.do(calls, false)
 	var failed []*ack
-	for i, v := range vs {
-		if !s.acked(v, &replies[i]) {
-			failed = append(failed, v)
-			err = replies[i].err
+	for i, group := range groups {
+		if bad, why := s.acked(group, &replies[i]); len(bad) > 0 {
+			failed, err = append(failed, bad...), why
 		}
 	}
 	s.acks.end()
@@ -221,30 +227,44 @@ func (s *Store) flush() (err error) {
 	return err // what became of notes is no matter: a duplicate is told less
 }
 
-func (s *Store) ackCall(v *ack) call {
-	n := s.names(v.id)
-	return call{script: ackScript, keys: []string{n.list(), n.head()}, args: []string{
-		utoa(v.fence), epochText(v.epoch), strconv.FormatUint(v.seq, 10), utoa(s.seconds()),
-		strconv.FormatUint(v.last, 10), tagText(v.tag), inbox.RandomEpoch().String()}}
+// ackCall is the call of the script ack.
+func (s *Store) ackCall(vs ...*ack) call {
+	k := call{script: ackScript}
+	for _, v := range vs {
+		n := s.names(v.id)
+		k.keys = append(k.keys, n.list(), n.head())
+		k.args = append(k.args, utoa(v.fence), epochText(v.epoch), strconv.FormatUint(v.seq, 10), utoa(s.seconds()),
+			strconv.FormatUint(v.last, 10), tagText(v.tag), inbox.RandomEpoch().String())
+	}
+	return k
 }
 
-// acked takes what came of an acknowledgement; it reports false when it has to be
-// written again. What Redis makes no sense of is not.
-func (s *Store) acked(v *ack, r *reply) bool {
+// acked takes what came of a call. It returns those that have to be written again, and why; what Redis makes no
+// sense of has not.
+func (s *Store) acked(vs []*ack, r *reply) (again []*ack, err error) {
 	if r.err != nil {
-		return false
+		return vs, r.err
 	}
-	a, err := parseAck(r.v)
-	if err != nil {
-		a.state = stateStale
+	list, _ := r.v.([]any)
+	for i, v := range vs {
+		a := ackReply{state: stateStale}
+		if i < len(list) {
+			var why error
+			if a, why = parseAck(list[i]); errors.Is(why, errRefused) {
+				again, err = append(again, v), why
+				continue
+			} else if why != nil {
+				a.state = stateStale
+			}
+		}
+		s.mu.Lock()
+		s.n.Acknowledged += a.acked
+		s.n.Expired += a.gone
+		s.bodies.dropped(a.bodies)
+		s.mu.Unlock()
+		s.ended(v.ref, v.fence, a.state)
 	}
-	s.mu.Lock()
-	s.n.Acknowledged += a.acked
-	s.n.Expired += a.gone
-	s.mu.Unlock()
-	s.dropped(a.bodies)
-	s.ended(v.ref, v.fence, a.state)
-	return true
+	return again, err
 }
 
 // ended ends a session that Redis has another opinion of; of one that is over already

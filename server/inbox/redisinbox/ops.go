@@ -45,10 +45,17 @@ func (p *pipeline) acks(device string) {
 	if v == nil {
 		return
 	}
-	p.main = append(p.main, step{k: p.s.ackCall(v), take: func(r any) error {
-		p.s.acked(v, &reply{v: r})
+	p.main = append(p.main, p.s.ackStep(v))
+}
+
+// ackStep is the step of an acknowledgement; if it fails it is written again.
+func (s *Store) ackStep(v *ack) step {
+	return step{k: s.ackCall(v), take: func(r any) error {
+		if again, _ := s.acked([]*ack{v}, &reply{v: r}); len(again) > 0 {
+			s.acks.putBack(again)
+		}
 		return nil
-	}, failed: func(error) { p.s.acks.putBack([]*ack{v}) }})
+	}, failed: func(error) { s.acks.putBack([]*ack{v}) }}
 }
 
 // known plans that a device which was never connected is in the index of all, after
@@ -250,10 +257,7 @@ func (p *pipeline) removal(c *inbox.Commit, op *inbox.Removal) {
 	n := s.names(op.Device)
 	this, before := n.keys(p.now)
 	if v := s.acks.take(op.Device); v != nil { // they are no loss
-		p.main = append(p.main, step{k: s.ackCall(v), take: func(r any) error {
-			s.acked(v, &reply{v: r})
-			return nil
-		}})
+		p.main = append(p.main, p.s.ackStep(v))
 	}
 	p.main = append(p.main, step{c: c, k: call{script: removeScript,
 		keys: []string{n.list(), n.head(), n.subs(), this, before}}, take: func(v any) error { return s.removed(op, v) }})

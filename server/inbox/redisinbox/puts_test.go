@@ -53,6 +53,44 @@ func TestPutsInOneCall(t *testing.T) {
 	n.check()
 }
 
+// TestAcksInOneCall: of acknowledgements that are written in one call each counts by itself; one that Redis cannot write
+// waits, and is written as soon as it can be.
+func TestAcksInOneCall(t *testing.T) {
+	server, clock := testredis.Start(t), newClock()
+	n := start(t, server, clock, func(o *Options) { o.FlushEvery = time.Hour })
+	const many = 2*putMost + 3
+	for i := range many {
+		id := fmt.Sprint("d", i)
+		o := n.open(id)
+		n.put(id, "", "x", 600)
+		n.Ack(o.Ref, o.Fence, 1)
+	}
+	list := n.names("d1").list()
+	item := server.Text("LPOP", list)
+	server.Text("SET", list, "no list")
+	if err := n.Flush(); !errors.Is(err, inbox.ErrFailed) {
+		t.Errorf("flushed: %v", err)
+	}
+	server.Text("DEL", list)
+	server.Text("RPUSH", list, item)
+	acked := func(want int) {
+		t.Helper()
+		got := 0
+		for i := range many {
+			if info, ok := n.Lookup([]byte(fmt.Sprint("d", i))); ok && info.Messages == 0 {
+				got++
+			}
+		}
+		if got != want {
+			t.Errorf("%d of %d have acknowledged, want %d", got, many, want)
+		}
+	}
+	acked(many - 1)
+	n.flush()
+	acked(many)
+	n.check()
+}
+
 // TestSome: who publishes many is told of the first while the last are stored, in their order; what was told stays though
 // the rest fails.
 func TestSome(t *testing.T) {

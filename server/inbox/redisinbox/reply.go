@@ -11,6 +11,9 @@ import (
 // errReply says that a reply is none that the script gives.
 var errReply = errors.New("redisinbox: a reply of Redis makes no sense")
 
+// errRefused says that Redis has not carried out what was asked for one device.
+var errRefused = errors.New("Redis has refused it")
+
 // fields takes the values of a reply one after the other. What is not as expected sets
 // err, and from then on everything is zero: whatever is in Redis, nothing panics.
 type fields struct {
@@ -288,6 +291,9 @@ type ackReply struct {
 
 func parseAck(v any) (a ackReply, err error) {
 	f, word := open(v)
+	if word == "failed" {
+		return a, fmt.Errorf("%w: %w: %s", inbox.ErrFailed, errRefused, f.text())
+	}
 	switch a.state = parseState(word); a.state {
 	case stateIs:
 		a.acked, a.gone, a.bodies = f.number(), f.number(), f.texts()

@@ -39,7 +39,7 @@ func (s *Store) OpenAs(id []byte, r inbox.Resume, sid uint64, at int64) (opened 
 	}
 	replies := s.redis.do(append(calls, k), true)
 	if pending != nil {
-		if !s.acked(pending, &replies[0]) {
+		if again, _ := s.acked([]*ack{pending}, &replies[0]); len(again) > 0 {
 			s.acks.putBack([]*ack{pending})
 		}
 		replies = replies[1:]

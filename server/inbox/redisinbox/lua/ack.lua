@@ -1,14 +1,25 @@
--- All up to seq has arrived.
-local fence, epoch, seq, now, last, tag, fresh = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6], ARGV[7]
-load()
-if st.f ~= fence or st.e ~= epoch then return {'stale'} end
-if seq > st.s or lost(last, tag) then
-  renew(fresh)
-  return {'lost'}
+-- All up to a number has arrived, at several devices in one call where all lie on one server: what is wrong with one is said of
+-- that one alone. KEYS of each: list, hash; ARGV of each 7: fence, stream, number, now, last, its tag, a new stream.
+local function ack(k, a)
+  list, head = KEYS[k + 1], KEYS[k + 2]
+  local fence, epoch, seq, now = tonumber(ARGV[a + 1]), ARGV[a + 2], tonumber(ARGV[a + 3]), tonumber(ARGV[a + 4])
+  load()
+  if st.f ~= fence or st.e ~= epoch then return {'stale'} end
+  if seq > st.s or lost(tonumber(ARGV[a + 5]), ARGV[a + 6]) then
+    renew(ARGV[a + 7])
+    return {'lost'}
+  end
+  local acked, names = 0, {}
+  if seq > st.a then
+    acked, names = drop(seq, now)
+    save()
+  end
+  return {'acked', acked, st.gone, names}
 end
-local acked, names = 0, {}
-if seq > st.a then
-  acked, names = drop(seq, now)
-  save()
+
+local all = {}
+for i = 0, #KEYS / 2 - 1 do
+  local ok, said = pcall(ack, i * 2, i * 7)
+  all[i + 1] = ok and said or {'failed', type(said) == 'table' and said.err or said}
 end
-return {'acked', acked, st.gone, names}
+return all
