@@ -42,8 +42,9 @@ func TestCommands(t *testing.T) {
 	before := parseCommands("# Commandstats\r\ncmdstat_get:calls=5,usec=50,usec_per_call=10.00\r\n")
 	now := parseCommands("# Commandstats\r\ncmdstat_get:calls=5,usec=50,usec_per_call=10.00\r\ncmdstat_evalsha:calls=200,usec=9000,usec_per_call=45.00,rejected_calls=0\r\ncmdstat_info:calls=0,usec=0\r\n")
 	want := map[string]Calls{"evalsha": {2, 45}}
-	if got := now.since(before, 100); !reflect.DeepEqual(got, want) {
-		t.Errorf("%+v, want %+v", got, want)
+	got := now.since(before, 100)
+	if !reflect.DeepEqual(got, want) || inScripts(got) != 90 {
+		t.Errorf("%+v, want %+v; %v us in scripts", got, want, inScripts(got))
 	}
 }
 

@@ -39,6 +39,15 @@ func parseCommands(info string) commands {
 	return all
 }
 
+// inScripts is how long Redis was busy with scripts, microseconds a delivery. A call may be of many messages, so what one of
+// those takes says less.
+func inScripts(c map[string]Calls) (us float64) {
+	for _, name := range []string{"eval", "evalsha"} {
+		us += c[name].PerDelivery * c[name].Micros
+	}
+	return us
+}
+
 // since returns what came behind before, for so many deliveries; what came less than once in
 // a hundred of them is left out.
 func (c commands) since(before commands, deliveries int) map[string]Calls {

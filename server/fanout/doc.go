@@ -28,6 +28,9 @@
 //	queue       bounded; its own goroutine decodes and calls the handler with all that
 //	            waits, at most 128 at a time
 //
+// A store on the same Redis may send notices from the script that stores (StoredLua), several to one node as
+// one message; they arrive as if they had come one by one.
+//
 // # States of a line
 //
 //	        connected, all channels confirmed

@@ -260,8 +260,8 @@ func (s *Store) acked(vs []*ack, r *reply) (again []*ack, err error) {
 		s.mu.Lock()
 		s.n.Acknowledged += a.acked
 		s.n.Expired += a.gone
-		s.bodies.dropped(a.bodies)
 		s.mu.Unlock()
+		s.dropped(a.bodies)
 		s.ended(v.ref, v.fence, a.state)
 	}
 	return again, err

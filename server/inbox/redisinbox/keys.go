@@ -12,7 +12,7 @@ import (
 // and percent signs of ids are escaped, so that no id changes the tag.
 //
 //	inbox:{d}          list      what waits
-//	inbox:{d}:h        hash      e epoch, s last, a acknowledged, b bytes, n messages, x first expiry, f fence, c tag, i indexed
+//	inbox:{d}:h        hash      p the state of the stream (lua/lib.lua: last number, acknowledged, fence, epoch and the like), i indexed
 //	inbox:{d}:k:<n>    hash      idempotency keys of ten minutes
 //	sub:{d}            set       topics of the device
 //	inbox:all:<shard>  zset      every device that is known, by name

@@ -12,7 +12,7 @@ import (
 var errReply = errors.New("redisinbox: a reply of Redis makes no sense")
 
 // errRefused says that Redis has not carried out what was asked for one device.
-var errRefused = errors.New("Redis has refused it")
+var errRefused = errors.New("refused by Redis")
 
 // fields takes the values of a reply one after the other. What is not as expected sets
 // err, and from then on everything is zero: whatever is in Redis, nothing panics.
