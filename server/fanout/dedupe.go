@@ -19,7 +19,7 @@ type Dedupe struct {
 	half   int // ids in a generation
 	seed   maphash.Seed
 
-	mu         sync.Mutex
+	mu         sync.Mutex // covers the following
 	young, old map[key]struct{}
 	began      time.Time // of young
 	early      uint64    // ids forgotten before their time

@@ -9,7 +9,7 @@ import (
 // Hub joins Memory buses in one process, and breaks what joins them where a test wants
 // that. The zero Hub works.
 type Hub struct {
-	mu     sync.Mutex
+	mu     sync.Mutex // covers the following; a bus's is taken while it is held
 	buses  []*Memory
 	fault  func(Flight) Fault
 	groups map[string]int // of nodes that hear each other; others are in group 0

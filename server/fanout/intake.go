@@ -19,7 +19,7 @@ type intake struct {
 	invalid atomic.Uint64
 	unknown atomic.Uint64
 
-	mu       sync.Mutex
+	mu       sync.Mutex // covers the following
 	lastTwin uint64
 	twinTold time.Time
 }

@@ -29,7 +29,7 @@ type queue struct {
 	invalid  *atomic.Uint64 // shared by the queues of a bus
 	unknown  *atomic.Uint64
 
-	mu      sync.Mutex
+	mu      sync.Mutex // covers the following
 	waiting pile
 	missing int // dropped, not yet told
 	closed  bool

@@ -77,7 +77,7 @@ type Redis struct {
 	roundTrip atomic.Int64
 	listeners atomic.Int64
 
-	mu     sync.Mutex
+	mu     sync.Mutex       // covers the following; a line's is taken while it is held
 	lines  map[string]*line // by group
 	topics topics
 	closed bool
@@ -246,7 +246,7 @@ func (r *Redis) route(l *link, to Channel) (name, group string) {
 	if !l.cluster {
 		switch to.kind {
 		case toNode:
-			return p + ":node:" + to.name, ""
+			return NodeChannels(p) + to.name, ""
 		case toTopic:
 			return p + ":topic:" + to.name, ""
 		}

@@ -37,7 +37,7 @@ type line struct {
 	change  chan struct{} // 1: what is wanted has changed, or moved was set
 	ended   chan struct{}
 
-	mu      sync.Mutex
+	mu      sync.Mutex         // covers the following; taken with Redis.mu held
 	want    map[string]*wanted // by name of channel
 	session uint64             // counts connections: what an old one still says is not heard
 	live    map[string]bool    // confirmed by Redis, on the connection of now

@@ -31,7 +31,7 @@ type sender struct {
 	failed  atomic.Uint64
 	running sync.WaitGroup // lanes at work
 
-	mu      sync.Mutex
+	mu      sync.Mutex       // covers the following
 	lanes   map[string]*lane // by group
 	waiting int              // bytes of all lanes, until their replies are there
 	count   int              // messages, likewise

@@ -38,7 +38,7 @@ type Requests struct {
 	// Static after NewRequests.
 	process uint64 // in the upper bits of ids
 
-	mu    sync.Mutex
+	mu    sync.Mutex // covers the following
 	next  uint64
 	open  map[uint64]*Request
 	parts int // of all that are open

@@ -1,6 +1,10 @@
 package fanout
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"strconv"
+	"strings"
+)
 
 // A store on the same Redis as the bus tells a device's node of a message in the script that stores it: who publishes
 // saves a round trip, and the node hears of the first messages of a request while the last ones are stored. The
@@ -11,7 +15,10 @@ import "encoding/binary"
 //
 //	bus_notice(before, seq, epoch, fence, behind)   an envelope
 //	bus_pack(list)                                  what is published: several envelopes to one node as one message
-const StoredLua = `
+var StoredLua = strings.NewReplacer(
+	"SEQ", luaByte(fieldSeq<<1), "EPOCH", luaByte(fieldEpoch<<1|1), "FENCE", luaByte(fieldFence<<1),
+	"PACK", luaByte(version)+luaByte(needs)+luaByte(byte(kindPack))+luaByte(fieldPayload<<1|1),
+).Replace(`
 local function bus_uvarint(n)
   if n < 128 then return string.char(n) end
   local s = ''
@@ -22,8 +29,8 @@ local function bus_uvarint(n)
   return s .. string.char(n)
 end
 local function bus_notice(before, seq, epoch, fence, behind)
-  local s = before .. '\18' .. bus_uvarint(seq) .. '\21' .. bus_uvarint(#epoch) .. epoch
-  if fence > 0 then s = s .. '\22' .. bus_uvarint(fence) end
+  local s = before .. 'SEQ' .. bus_uvarint(seq) .. 'EPOCH' .. bus_uvarint(#epoch) .. epoch
+  if fence > 0 then s = s .. 'FENCE' .. bus_uvarint(fence) end
   return s .. behind
 end
 local function bus_pack(list)
@@ -33,9 +40,12 @@ local function bus_pack(list)
     parts[2 * i - 1], parts[2 * i] = bus_uvarint(#s), s
   end
   local all = table.concat(parts)
-  return '\1\1\10\127' .. bus_uvarint(#all) .. all
+  return 'PACK' .. bus_uvarint(#all) .. all
 end
-`
+`)
+
+// luaByte is a byte in a string of Lua, whose escapes are decimal.
+func luaByte(b byte) string { return `\` + strconv.Itoa(int(b)) }
 
 // AppendBefore appends what of an envelope is before Seq. Of e it has Kind, Origin, Hop, Class, Raw, ID, Part,
 // Activation and Device; the names have at most MaxName bytes.

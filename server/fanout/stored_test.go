@@ -14,7 +14,7 @@ import (
 // pack of several is all of them, in their order.
 func TestStored(t *testing.T) {
 	redis := testredis.Start(t)
-	const one, many = StoredLua + `return bus_notice(ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4]), ARGV[5])`, StoredLua + `return bus_pack(ARGV)`
+	one, many := StoredLua+`return bus_notice(ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4]), ARGV[5])`, StoredLua+`return bus_pack(ARGV)`
 	var all []string
 	for _, e := range []Envelope{
 		{Kind: KindForward, Seq: 1, Epoch: []byte("ab.1"), Fence: 1, TTL: 60, Tag: 7, MessageID: []byte("k"), Payload: []byte("{}")},

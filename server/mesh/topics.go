@@ -9,7 +9,7 @@ import (
 
 // topics are those that this node listens to, with a count of who wants it.
 type topics struct {
-	mu     sync.Mutex
+	mu     sync.Mutex     // covers the following
 	joined map[string]int // bounded by what the bus takes
 }
 

@@ -8,7 +8,7 @@ import (
 
 // budget is the room of the queue, in bytes. Who waits for room gets it in turn.
 type budget struct {
-	mu      sync.Mutex
+	mu      sync.Mutex // covers the following
 	free    int64
 	under   int       // takes not given back
 	waiting list.List // of *claim, the oldest first

@@ -10,7 +10,7 @@ type call struct {
 	done chan struct{}  // closed when the last is in; nil with over
 	over func(r Result) // of Send
 
-	mu        sync.Mutex
+	mu        sync.Mutex // covers the following
 	results   []Result
 	left      int  // items without a result
 	abandoned bool // nobody waits any more: results belong to who waited

@@ -22,7 +22,7 @@ const (
 type health struct {
 	began time.Time // where rtt counts from
 
-	mu    sync.Mutex
+	mu    sync.Mutex        // covers the following
 	nodes map[string]*state // bounded by keep
 }
 

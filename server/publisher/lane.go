@@ -17,7 +17,7 @@ const (
 type lanes struct {
 	p *Publisher
 
-	mu     sync.Mutex
+	mu     sync.Mutex         // covers the following
 	nodes  map[string][]*lane // Lanes each, made when first used
 	closed bool
 	work   sync.WaitGroup // their goroutines

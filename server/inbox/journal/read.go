@@ -73,7 +73,7 @@ func damagedAt(pos Pos, err error) error {
 
 // scanner keeps what Scan has read ahead from one call to the next.
 type scanner struct {
-	mu      sync.Mutex
+	mu      sync.Mutex // covers the following; held over a Scan
 	segment uint32
 	walk    walker
 	passed  bool // the last Scan has met damage
