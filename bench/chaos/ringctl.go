@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -42,13 +43,18 @@ func (x *trial) paced(d time.Duration) time.Duration {
 	return time.Duration(float64(d) / x.s.pace(x.o))
 }
 
-// ctl runs roostctl against the cluster's etcd; what it said, and its exit code.
+// command is roostctl against the cluster's etcd.
+func (x *trial) command(ctx context.Context, args ...string) *exec.Cmd {
+	args = append(slices.Clone(args), "--etcd", x.cluster.Etcd.Addr(), "--cluster", "chaos", "--environment", "test")
+	return exec.CommandContext(ctx, x.o.Roostctl, args...)
+}
+
+// ctl runs roostctl; what it said, and its exit code.
 func (x *trial) ctl(args ...string) (said string, code int) {
 	x.Helper()
 	ctx, cancel := context.WithTimeout(x.ctx, 30*time.Second)
 	defer cancel()
-	args = append(args, "--etcd", x.cluster.Etcd.Addr(), "--cluster", "chaos", "--environment", "test")
-	out, err := exec.CommandContext(ctx, x.o.Roostctl, args...).CombinedOutput()
+	out, err := x.command(ctx, args...).CombinedOutput()
 	var exit *exec.ExitError
 	if err != nil && (!errors.As(err, &exit) || exit.ExitCode() < 0) {
 		x.Fatalf("roostctl %s: %v\n%s", strings.Join(args, " "), err, out)

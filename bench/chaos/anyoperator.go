@@ -3,7 +3,6 @@ package chaos
 import (
 	"context"
 	"fmt"
-	"os/exec"
 	"strings"
 	"sync"
 	"time"
@@ -46,8 +45,7 @@ func (o *operator) run(args []string) (done bool) {
 	ctx, cancel := context.WithTimeout(o.x.ctx, orderTime)
 	defer cancel()
 	at := o.x.now()
-	full := append(args, "--etcd", o.x.cluster.Etcd.Addr(), "--cluster", "chaos", "--environment", "test")
-	out, err := exec.CommandContext(ctx, o.x.o.Roostctl, full...).CombinedOutput()
+	out, err := o.x.command(ctx, args...).CombinedOutput()
 	what := "done"
 	if err != nil {
 		what = err.Error()
