@@ -4,7 +4,7 @@ import "fmt"
 
 // Options of Build. The zero value is the default.
 type Options struct {
-	// PointsPerUnit is how many points a weight of 1 stands for; 160 if 0. More
+	// PointsPerUnit is how many points a weight of 1 stands for; DefaultPointsPerUnit if 0. More
 	// spread better and follow small changes of weight more finely, and cost 10
 	// bytes each.
 	PointsPerUnit int
@@ -22,17 +22,19 @@ type Options struct {
 	Raw bool
 }
 
+// DefaultPointsPerUnit is how many points a weight of 1 stands for where nothing is said.
+const DefaultPointsPerUnit = 160
+
 const (
-	defaultPerUnit = 160
-	leastBits      = 16 // 128 KiB: half a ns more than 2^12, and room for 1,024 nodes
-	mostBits       = 18 // what is larger leaves the second-level cache
-	slotsPerNode   = 64 // fewer could not follow weights
-	maxPerUnit     = 65536
+	leastBits    = 16 // 128 KiB: half a ns more than 2^12, and room for 1,024 nodes
+	mostBits     = 18 // what is larger leaves the second-level cache
+	slotsPerNode = 64 // fewer could not follow weights
+	maxPerUnit   = 65536
 )
 
 func (o *Options) setDefaults() error {
 	if o.PointsPerUnit == 0 {
-		o.PointsPerUnit = defaultPerUnit
+		o.PointsPerUnit = DefaultPointsPerUnit
 	}
 	if o.PointsPerUnit < 1 || o.PointsPerUnit > maxPerUnit {
 		return fmt.Errorf("%w: PointsPerUnit is %d, must be 1 to %d", ErrOptions, o.PointsPerUnit, maxPerUnit)

@@ -12,11 +12,11 @@ import (
 
 // applyFlags are those of apply besides the change.
 type applyFlags struct {
+	recordFlags
 	force, now bool
 	at         int64
-	share      float64
+	share      int // of ring.ShareUnit
 	measure    time.Duration
-	by, why    string
 }
 
 // runApply is roostctl ring apply.
@@ -28,22 +28,18 @@ limits. Afterwards the devices that each node gains and loses are measured, besi
 what was planned.`)
 	e, c := f.etcd(), f.change()
 	a := &applyFlags{}
+	a.define(f)
 	f.BoolVar(&a.force, "force", false, "make it though limits are not kept")
 	f.BoolVar(&a.now, "now", false, "for all devices at once, without a trial")
 	f.Int64Var(&a.at, "at", 0, "only if the ring still is at this `activation`, as plan has shown it")
-	f.Float64Var(&a.share, "share", 5, "`percent` of the devices that move at first")
+	share := f.Float64("share", 5, "`percent` of the devices that move at first")
 	f.DurationVar(&a.measure, "measure", 0, "`time` after which the devices are counted; below 0 is not at all (default: --over and 15 s)")
-	f.StringVar(&a.by, "by", operator(), "`who` makes it, for the record")
-	f.StringVar(&a.why, "why", "", "`words` on what for, for the record")
-	rest, err := f.parse(args, t.out)
+	err := f.only(args, t.out)
 	if err != nil {
 		return err
 	}
-	if err := f.want(rest, 0, 0, "flags only"); err != nil {
+	if a.share, err = trialShare(*share); err != nil {
 		return err
-	}
-	if share := a.share * ring.ShareUnit / 100; !(share >= 1 && share <= ring.ShareUnit) {
-		return fmt.Errorf("--share is %v %%: 0.01 to 100", a.share)
 	}
 	if a.measure == 0 {
 		a.measure = c.over + 15*time.Second
@@ -171,28 +167,15 @@ func (s *session) unpinAgain(ctx context.Context, d *draft) error {
 	return s.c.Pin(ctx, now, set, unpin...)
 }
 
-// maxNumbers is how many version numbers are tried, should others take some.
-const maxNumbers = 16
-
 // swap stores the version and changes the pointer.
 func (s *session) swap(ctx context.Context, d *draft, a *applyFlags, told cluster.Told) (cluster.Pointer, error) {
-	for try := range uint64(maxNumbers) {
-		r, err := d.make(d.version + try)
-		if err != nil {
-			return cluster.Pointer{}, err
-		}
-		_, err = s.versions.Put(ctx, r)
-		if errors.Is(err, cluster.ErrConflict) {
-			continue
-		}
-		if err != nil {
-			return cluster.Pointer{}, err
-		}
-		expect := d.view.Pointer.Activation
-		if a.now || d.stable == nil {
-			return s.versions.Activate(ctx, expect, r.Version(), told)
-		}
-		return s.versions.Canary(ctx, expect, r.Version(), int(a.share*ring.ShareUnit/100), told)
+	r, err := s.versions.Make(ctx, ringOf(d.stable), d.version, d.change, ring.Options{})
+	if err != nil {
+		return cluster.Pointer{}, err
 	}
-	return cluster.Pointer{}, fmt.Errorf("%w: %d to %d are all taken", cluster.ErrConflict, d.version, d.version+maxNumbers-1)
+	expect := d.view.Pointer.Activation
+	if a.now || d.stable == nil {
+		return s.versions.Activate(ctx, expect, r.Version(), told)
+	}
+	return s.versions.Canary(ctx, expect, r.Version(), a.share, told)
 }

@@ -23,11 +23,7 @@ moves nothing between nodes that do not change.`)
 	f.IntVar(&o.TableBits, "table-bits", 0, "logarithm of the number of slots, 8 to 20 (default: by the number of points)")
 	allowEmpty := f.Bool("allow-empty", false, "write it though no node has weight, so that nobody owns anything")
 	f.BoolVar(&o.Raw, "raw", false, "do not calibrate the points")
-	rest, err := f.parse(args, t.out)
-	if err != nil {
-		return err
-	}
-	if err := f.want(rest, 0, 0, "flags only"); err != nil {
+	if err := f.only(args, t.out); err != nil {
 		return err
 	}
 	if *out == "" {

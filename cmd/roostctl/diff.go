@@ -14,11 +14,8 @@ func runDiff(ctx context.Context, args []string, t terminal) error {
 that follow each other the collateral is 0: nothing moves between nodes whose
 weights stay.`)
 	most := f.Int("moves", 20, "`number` of moves to list, the largest first")
-	rest, err := f.parse(args, t.out)
+	rest, err := f.take(args, t.out, 2, 2, "two FILEs")
 	if err != nil {
-		return err
-	}
-	if err := f.want(rest, 2, 2, "two FILEs"); err != nil {
 		return err
 	}
 	a, before, err := readSnapshot(ctx, rest[0])

@@ -17,9 +17,9 @@ import (
 
 // drainFlags are those of drain.
 type drainFlags struct {
+	recordFlags
 	over, within             time.Duration
 	stop, watch, force, json bool
-	by, why                  string
 }
 
 // runDrain is roostctl drain.
@@ -30,19 +30,15 @@ after which it fills again. Refused where it is the last node, or its zone's las
 where the others cannot take the devices. Without a NODE, the drains that there are.`)
 	e := f.etcd()
 	d := &drainFlags{}
+	d.define(f)
 	f.DurationVar(&d.over, "over", 2*time.Minute, "`time` in which the devices are moved, 1s to 24h")
 	f.BoolVar(&d.stop, "stop", false, "let the node fill again")
 	f.BoolVar(&d.watch, "watch", false, "wait until it is empty, and show how far it is")
 	f.DurationVar(&d.within, "within", 0, "`time` that --watch waits (default: --over and a minute)")
 	f.BoolVar(&d.force, "force", false, "empty it all the same")
 	f.BoolVar(&d.json, "json", false, "the drains that there are as JSON (without a NODE)")
-	f.StringVar(&d.by, "by", operator(), "`who` does it, for the record")
-	f.StringVar(&d.why, "why", "", "`words` on what for, for the record")
-	rest, err := f.parse(args, t.out)
+	rest, err := f.take(args, t.out, 0, 1, "one NODE")
 	if err != nil {
-		return err
-	}
-	if err := f.want(rest, 0, 1, "one NODE"); err != nil {
 		return err
 	}
 	if d.over < time.Second || d.over > cluster.MostOver {

@@ -44,6 +44,20 @@ func (f *flags) parse(args []string, out io.Writer) (rest []string, err error) {
 	}
 }
 
+// take is parse for a command with so many arguments; what names them.
+func (f *flags) take(args []string, out io.Writer, least, most int, what string) (rest []string, err error) {
+	if rest, err = f.parse(args, out); err != nil {
+		return nil, err
+	}
+	return rest, f.want(rest, least, most, what)
+}
+
+// only is parse for a command without arguments.
+func (f *flags) only(args []string, out io.Writer) error {
+	_, err := f.take(args, out, 0, 0, "flags only")
+	return err
+}
+
 // given reports whether a flag is on the command line.
 func (f *flags) given(name string) (given bool) {
 	f.Visit(func(o *flag.Flag) { given = given || o.Name == name })

@@ -1,7 +1,8 @@
 package main
 
 import (
-	"slices"
+	"encoding/json"
+	"io"
 	"time"
 
 	"roost/ring"
@@ -14,6 +15,15 @@ import (
 
 // What --json writes. docs/ROOSTCTL.md names the fields: they stay, more may come.
 // Shares are of 1, times RFC 3339, durations in ms.
+
+// writeJSON writes v for scripts.
+func writeJSON(w io.Writer, v any) error {
+	b, err := json.MarshalIndent(v, "", "  ")
+	if err == nil {
+		_, err = w.Write(append(b, '\n'))
+	}
+	return err
+}
 
 // planJSON is ring plan's.
 type planJSON struct {
@@ -244,22 +254,16 @@ func redisOf(c *redisskew.Cluster, hs []slots.Holding, p *slots.Plan, access str
 		}
 		out.Nodes = append(out.Nodes, x)
 	}
-	later := slices.Clone(hs)
-	for i := range later {
-		later[i].Slots = p.After[i]
-	}
 	now, err := slots.Nodes(hs)
 	if err != nil {
 		return out, err
 	}
-	then, err := slots.Nodes(later)
+	then, err := slots.Nodes(afterwards(hs, p))
 	out.Sigma, out.After = now.Sigma, then.Sigma
 	if err != nil || c.Slots < slots.Count || len(p.Moves) == 0 {
 		return out, err
 	}
-	if out.Rebalance, err = slots.RedisRebalance(c.Entry, hs, p.Targets); err != nil {
-		return out, err
-	}
-	out.Reshard, err = slots.RedisReshard(c.Entry, hs, p.Moves)
+	lines, err := redisLinesOf(c.Entry, hs, p)
+	out.Rebalance, out.Reshard = lines.rebalance, lines.reshard
 	return out, err
 }

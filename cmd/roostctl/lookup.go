@@ -14,11 +14,8 @@ func runLookup(ctx context.Context, args []string, t terminal) error {
 that follow, separated by commas. The ID - reads lines of ids from standard input. An
 id that is no clean text is written as a Go string, in quotes.`)
 	n := f.Int("n", 1, "how many `nodes` to give, the owner first")
-	rest, err := f.parse(args, t.out)
+	rest, err := f.take(args, t.out, 2, -1, "a FILE and IDs")
 	if err != nil {
-		return err
-	}
-	if err := f.want(rest, 2, -1, "a FILE and IDs"); err != nil {
 		return err
 	}
 	if *n < 1 || *n > ring.MaxNodes {

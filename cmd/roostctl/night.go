@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"time"
@@ -21,11 +19,7 @@ does or has done, who works on it, and what nights leave of each node's weight n
 	e := f.etcd()
 	asJSON := f.Bool("json", false, "as JSON")
 	all := f.Bool("all", false, "nights that are over, too")
-	rest, err := f.parse(args, t.out)
-	if err == nil {
-		err = f.want(rest, 0, 0, "flags only")
-	}
-	if err != nil {
+	if err := f.only(args, t.out); err != nil {
 		return err
 	}
 	s, err := e.open(ctx)
@@ -51,16 +45,14 @@ is recorded, so that no node begins it again; the next night is as planned.`)
 	e := f.etcd()
 	date := f.String("night", "", "`YYYYMMDD` (default: the one that is under way, if it is one)")
 	window := f.String("window", "", "`id` of the window (default: all)")
-	why := f.String("why", "", "`words` on what for, for the record")
+	r := &recordFlags{}
+	r.define(f)
 	within := f.Duration("within", time.Minute, "`time` to wait for a node that works on the night")
-	rest, err := f.parse(args, t.out)
-	if err == nil {
-		err = f.want(rest, 0, 0, "flags only")
+	if err := f.only(args, t.out); err != nil {
+		return err
 	}
 	switch {
-	case err != nil:
-		return err
-	case *why == "":
+	case r.why == "":
 		return errors.New("say why: --why 'maintenance is put off' (it is read at three in the morning)")
 	case *date != "" && dawn.ParseDate(*date) == 0:
 		return fmt.Errorf("--night %q: want YYYYMMDD", *date)
@@ -81,15 +73,15 @@ is recorded, so that no node begins it again; the next night is as planned.`)
 	ctx, cancel := context.WithTimeout(ctx, *within)
 	defer cancel()
 	now := time.Now()
-	r, err := s.c.Nights().Abort(ctx, night, dawn.Abort{Now: now, Window: *window, Reason: *why + ", by " + operator()}, "roostctl:"+operator(), uint64(now.Unix()))
+	done, err := s.c.Nights().Abort(ctx, night, dawn.Abort{Now: now, Window: *window, Reason: r.why + ", by " + r.by}, "roostctl:"+r.by, uint64(now.Unix()))
 	if errors.Is(err, cluster.ErrNoNight) {
 		return fmt.Errorf("%w: %w: roostctl night status shows it", errRefused, err)
 	}
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(t.out, "night %v is ended, by the clock of this machine (%s)\n", r.Date, now.UTC().Format(time.DateTime+" UTC"))
-	return writeOpenings(t, nightOf(&r, n.members).Openings)
+	fmt.Fprintf(t.out, "night %v is ended, by the clock of this machine (%s)\n", done.Date, now.UTC().Format(time.DateTime+" UTC"))
+	return writeOpenings(t, nightOf(&done, n.members).Openings)
 }
 
 // nights are maintenance nights at one moment. It is the JSON of night status.
@@ -309,12 +301,3 @@ func writeOpenings(t terminal, list []nightOpening) error {
 
 // stamp is a time to the second, in UTC: cluster and operator may be in different zones.
 func stamp(t time.Time) string { return t.UTC().Format("01-02 15:04:05Z") }
-
-// writeJSON writes v for scripts.
-func writeJSON(w io.Writer, v any) error {
-	b, err := json.MarshalIndent(v, "", "  ")
-	if err == nil {
-		_, err = w.Write(append(b, '\n'))
-	}
-	return err
-}

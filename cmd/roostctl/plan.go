@@ -11,6 +11,13 @@ import (
 	"roost/ring/snapshot"
 )
 
+// planFlags are those of ring plan besides the change.
+type planFlags struct {
+	out              string
+	allowEmpty, json bool
+	version          uint64
+}
+
 // runPlan is roostctl ring plan.
 func runPlan(ctx context.Context, args []string, t terminal) error {
 	f := newFlags("ring plan", "FILE | --etcd HOST:PORT [--set id:weight ...] [--remove id ...] [--devices N] [--out FILE]", `What a change of a ring will move, before it is made, and the snapshot of the
@@ -18,11 +25,11 @@ ring after it. --set adds a node or changes one; of a node that is there, what i
 not said stays (zone, address, capacity). With --etcd, of the ring of a cluster, with
 the devices that its nodes say they have, and which limits it keeps; without any
 change, of what the planner will do next.`)
-	e, c := f.etcd(), f.change()
-	out := f.String("out", "", "`file` for the ring after the change: JSON if its name ends in .json, else binary")
-	allowEmpty := f.Bool("allow-empty", false, "write it though no node has weight, so that nobody owns anything")
-	version := f.Uint64("version", 0, "`number` of the ring after the change (default: one more)")
-	asJSON := f.Bool("json", false, "as JSON (with --etcd)")
+	e, c, o := f.etcd(), f.change(), &planFlags{}
+	f.StringVar(&o.out, "out", "", "`file` for the ring after the change: JSON if its name ends in .json, else binary")
+	f.BoolVar(&o.allowEmpty, "allow-empty", false, "write it though no node has weight, so that nobody owns anything")
+	f.Uint64Var(&o.version, "version", 0, "`number` of the ring after the change (default: one more)")
+	f.BoolVar(&o.json, "json", false, "as JSON (with --etcd)")
 	rest, err := f.parse(args, t.out)
 	if err != nil {
 		return err
@@ -31,16 +38,16 @@ change, of what the planner will do next.`)
 		if err := f.want(rest, 0, 0, "a FILE or --etcd"); err != nil {
 			return err
 		}
-		return planOfCluster(ctx, t, f, e, c, *asJSON)
+		return planOfCluster(ctx, t, f, e, c, o.json)
 	}
 	if err := f.want(rest, 1, 1, "one FILE, or --etcd"); err != nil {
 		return err
 	}
-	if err := checkOutput("out", *out); err != nil {
+	if err := checkOutput("out", o.out); err != nil {
 		return err
 	}
 	switch {
-	case *asJSON:
+	case o.json:
 		return errors.New("--json is for a plan of a cluster: give --etcd (a plan of a FILE is written to --out, ring diff compares)")
 	case c.zones || len(c.drain)+len(c.unpin) > 0:
 		return errors.New("--zones, --drain and --unpin are for a cluster: give --etcd")
@@ -49,21 +56,26 @@ change, of what the planner will do next.`)
 	case c.devices < 0:
 		return fmt.Errorf("devices is %d, must not be negative", c.devices)
 	}
-	s, r, err := readSnapshot(ctx, rest[0])
+	return planOfFile(ctx, t, f, rest[0], c, o)
+}
+
+// planOfFile is roostctl ring plan FILE.
+func planOfFile(ctx context.Context, t terminal, f *flags, file string, c *changeFlags, o *planFlags) error {
+	s, r, err := readSnapshot(ctx, file)
 	if err != nil {
 		return err
 	}
 	if !f.given("version") {
-		*version = r.Version() + 1
+		o.version = r.Version() + 1
 	}
-	if err := checkVersion(*version, r.Version(), rest[0]); err != nil {
+	if err := checkVersion(o.version, r.Version(), file); err != nil {
 		return err
 	}
 	change := ring.Change{Remove: c.remove}
 	for _, n := range c.set {
 		change.Set = append(change.Set, n.over(r))
 	}
-	p, next, err := r.Plan(*version, change, c.devices)
+	p, next, err := r.Plan(o.version, change, c.devices)
 	if err != nil {
 		return err
 	}
@@ -73,14 +85,14 @@ change, of what the planner will do next.`)
 	}
 	if !owned(next) {
 		fmt.Fprintln(t.out, "nobody owns anything after this")
-		if *out != "" && !*allowEmpty {
+		if o.out != "" && !o.allowEmpty {
 			return errors.New("the ring after the change is not written, as nobody owns anything in it: --allow-empty writes it")
 		}
 	}
-	if *out == "" {
+	if o.out == "" {
 		return nil
 	}
-	return save(ctx, t, *out, &snapshot.Snapshot{Definition: next.Definition(), Sections: s.Sections}, next)
+	return save(ctx, t, o.out, &snapshot.Snapshot{Definition: next.Definition(), Sections: s.Sections}, next)
 }
 
 // checkVersion refuses versions that do not go up: they tell which of two rings
@@ -146,15 +158,9 @@ func writePlan(t terminal, p *ring.Plan, most int) error {
 // writeMoves lists from whom to whom.
 func writeMoves(t terminal, d *ring.Diff, most int) error {
 	rows := newTable("from", "to", "% of all>")
-	name := func(id string) string {
-		if id == "" {
-			return "(nobody)"
-		}
-		return id
-	}
 	shown := min(max(most, 0), len(d.Moves))
 	for _, m := range d.Moves[:shown] {
-		rows.add(name(m.From), name(m.To), fmt.Sprintf("%.4f", 100*d.Share(m.Slots)))
+		rows.add(nodeName(m.From), nodeName(m.To), fmt.Sprintf("%.4f", 100*d.Share(m.Slots)))
 	}
 	if err := rows.write(t.out); err != nil {
 		return err

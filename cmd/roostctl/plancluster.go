@@ -41,7 +41,7 @@ func (s *session) draft(ctx context.Context, f *flags, c *changeFlags) (*draft, 
 	if d.version, err = s.versions.Next(ctx, d.view.Pointer); err != nil {
 		return nil, err
 	}
-	if d.next, err = d.make(d.version); err != nil {
+	if d.next, err = cluster.Changed(ringOf(d.stable), d.version, d.change, ring.Options{}); err != nil {
 		return nil, err
 	}
 	in := preview.Input{Before: ringOf(d.stable), After: d.next, Known: known(d.view), Over: c.over}
@@ -58,14 +58,6 @@ func ringOf(s *cluster.Stored) *ring.Ring {
 		return nil
 	}
 	return s.Ring
-}
-
-// make returns the next ring, under a number.
-func (d *draft) make(version uint64) (*ring.Ring, error) {
-	if d.stable == nil {
-		return ring.Build(version, d.change.Set, ring.Options{})
-	}
-	return d.stable.Ring.Apply(version, d.change)
 }
 
 // planOfCluster is roostctl ring plan --etcd. Limits that are not kept are a bad verdict.

@@ -33,11 +33,8 @@ exit code is 1.`)
 	from := f.String("url", "", "API address of a node, `http://host:port`")
 	seconds := f.Int("seconds", 10, "how long to take the profile, in `seconds`, 1 to 600")
 	asJSON := f.Bool("json", false, "write the result as JSON")
-	rest, err := f.parse(args, t.out)
+	rest, err := f.take(args, t.out, 0, 1, "one FILE")
 	if err != nil {
-		return err
-	}
-	if err := f.want(rest, 0, 1, "one FILE"); err != nil {
 		return err
 	}
 	name := ""

@@ -26,11 +26,7 @@ mend it, and the redis-cli lines that make them. Nothing is changed.`)
 	targets := f.String("targets", "", "`ZONE=SHARE,...`: what each zone should have, relative to the others")
 	threshold := f.Int("threshold", slots.Threshold, "a node that is this many `slots` off stays as it is")
 	asJSON := f.Bool("json", false, "as JSON")
-	rest, err := f.parse(args, t.out)
-	if err != nil {
-		return err
-	}
-	if err := f.want(rest, 0, 0, "flags only"); err != nil {
+	if err := f.only(args, t.out); err != nil {
 		return err
 	}
 	switch {
@@ -136,12 +132,7 @@ func writeRedis(t terminal, c *redisskew.Cluster, hs []slots.Holding, p *slots.P
 	if err := rows.write(t.out); err != nil {
 		return err
 	}
-	later := make([]slots.Holding, len(hs))
-	for i := range hs {
-		later[i] = hs[i]
-		later[i].Slots = p.After[i]
-	}
-	sigmas, err := sigmasOf(hs, later)
+	sigmas, err := sigmasOf(hs, afterwards(hs, p))
 	if err != nil {
 		return err
 	}
@@ -160,27 +151,14 @@ func writeRedis(t terminal, c *redisskew.Cluster, hs []slots.Holding, p *slots.P
 	if entry != "" {
 		fmt.Fprintf(t.out, "# to each line add: %s\n", entry)
 	}
-	return writeRedisLines(t, c.Entry, hs, p)
+	lines, err := redisLinesOf(c.Entry, hs, p)
+	if err != nil {
+		return err
+	}
+	return lines.write(t)
 }
 
 // sigma is a skew's, if it is one of anything.
 func sigma(s slots.Skew) string { return dashIf(s.Least < 0, fmt.Sprintf("%.3f", s.Sigma)) }
-
-// writeRedisLines writes what redis-cli is to be told.
-func writeRedisLines(t terminal, entry string, hs []slots.Holding, p *slots.Plan) error {
-	line, err := slots.RedisRebalance(entry, hs, p.Targets)
-	if err != nil {
-		return err
-	}
-	moves, err := slots.RedisReshard(entry, hs, p.Moves)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(t.out, "# all at once, in redis-cli's order:\n%s\n# or move by move, inside zones first:\n", line)
-	for _, m := range moves {
-		fmt.Fprintln(t.out, m)
-	}
-	return nil
-}
 
 func mebibytes(bytes int64) string { return fmt.Sprintf("%.1f", float64(bytes)/(1<<20)) }

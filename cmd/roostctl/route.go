@@ -42,17 +42,14 @@ do not agree.`)
 	f.StringVar(&r.url, "url", "", "`address` of a node's API, whose answer is compared")
 	f.IntVar(&r.n, "n", 3, "how many `nodes` to give, the owner first")
 	f.BoolVar(&r.asJSON, "json", false, "as JSON")
-	rest, err := f.parse(args, t.out)
-	if err != nil {
-		return err
-	}
-	if err := f.want(rest, 0, 0, "flags only"); err != nil {
+	if err := f.only(args, t.out); err != nil {
 		return err
 	}
 	if err := r.check(e); err != nil {
 		return err
 	}
 	var node *nodeRoute
+	var err error
 	if r.url != "" {
 		if node, err = askRoute(ctx, r.url, r.device); err != nil {
 			return err

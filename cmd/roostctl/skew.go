@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -44,19 +45,47 @@ fewest moves that mend it: inside zones first, and only where a node is more tha
 	if err != nil {
 		return err
 	}
-	var lines []string
+	var lines redisLines
 	if *redis != "" {
-		line, err := slots.RedisRebalance(*redis, hs, plan.Targets)
-		if err != nil {
+		if lines, err = redisLinesOf(*redis, hs, plan); err != nil {
 			return err
 		}
-		moves, err := slots.RedisReshard(*redis, hs, plan.Moves)
-		if err != nil {
-			return err
-		}
-		lines = append([]string{"# all at once, in redis-cli's order:", line, "# or move by move, inside zones first:"}, moves...)
 	}
-	return writeSkew(t, hs, plan, lines)
+	if err := writeSkew(t, hs, plan); err != nil || *redis == "" {
+		return err
+	}
+	return lines.write(t)
+}
+
+// redisLines are what redis-cli is to be told.
+type redisLines struct {
+	rebalance string   // all at once
+	reshard   []string // or move by move
+}
+
+// redisLinesOf words a plan for redis-cli; entry is a node's host:port.
+func redisLinesOf(entry string, hs []slots.Holding, p *slots.Plan) (l redisLines, err error) {
+	if l.rebalance, err = slots.RedisRebalance(entry, hs, p.Targets); err == nil {
+		l.reshard, err = slots.RedisReshard(entry, hs, p.Moves)
+	}
+	return l, err
+}
+
+func (l *redisLines) write(t terminal) error {
+	_, err := fmt.Fprintf(t.out, "# all at once, in redis-cli's order:\n%s\n# or move by move, inside zones first:\n", l.rebalance)
+	for _, move := range l.reshard {
+		_, err = fmt.Fprintln(t.out, move)
+	}
+	return err
+}
+
+// afterwards is what nodes hold once a plan is carried out.
+func afterwards(hs []slots.Holding, p *slots.Plan) []slots.Holding {
+	later := slices.Clone(hs)
+	for i := range later {
+		later[i].Slots = p.After[i]
+	}
+	return later
 }
 
 // parseHoldings reads NODE[@ZONE]=SLOTS and NODE=SHARE,...; what else is wrong
@@ -108,17 +137,12 @@ func cutLast(s, sep string) (before, after string, ok bool) {
 	return s, "", false
 }
 
-func writeSkew(t terminal, hs []slots.Holding, p *slots.Plan, lines []string) error {
+func writeSkew(t terminal, hs []slots.Holding, p *slots.Plan) error {
 	rows := newTable("node", "zone", "slots>", "target>", "slots/target>", "after>")
 	for i, h := range hs {
 		rows.add(h.Node, h.Zone, strconv.Itoa(h.Slots), strconv.Itoa(p.Targets[i]), ratio(h.Slots, float64(p.Targets[i])), strconv.Itoa(p.After[i]))
 	}
-	later := make([]slots.Holding, len(hs))
-	for i, h := range hs {
-		later[i] = h
-		later[i].Slots = p.After[i]
-	}
-	sigmas, err := sigmasOf(hs, later)
+	sigmas, err := sigmasOf(hs, afterwards(hs, p))
 	if err != nil {
 		return err
 	}
@@ -128,9 +152,6 @@ func writeSkew(t terminal, hs []slots.Holding, p *slots.Plan, lines []string) er
 	fmt.Fprintf(t.out, "%s%d slots move, %d of them between zones; at least %d must\n", sigmas, p.Moved, p.Across, p.Minimum)
 	for _, m := range p.Moves {
 		fmt.Fprintf(t.out, "  %d from %s to %s\n", m.Slots, m.From, m.To)
-	}
-	for _, line := range lines {
-		fmt.Fprintln(t.out, line)
 	}
 	return nil
 }

@@ -19,11 +19,7 @@ another ring than the pointer names.`)
 	e := f.etcd()
 	asJSON := f.Bool("json", false, "as JSON")
 	unit := f.Float64("unit", 0, "`devices` that a ring weight of 1 stands for, as the nodes have it (default 10000)")
-	rest, err := f.parse(args, t.out)
-	if err != nil {
-		return err
-	}
-	if err := f.want(rest, 0, 0, "flags only"); err != nil {
+	if err := f.only(args, t.out); err != nil {
 		return err
 	}
 	s, err := e.open(ctx)

@@ -14,18 +14,34 @@ import (
 	"roost/server/cluster"
 )
 
+// recordFlags say who changes something, and what for: that is kept with the change.
+type recordFlags struct{ by, why string }
+
+func (r *recordFlags) define(f *flags) {
+	f.StringVar(&r.by, "by", operator(), "`who` does it, for the record")
+	f.StringVar(&r.why, "why", "", "`words` on what for, for the record")
+}
+
+// trialShare turns percent of the devices that move into a share of ring.ShareUnit.
+func trialShare(percent float64) (int, error) {
+	share := percent * ring.ShareUnit / 100
+	if !(share >= 1 && share <= ring.ShareUnit) {
+		return 0, fmt.Errorf("--share is %v %%: 0.01 to 100", percent)
+	}
+	return int(share), nil
+}
+
 // pointerFlags are those of commands that change nothing but the pointer.
 type pointerFlags struct {
-	at      int64
-	force   bool
-	by, why string
+	recordFlags
+	at    int64
+	force bool
 }
 
 func (f *flags) pointer(force string) *pointerFlags {
 	p := &pointerFlags{}
+	p.define(f)
 	f.Int64Var(&p.at, "at", 0, "only if the ring still is at this `activation`")
-	f.StringVar(&p.by, "by", operator(), "`who` does it, for the record")
-	f.StringVar(&p.why, "why", "", "`words` on what for, for the record")
 	if force != "" {
 		f.BoolVar(&p.force, "force", false, force)
 	}
@@ -67,19 +83,17 @@ keep the limits of ring plan.`)
 	e, p := f.etcd(), f.pointer("put it on trial though limits are not kept")
 	share := f.Float64("share", 5, "`percent` of the devices")
 	over := f.Duration("over", preview.DefaultOver, "`time` in which the devices are moved")
-	rest, err := f.parse(args, t.out)
+	rest, err := f.take(args, t.out, 1, 1, "one VERSION")
 	if err != nil {
-		return err
-	}
-	if err := f.want(rest, 1, 1, "one VERSION"); err != nil {
 		return err
 	}
 	version, err := strconv.ParseUint(rest[0], 10, 64)
 	if err != nil {
 		return fmt.Errorf("version %q is not a number: roostctl ring versions lists them", rest[0])
 	}
-	if s := *share * ring.ShareUnit / 100; !(s >= 1 && s <= ring.ShareUnit) {
-		return fmt.Errorf("--share is %v %%: 0.01 to 100", *share)
+	part, err := trialShare(*share)
+	if err != nil {
+		return err
 	}
 	s, err := e.open(ctx)
 	if err != nil {
@@ -104,7 +118,7 @@ keep the limits of ring plan.`)
 	if len(errs) > 0 && !p.force {
 		return errors.Join(errs...)
 	}
-	now, err := s.versions.Canary(ctx, p.expect(v.Pointer), version, int(*share*ring.ShareUnit/100), p.told("by hand"))
+	now, err := s.versions.Canary(ctx, p.expect(v.Pointer), version, part, p.told("by hand"))
 	if err != nil {
 		return err
 	}
@@ -116,11 +130,7 @@ func runPromote(ctx context.Context, args []string, t terminal) error {
 	f := newFlags("ring promote", "--etcd HOST:PORT [--force]", `Put the version on trial in force for all, before the planner does. Refused where
 the trial so far speaks against it.`)
 	e, p := f.etcd(), f.pointer("promote it though the trial speaks against it")
-	rest, err := f.parse(args, t.out)
-	if err != nil {
-		return err
-	}
-	if err := f.want(rest, 0, 0, "flags only"); err != nil {
+	if err := f.only(args, t.out); err != nil {
 		return err
 	}
 	s, err := e.open(ctx)
@@ -151,11 +161,7 @@ planner leaves joins and weights alone for ten minutes afterwards; to keep a wei
 longer, pin it by ring apply --set. What is pinned stays so, and is tried again: --unpin
 takes it away.`)
 	e, p := f.etcd(), f.pointer("")
-	rest, err := f.parse(args, t.out)
-	if err != nil {
-		return err
-	}
-	if err := f.want(rest, 0, 0, "flags only"); err != nil {
+	if err := f.only(args, t.out); err != nil {
 		return err
 	}
 	s, err := e.open(ctx)

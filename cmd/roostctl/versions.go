@@ -19,11 +19,7 @@ collected; those that the pointer names never.`)
 	e := f.etcd()
 	most := f.Int("most", 20, "`number` of versions to list")
 	asJSON := f.Bool("json", false, "as JSON")
-	rest, err := f.parse(args, t.out)
-	if err != nil {
-		return err
-	}
-	if err := f.want(rest, 0, 0, "flags only"); err != nil {
+	if err := f.only(args, t.out); err != nil {
 		return err
 	}
 	s, err := e.open(ctx)

@@ -13,43 +13,30 @@ import (
 	"roost/server/cluster"
 )
 
+// zonesFlags are those of ring zones.
+type zonesFlags struct {
+	targets, resources, auto string
+	save, json               bool
+	unit                     float64
+}
+
 // runZones is roostctl ring zones.
 func runZones(ctx context.Context, args []string, t terminal) error {
 	f := newFlags("ring zones", "--etcd HOST:PORT [--targets ZONE=SHARE,... | --resources ZONE=MEMORY:CPU,...] [--save] [--auto on|off]", `What each zone owns of 16384 slots, against what it should have by capacity or by
 targets, before and after evening out. The planner does that by itself once sigma has been
 0.2 or more for three checks; ring apply --zones does it now.`)
-	e := f.etcd()
-	targets := f.String("targets", "", "`ZONE=SHARE,...`: what each zone should have, relative to the others")
-	resources := f.String("resources", "", "`ZONE=MEMORY:CPU,...`: what each zone has, in any units; its share is that of the scarcer one")
-	save := f.Bool("save", false, "let the planner follow these targets from now on; without any: follow capacity again")
-	auto := f.String("auto", "", "`on or off`: whether the planner evens out zones")
-	asJSON := f.Bool("json", false, "as JSON; not with --save or --auto")
-	unit := f.Float64("unit", 0, "`devices` that a ring weight of 1 stands for, as the nodes have it (default 10000)")
-	rest, err := f.parse(args, t.out)
-	if err != nil {
+	e, o := f.etcd(), &zonesFlags{}
+	f.StringVar(&o.targets, "targets", "", "`ZONE=SHARE,...`: what each zone should have, relative to the others")
+	f.StringVar(&o.resources, "resources", "", "`ZONE=MEMORY:CPU,...`: what each zone has, in any units; its share is that of the scarcer one")
+	f.BoolVar(&o.save, "save", false, "let the planner follow these targets from now on; without any: follow capacity again")
+	f.StringVar(&o.auto, "auto", "", "`on or off`: whether the planner evens out zones")
+	f.BoolVar(&o.json, "json", false, "as JSON; not with --save or --auto")
+	f.Float64Var(&o.unit, "unit", 0, "`devices` that a ring weight of 1 stands for, as the nodes have it (default 10000)")
+	if err := f.only(args, t.out); err != nil {
 		return err
 	}
-	if err := f.want(rest, 0, 0, "flags only"); err != nil {
+	if err := o.check(); err != nil {
 		return err
-	}
-	if *auto != "" && *auto != "on" && *auto != "off" {
-		return fmt.Errorf("--auto is %q: on or off", *auto)
-	}
-	if *asJSON && (*save || *auto != "") {
-		return errors.New("--json is for who looks: leave --save and --auto out")
-	}
-	if *targets != "" && *resources != "" {
-		return errors.New("--targets and --resources both say what zones should have: give one")
-	}
-	if *resources != "" {
-		if *targets, err = sharesOf(*resources); err != nil {
-			return err
-		}
-	}
-	if *targets != "" {
-		if _, err := parseShares(*targets); err != nil {
-			return err
-		}
 	}
 	s, err := e.open(ctx)
 	if err != nil {
@@ -61,26 +48,45 @@ targets, before and after evening out. The planner does that by itself once sigm
 	if err != nil {
 		return err
 	}
-	table, set, err := zoneTable(v, stable.Ring, *targets, *unit)
+	table, set, err := zoneTable(v, stable.Ring, o.targets, o.unit)
 	switch {
-	case errors.Is(err, zones.ErrFew), errors.Is(err, zones.ErrTargets) && *targets == "":
-		if *asJSON {
+	case errors.Is(err, zones.ErrFew), errors.Is(err, zones.ErrTargets) && o.targets == "":
+		if o.json {
 			return err
 		}
 		fmt.Fprintln(t.out, err)
 	case err != nil:
 		return err
-	case *asJSON:
+	case o.json:
 		return writeJSON(t.out, zonesOf(v, table))
 	default:
 		if err := writeZones(t, v, table); err != nil {
 			return err
 		}
 	}
-	if !*save && *auto == "" {
+	if !o.save && o.auto == "" {
 		return nil
 	}
-	return s.saveZones(ctx, t, v, set, *save, *auto)
+	return s.saveZones(ctx, t, v, set, o)
+}
+
+// check refuses what does not go together, and turns resources into targets.
+func (o *zonesFlags) check() (err error) {
+	switch {
+	case o.auto != "" && o.auto != "on" && o.auto != "off":
+		return fmt.Errorf("--auto is %q: on or off", o.auto)
+	case o.json && (o.save || o.auto != ""):
+		return errors.New("--json is for who looks: leave --save and --auto out")
+	case o.targets != "" && o.resources != "":
+		return errors.New("--targets and --resources both say what zones should have: give one")
+	}
+	if o.resources != "" {
+		o.targets, err = sharesOf(o.resources)
+	}
+	if err == nil && o.targets != "" {
+		_, err = parseShares(o.targets)
+	}
+	return err
 }
 
 // sharesOf reads ZONE=MEMORY:CPU,... and returns ZONE=SHARE,...
@@ -110,13 +116,13 @@ func sharesOf(resources string) (string, error) {
 }
 
 // saveZones stores what operators say of zones.
-func (s *session) saveZones(ctx context.Context, t terminal, v *cluster.View, set map[string]float64, save bool, auto string) error {
+func (s *session) saveZones(ctx context.Context, t terminal, v *cluster.View, set map[string]float64, o *zonesFlags) error {
 	config, _ := cluster.ZoneConfigOf(v) // one that cannot be read is replaced
-	if save {
+	if o.save {
 		config.Targets = set
 	}
-	if auto != "" {
-		config.Off = auto == "off"
+	if o.auto != "" {
+		config.Off = o.auto == "off"
 	}
 	config.By = operator()
 	if err := s.c.PutZoneConfig(ctx, config); err != nil {

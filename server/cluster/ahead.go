@@ -50,17 +50,3 @@ func (c *Client) Elected(ctx context.Context) (id string, since time.Time, err e
 	}
 	return who.ID, who.Since, nil
 }
-
-// Next returns a number for a new version: above all that are stored, and all that
-// the pointer names.
-func (v *Versions) Next(ctx context.Context, p Pointer) (uint64, error) {
-	list, err := v.List(ctx)
-	if err != nil {
-		return 0, err
-	}
-	most := max(p.Stable, p.Canary, p.RolledBack)
-	if len(list) > 0 {
-		most = max(most, list[len(list)-1])
-	}
-	return most + 1, nil
-}

@@ -42,7 +42,7 @@ func checkPins(pins map[string]Pin) error {
 		if err := n.CheckAmounts(); err != nil {
 			return err
 		}
-		if most := float64(ring.MaxNodePoints) / 160; p.Weight > most {
+		if most := float64(ring.MaxNodePoints) / ring.DefaultPointsPerUnit; p.Weight > most {
 			return fmt.Errorf("node %q: weight %v: at most %v", id, p.Weight, math.Floor(most))
 		}
 	}

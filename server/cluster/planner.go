@@ -338,10 +338,6 @@ func (p *Planner) both(ctx context.Context, versions *Versions, in PlanInput, d 
 	return versions.replace(ctx, expect, stable.Version(), canary.Version(), t)
 }
 
-// maxNumbers is how many numbers are tried, should some be taken by versions that
-// nobody has activated.
-const maxNumbers = 16
-
 // next returns a version number above all that are known.
 func (p *Planner) next(ctx context.Context, versions *Versions, in PlanInput) (uint64, error) {
 	next, err := versions.Next(ctx, in.View.Pointer)
@@ -353,27 +349,9 @@ func (p *Planner) next(ctx context.Context, versions *Versions, in PlanInput) (u
 	return next, err
 }
 
-// make applies a change to a ring, or builds the first one, and stores the result
-// under version or one of the numbers after it.
+// make stores the ring after a change, under version or one of the numbers after it.
 func (p *Planner) make(ctx context.Context, versions *Versions, before *ring.Ring, version uint64, c ring.Change) (*ring.Ring, error) {
-	for try := range uint64(maxNumbers) {
-		var r *ring.Ring
-		var err error
-		if before == nil || before.Len() == 0 {
-			r, err = ring.Build(version+try, c.Set, ring.Options{PointsPerUnit: p.o.Plan.PointsPerUnit, TableBits: p.o.Plan.TableBits})
-		} else {
-			r, err = before.Apply(version+try, c)
-		}
-		if err != nil {
-			return nil, err
-		}
-		if _, err = versions.Put(ctx, r); err == nil {
-			return r, nil
-		} else if !errors.Is(err, ErrConflict) {
-			return nil, err
-		}
-	}
-	return nil, fmt.Errorf("%w: %d to %d are all taken", ErrConflict, version, version+maxNumbers-1)
+	return versions.Make(ctx, before, version, c, ring.Options{PointsPerUnit: p.o.Plan.PointsPerUnit, TableBits: p.o.Plan.TableBits})
 }
 
 // judge promotes a canary, takes it back, or does neither: then the step has no

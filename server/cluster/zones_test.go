@@ -29,7 +29,7 @@ func zonedView(nodes ...string) *View {
 func ringOf(t testing.TB, v *View, version uint64) *ring.Ring {
 	t.Helper()
 	set := PlanSettings{}.WithDefaults()
-	w := wanted(v, nil, &set)
+	w := shortfallOf(v, nil, &set)
 	r, err := ring.Build(version, w.joins, ring.Options{})
 	if err != nil {
 		t.Fatal(err)
