@@ -163,9 +163,9 @@ func misconfigured(text string, err error) string {
 	case strings.HasPrefix(text, "received unknown message type"):
 		return "what listens there does not speak Redis' protocol: is it the port of something else, or TLS (rediss://)?"
 	case word == "WRONGPASS", word == "NOAUTH", strings.Contains(lower, "without any password configured"):
-		return "mend user and password in the URL"
+		return "mend user and password (in the URL, or --redis-password-file, ROOST_REDIS_PASSWORD)"
 	case word == "NOPERM":
-		return "mend user and password in the URL, or let this user do that (ACL SETUSER: +@all, its keys and channels)"
+		return "mend user and password, or let this user do that (ACL SETUSER: +@all, its keys and channels)"
 	case word == "READONLY":
 		return "it is a replica: name its master, or Sentinels"
 	case strings.HasPrefix(lower, "unknown command") && strings.Contains(lower, "sentinel"):
