@@ -1,7 +1,6 @@
 package server
 
 import (
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -36,14 +35,7 @@ type elsewhereCounts struct {
 // elsewhere reports whether presence says that another node has a device. What is said of
 // an earlier start of this node is not elsewhere: the device is nowhere then.
 func (s *Server) elsewhere(owner string) bool {
-	if s.cluster == nil || owner == "" {
-		return false
-	}
-	node := owner
-	if i := strings.LastIndexByte(owner, ':'); i >= 0 {
-		node = owner[:i]
-	}
-	return node != s.opt.Node
+	return s.cluster != nil && owner != "" && mesh.NodeOf(owner) != s.opt.Node
 }
 
 // putsAway are the puts of a publish whose devices are at other nodes.

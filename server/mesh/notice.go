@@ -23,7 +23,7 @@ const answerSlack = 500 * time.Millisecond
 // moved meanwhile, what the node says that has it then; where nothing is said, StatusQueued. Whatever it is,
 // the message is stored. Only notices with an answer are counted for a trial: the others are not about where a device is.
 func (m *Mesh) Notice(owner string, n *inbox.Notice, wait time.Duration, answer func(Status)) {
-	owner = nodeOf(owner)
+	owner = NodeOf(owner)
 	switch owner {
 	case m.o.Self:
 		m.o.Local.Noticed(n, wait, answer)
@@ -65,7 +65,7 @@ func AppendStored(before, behind []byte, self string, n *inbox.Notice) (before2,
 // Told takes that the store has told a device's node itself, what, and how many took the word. It returns what Notice
 // without a wait answers.
 func (m *Mesh) Told(owner string, n *inbox.Notice, receivers int) Status {
-	owner = nodeOf(owner)
+	owner = NodeOf(owner)
 	view := m.seenAt(n.Device, owner)
 	m.n.sent[fanout.KindForward].Add(1)
 	if q := m.timed(&view); q != nil {
@@ -100,8 +100,9 @@ func about(e *fanout.Envelope, n *inbox.Notice) {
 	}
 }
 
-// nodeOf returns the node of an owner: what is before the last colon, if digits follow it.
-func nodeOf(owner string) string {
+// NodeOf returns the node of an owner in the words of presence (node:incarnation): what is before the last colon, if
+// digits follow it; else all of it.
+func NodeOf(owner string) string {
 	for i := len(owner) - 1; i >= 0; i-- {
 		if c := owner[i]; c == ':' && i < len(owner)-1 {
 			return owner[:i]

@@ -82,7 +82,7 @@ func TestNodeOfOwner(t *testing.T) {
 	for owner, want := range map[string]string{
 		"n1:17": "n1", "n1": "n1", "": "", "a:b:3": "a:b", "a:b": "a:b", "n1:": "n1:", "n1:1x": "n1:1x", ":5": "", "17": "17",
 	} {
-		if got := nodeOf(owner); got != want {
+		if got := NodeOf(owner); got != want {
 			t.Errorf("%q: %q, want %q", owner, got, want)
 		}
 	}
