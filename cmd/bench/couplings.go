@@ -18,5 +18,6 @@ func parseCouplings(args []string, errout io.Writer) (o couplings.Options, err e
 	fs.DurationVar(&o.Phase, "phase", 0, "real `time` of each of their phases (default 4s; quick: 500ms)")
 	fs.BoolVar(&o.Pure, "pure", false, "the simulations alone, no sockets")
 	fs.BoolVar(&o.Quick, "quick", false, "short, to see that it works")
+	o.Command = commandLine(fs, args)
 	return o, parseFlags(fs, args)
 }

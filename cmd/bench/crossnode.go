@@ -20,6 +20,7 @@ func parseCrossnode(args []string, errout io.Writer) (o crossnode.Options, err e
 	fs.StringVar(&o.Fsync, "fsync", "everysec", "Redis' appendfsync: always, everysec or no")
 	only := fs.String("only", "", "`loads`, separated by commas: single, batched, offered, offered-50 (default all)")
 	fs.BoolVar(&o.Quick, "quick", false, "short, to see that it works")
+	o.Command = commandLine(fs, args)
 	if err := parseFlags(fs, args); err != nil {
 		return o, err
 	}

@@ -17,5 +17,6 @@ func parseDecay(args []string, errout io.Writer) (o decaysim.ModelsOptions, err 
 	fs.IntVar(&o.Requests, "requests", 0, "measured in each replay (default 100000; quick: 10000)")
 	fs.IntVar(&o.Seeds, "seeds", 0, "replays of each load (default 5; quick: 1)")
 	fs.BoolVar(&o.Quick, "quick", false, "one seed, a tenth of the requests and of the time before, to see that it works")
+	o.Command = commandLine(fs, args)
 	return o, parseFlags(fs, args)
 }

@@ -15,5 +15,6 @@ func parseDecayReport(args []string, errout io.Writer) (o decaysim.WeightsOption
 	fs.Uint64Var(&o.Seed, "seed", 0, "of the first run (default 1)")
 	fs.IntVar(&o.Seeds, "seeds", 0, "runs of each policy (default 5; quick: 1)")
 	fs.BoolVar(&o.Quick, "quick", false, "one run of a quarter of the nodes, to see that it works")
+	o.Command = commandLine(fs, args)
 	return o, parseFlags(fs, args)
 }

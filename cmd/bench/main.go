@@ -57,111 +57,74 @@ func (w *pipe) Write(p []byte) (int, error) {
 	return n, err
 }
 
-const usage = `usage: bench COMMAND [flags]
+// subcommand is one of bench's. errout gets what is wrong with its flags.
+type subcommand struct {
+	name, about string
+	run         func(ctx context.Context, args []string, out, errout io.Writer) error
+}
 
-run      run a scenario against servers in turn, and compare them
-compare  compare result files, or the folder of a run
-trend    show how metrics change over a folder of results, and where they jump
-explain  show where a difference comes from: phases, metrics, CPU profiles
-million  hold a million devices on this machine, and reach each
-chaos    hurt a cluster of processes while messages are published, and count what became of each
-scenarios  run loadgen's scenarios against roostd, each once
-peers    compare roostd with other WebSocket servers, side by side
-node     measure roostd by itself: memory per device and after load, publish latency under load
-kept     measure kept messages: CPU per push and per broadcast delivery, recovery after a crash, memory
-cluster-latency  publish to devices on another node, at any node and where they are: latency, CPU, stages
-couplings  when weights act: before the push, after a failure, by the ring, not at all
-rings    a fourth node joins; from an event in etcd to the ring that readers see
-decay    compare models of decay in a limiter, in virtual time: memory, spread of P95, bursts seen
+// subcommands in the order of the usage text.
+var subcommands = []subcommand{
+	{"run", "run a scenario against servers in turn, and compare them", plain(runRun)},
+	{"compare", "compare result files, or the folder of a run", offline(runCompare)},
+	{"trend", "show how metrics change over a folder of results, and where they jump", offline(runTrend)},
+	{"explain", "show where a difference comes from: phases, metrics, CPU profiles", offline(runExplain)},
+	{"million", "hold a million devices on this machine, and reach each", plain(runMillion)},
+	{"chaos", "hurt a cluster of processes while messages are published, and count what became of each", plain(runChaos)},
+	{"scenarios", "run loadgen's scenarios against roostd, each once", parsed(parseScenarios, bench.RunScenarios)},
+	{"peers", "compare roostd with other WebSocket servers, side by side", parsed(parsePeers, bench.RunPeers)},
+	{"node", "measure roostd by itself: memory per device and after load, publish latency under load", parsed(parseNode, bench.RunNode)},
+	{"kept", "measure kept messages: CPU per push and per broadcast delivery, recovery after a crash, memory", parsed(parseKept, bench.RunKept)},
+	{"cluster-latency", "publish to devices on another node, at any node and where they are: latency, CPU, stages", parsed(parseCrossnode, crossnode.Run)},
+	{"couplings", "when weights act: before the push, after a failure, by the ring, not at all", parsed(parseCouplings, couplings.Run)},
+	{"rings", "a fourth node joins; from an event in etcd to the ring that readers see", parsed(parseRings, rings.Run)},
+	{"decay", "compare models of decay in a limiter, in virtual time: memory, spread of P95, bursts seen", parsed(parseDecay, decaysim.RunModels)},
+	{"decay-report", "simulate what policies of weights do to a cluster: tables and pictures", parsed(parseDecayReport, decaysim.RunWeights)},
+}
 
-decay-report  simulate what policies of weights do to a cluster: tables and pictures
-`
+// plain is a subcommand that says itself what is wrong with its flags.
+func plain(f func(context.Context, []string, io.Writer) error) func(context.Context, []string, io.Writer, io.Writer) error {
+	return func(ctx context.Context, args []string, out, _ io.Writer) error { return f(ctx, args, out) }
+}
+
+// offline is one that only reads files.
+func offline(f func([]string, io.Writer) error) func(context.Context, []string, io.Writer, io.Writer) error {
+	return func(_ context.Context, args []string, out, _ io.Writer) error { return f(args, out) }
+}
+
+// parsed is one that is options, and what is done with them.
+func parsed[O any](parse func([]string, io.Writer) (O, error), do func(context.Context, O, io.Writer) error) func(context.Context, []string, io.Writer, io.Writer) error {
+	return func(ctx context.Context, args []string, out, errout io.Writer) error {
+		o, err := parse(args, errout)
+		if err != nil {
+			return err
+		}
+		return do(ctx, o, out)
+	}
+}
 
 // run is the life of the process.
 func run(ctx context.Context, args []string, out, errout io.Writer) error {
-	command := append([]string{"bench"}, args...)
-	switch {
-	case len(args) > 0 && args[0] == "run":
-		return runRun(ctx, args[1:], out)
-	case len(args) > 0 && args[0] == "compare":
-		return runCompare(args[1:], out)
-	case len(args) > 0 && args[0] == "trend":
-		return runTrend(args[1:], out)
-	case len(args) > 0 && args[0] == "explain":
-		return runExplain(args[1:], out)
-	case len(args) > 0 && args[0] == "million":
-		return runMillion(ctx, args[1:], out)
-	case len(args) > 0 && args[0] == "chaos":
-		return runChaos(ctx, args[1:], out)
-	case len(args) > 0 && args[0] == "scenarios":
-		o, err := parseScenarios(args[1:], errout)
-		if err != nil {
-			return err
+	var names []string
+	for _, c := range subcommands {
+		if len(args) > 0 && args[0] == c.name {
+			return c.run(ctx, args[1:], out, errout)
 		}
-		o.Command = command
-		return bench.RunScenarios(ctx, o, out)
-	case len(args) > 0 && args[0] == "peers":
-		o, err := parsePeers(args[1:], errout)
-		if err != nil {
-			return err
-		}
-		o.Command = command
-		return bench.RunPeers(ctx, o, out)
-	case len(args) > 0 && args[0] == "node":
-		o, err := parseNode(args[1:], errout)
-		if err != nil {
-			return err
-		}
-		o.Command = command
-		return bench.RunNode(ctx, o, out)
-	case len(args) > 0 && args[0] == "kept":
-		o, err := parseKept(args[1:], errout)
-		if err != nil {
-			return err
-		}
-		o.Command = command
-		return bench.RunKept(ctx, o, out)
-	case len(args) > 0 && args[0] == "cluster-latency":
-		o, err := parseCrossnode(args[1:], errout)
-		if err != nil {
-			return err
-		}
-		o.Command = command
-		return crossnode.Run(ctx, o, out)
-	case len(args) > 0 && args[0] == "couplings":
-		o, err := parseCouplings(args[1:], errout)
-		if err != nil {
-			return err
-		}
-		o.Command = command
-		return couplings.Run(ctx, o, out)
-	case len(args) > 0 && args[0] == "rings":
-		o, err := parseRings(args[1:], errout)
-		if err != nil {
-			return err
-		}
-		o.Command = command
-		return rings.Run(ctx, o, out)
-	case len(args) > 0 && args[0] == "decay":
-		o, err := parseDecay(args[1:], errout)
-		if err != nil {
-			return err
-		}
-		o.Command = command
-		return decaysim.RunModels(ctx, o, out)
-	case len(args) > 0 && args[0] == "decay-report":
-		o, err := parseDecayReport(args[1:], errout)
-		if err != nil {
-			return err
-		}
-		o.Command = command
-		return decaysim.RunWeights(ctx, o, out)
+		names = append(names, c.name)
 	}
-	fmt.Fprint(errout, usage)
+	fmt.Fprint(errout, "usage: bench COMMAND [flags]\n\n")
+	for _, c := range subcommands {
+		fmt.Fprintf(errout, "%-17s%s\n", c.name, c.about)
+	}
 	if len(args) > 0 && (args[0] == "-h" || args[0] == "--help" || args[0] == "help") {
 		return nil
 	}
-	return errors.New("say what to do: run, compare, trend, explain, scenarios, million, chaos, peers, node, kept, cluster-latency, couplings, rings, decay or decay-report")
+	return fmt.Errorf("say what to do: %s", strings.Join(names, ", "))
+}
+
+// commandLine is how a subcommand was called, for its result; fs has its name.
+func commandLine(fs *flag.FlagSet, args []string) []string {
+	return append(strings.Fields(fs.Name()), args...)
 }
 
 // parseFlags reads a command line without arguments; fs has the command's name.
@@ -186,6 +149,7 @@ func parseNode(args []string, errout io.Writer) (o bench.NodeOptions, err error)
 	fs.DurationVar(&o.Settle, "settle", 0, "pause before memory is read (default 6s; quick: 1s)")
 	only := fs.String("only", "", "`parts`, separated by commas: memory, limit, recovery, publishers (default all)")
 	fs.BoolVar(&o.Quick, "quick", false, "a tenth of the connections and short loads, to see that it works")
+	o.Command = commandLine(fs, args)
 	if err := parseFlags(fs, args); err != nil {
 		return o, err
 	}
@@ -212,6 +176,7 @@ func parsePeers(args []string, errout io.Writer) (o bench.PeersOptions, err erro
 	fs.DurationVar(&o.Settle, "settle", 0, "time of each plateau of idle connections (default 6s; quick: 1s)")
 	only := fs.String("only", "", "`names` of servers, separated by commas; the floor is always run")
 	fs.BoolVar(&o.Quick, "quick", false, "one short round, to see that it works")
+	o.Command = commandLine(fs, args)
 	if err := parseFlags(fs, args); err != nil {
 		return o, err
 	}
@@ -236,6 +201,7 @@ func parseKept(args []string, errout io.Writer) (o bench.KeptOptions, err error)
 	fs.Float64Var(&o.BatchRate, "rate-batch", 0, "kept pushes/s in batches of 100 (default 53000)")
 	only := fs.String("only", "", "`parts`, separated by commas: push, broadcast, recovery, crash, idle (default all)")
 	fs.BoolVar(&o.Quick, "quick", false, "one round, a tenth of the devices and short loads, to see that it works")
+	o.Command = commandLine(fs, args)
 	if err := parseFlags(fs, args); err != nil {
 		return o, err
 	}

@@ -18,5 +18,6 @@ func parseRings(args []string, errout io.Writer) (o rings.Options, err error) {
 	fs.IntVar(&o.Changes, "changes", 0, "of the ring (default 1000; quick: 50)")
 	fs.IntVar(&o.Weights, "weights", 0, "published a second by all nodes together, beside the changes (default 100)")
 	fs.BoolVar(&o.Quick, "quick", false, "short, to see that it works")
+	o.Command = commandLine(fs, args)
 	return o, parseFlags(fs, args)
 }

@@ -18,6 +18,7 @@ func parseScenarios(args []string, errout io.Writer) (o bench.ScenariosOptions, 
 	fs.DurationVar(&o.Hold, "hold", 0, "time of each measured phase (default 10s; quick: 2s)")
 	only := fs.String("only", "", "`names`, separated by commas (default all)")
 	fs.BoolVar(&o.Quick, "quick", false, "a tenth of the clients and short phases, to see that it works")
+	o.Command = commandLine(fs, args)
 	if err := parseFlags(fs, args); err != nil {
 		return o, err
 	}
