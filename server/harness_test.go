@@ -242,3 +242,6 @@ func metric(t testing.TB, s *Server, name string) float64 {
 	}
 	return 0
 }
+
+// pollerConns counts the connections that the reactor has, whatever they are used for.
+func (s *Server) pollerConns() int { return s.p.Conns() }

@@ -227,8 +227,6 @@ func (s *Server) Capacity() Capacity { return s.capacity }
 // Uring says whether broadcasts go through io_uring.
 func (s *Server) Uring() poller.UringProbe { return s.p.Uring() }
 
-func (s *Server) pollerConns() int { return s.p.Conns() }
-
 // Failed returns a channel that yields an error if the API listener ends by
 // itself.
 func (s *Server) Failed() <-chan error { return s.apiDone }

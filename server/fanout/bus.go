@@ -1,7 +1,6 @@
 package fanout
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -182,34 +181,4 @@ type State struct {
 	Invalid  uint64         // arrived and not an envelope that can be read
 	Unknown  uint64         // arrived and of a kind that this version does not know
 	Waiting  int            // bytes that wait to be sent
-}
-
-// Send is Post that waits until the message is sent or ctx is done. After an error of ctx it
-// may be sent all the same.
-func Send(ctx context.Context, b Bus, to Channel, e *Envelope) (receivers int, err error) {
-	type outcome struct {
-		n   int
-		err error
-	}
-	done := make(chan outcome, 1)
-	b.Post(to, e, func(n int, err error) { done <- outcome{n, err} })
-	select {
-	case o := <-done:
-		return o.n, o.err
-	case <-ctx.Done():
-		return 0, ctx.Err()
-	}
-}
-
-// JoinWait is Join that waits until messages arrive, ErrDown or ctx. After an error of ctx
-// and ErrDown the topic is joined all the same: it is listened to as soon as that is possible.
-func JoinWait(ctx context.Context, b Bus, topic string) error {
-	done := make(chan error, 1)
-	b.Join(topic, func(err error) { done <- err })
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

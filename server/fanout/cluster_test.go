@@ -51,7 +51,7 @@ func testSlotMoves(t *testing.T, c *testredis.Cluster) {
 	}
 	b.await("it listens again", func() bool { return b.State().Up && b.State().Resubscribed == 1 })
 	a.await("b is found at the new place", func() bool {
-		n, err := Send(t.Context(), a, ToNode("b"), live("2"))
+		n, err := sendAndWait(t.Context(), a, ToNode("b"), live("2"))
 		return n == 1 && err == nil
 	})
 	b.await("2", func() bool { return slices.Contains(b.payloads(QueueInbox), "2") })
@@ -61,7 +61,7 @@ func testFailover(t *testing.T, c *testredis.Cluster) {
 	w := clusterWorld(t, c)
 	a, b := w.start(t, "a", nil), w.start(t, "f", nil)
 	for i := range 20 { // in all parts of the topics
-		if err := JoinWait(t.Context(), b, fmt.Sprint(i)); err != nil {
+		if err := joinAndWait(t.Context(), b, fmt.Sprint(i)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -73,7 +73,7 @@ func testFailover(t *testing.T, c *testredis.Cluster) {
 	reached := func(to Channel, text string) {
 		t.Helper()
 		a.await(fmt.Sprintf("%v is reached", to), func() bool {
-			n, err := Send(t.Context(), a, to, live(text))
+			n, err := sendAndWait(t.Context(), a, to, live(text))
 			return n == 1 && err == nil
 		})
 	}
@@ -106,7 +106,7 @@ func TestSentinels(t *testing.T) {
 		n.await("it listens again", func() bool { return n.State().Up && n.State().Resubscribed > 0 })
 	}
 	a.await("b is reached", func() bool {
-		n, err := Send(t.Context(), a, ToNode("b"), live("2"))
+		n, err := sendAndWait(t.Context(), a, ToNode("b"), live("2"))
 		return n == 1 && err == nil
 	})
 	b.await("2", func() bool { return slices.Contains(b.payloads(QueueInbox), "2") })

@@ -70,7 +70,7 @@ func testClose(t *testing.T, w *world) {
 	files := openFiles()
 	a := w.start(t, "a", nil)
 	b := w.start(t, "b", nil)
-	if err := JoinWait(t.Context(), a, "x"); err != nil {
+	if err := joinAndWait(t.Context(), a, "x"); err != nil {
 		t.Fatal(err)
 	}
 	var open atomic.Int64
@@ -85,10 +85,10 @@ func testClose(t *testing.T, w *world) {
 		t.Errorf("%d done functions were not called when Close returned", n)
 	}
 	a.Close() // once more: nothing
-	if _, err := Send(t.Context(), a, ToNode("b"), live("x")); !errors.Is(err, ErrClosed) {
+	if _, err := sendAndWait(t.Context(), a, ToNode("b"), live("x")); !errors.Is(err, ErrClosed) {
 		t.Errorf("sending on a closed bus: %v", err)
 	}
-	if err := JoinWait(t.Context(), a, "x"); !errors.Is(err, ErrClosed) {
+	if err := joinAndWait(t.Context(), a, "x"); !errors.Is(err, ErrClosed) {
 		t.Errorf("joining on a closed bus: %v", err)
 	}
 	a.Leave("x")

@@ -109,7 +109,7 @@ func testNobody(t *testing.T, w *world) {
 	a.must(ToNode("b"), live("x"), 1)
 	b.Close()
 	a.await("nobody is at b any more", func() bool {
-		n, err := Send(t.Context(), a, ToNode("b"), live("y"))
+		n, err := sendAndWait(t.Context(), a, ToNode("b"), live("y"))
 		return n == 0 && err == nil
 	})
 }
@@ -130,7 +130,7 @@ func testTopics(t *testing.T, w *world) {
 	a, b, c := w.start(t, "a", nil), w.start(t, "b", nil), w.start(t, "c", nil)
 	join := func(n *node, topic string) {
 		t.Helper()
-		if err := JoinWait(t.Context(), n, topic); err != nil {
+		if err := joinAndWait(t.Context(), n, topic); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -156,7 +156,7 @@ func testTopics(t *testing.T, w *world) {
 	b.Leave("x")
 	b.Leave("x") // of one that was not joined: nothing
 	a.await("b has left", func() bool {
-		n, err := Send(t.Context(), a, ToTopic("x"), live("again"))
+		n, err := sendAndWait(t.Context(), a, ToTopic("x"), live("again"))
 		return n == 2 && err == nil
 	})
 	if len(a.payloads(QueueTopics)) != 0 {
@@ -173,17 +173,17 @@ func testTopics(t *testing.T, w *world) {
 func testTopicBounds(t *testing.T, w *world) {
 	a := w.start(t, "a", func(_ *node, o *Options) { o.MaxTopics = 2 })
 	for _, topic := range []string{"x", "y", "x"} {
-		if err := JoinWait(t.Context(), a, topic); err != nil {
+		if err := joinAndWait(t.Context(), a, topic); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for _, topic := range []string{"z", "", strings.Repeat("x", MaxName+1)} {
-		if err := JoinWait(t.Context(), a, topic); !errors.Is(err, ErrTopics) {
+		if err := joinAndWait(t.Context(), a, topic); !errors.Is(err, ErrTopics) {
 			t.Errorf("joining %q: %v, want ErrTopics", shorten([]string{topic}), err)
 		}
 	}
 	a.Leave("y")
-	if err := JoinWait(t.Context(), a, "z"); err != nil {
+	if err := joinAndWait(t.Context(), a, "z"); err != nil {
 		t.Error(err)
 	}
 	a.Join("z", nil)
@@ -204,17 +204,19 @@ func testRefused(t *testing.T, w *world) {
 	a := w.start(t, "a", nil)
 	for name, send := range map[string]func() (int, error){
 		"payload": func() (int, error) {
-			return Send(t.Context(), a, ToNode("a"), &Envelope{Kind: KindLive, Payload: make([]byte, MaxPayload+1)})
+			return sendAndWait(t.Context(), a, ToNode("a"), &Envelope{Kind: KindLive, Payload: make([]byte, MaxPayload+1)})
 		},
-		"name":  func() (int, error) { return Send(t.Context(), a, ToNode(strings.Repeat("x", 256)), live("x")) },
-		"empty": func() (int, error) { return Send(t.Context(), a, ToTopic(""), live("x")) },
-		"hop":   func() (int, error) { return Send(t.Context(), a, ToNode("a"), &Envelope{Kind: KindForward, Hop: 3}) },
+		"name":  func() (int, error) { return sendAndWait(t.Context(), a, ToNode(strings.Repeat("x", 256)), live("x")) },
+		"empty": func() (int, error) { return sendAndWait(t.Context(), a, ToTopic(""), live("x")) },
+		"hop": func() (int, error) {
+			return sendAndWait(t.Context(), a, ToNode("a"), &Envelope{Kind: KindForward, Hop: 3})
+		},
 	} {
 		if n, err := send(); n != 0 || !errors.Is(err, ErrTooLarge) {
 			t.Errorf("%s: %d, %v", name, n, err)
 		}
 	}
-	if _, err := Send(t.Context(), a, ToNode("a"), &Envelope{}); !errors.Is(err, ErrMalformed) {
+	if _, err := sendAndWait(t.Context(), a, ToNode("a"), &Envelope{}); !errors.Is(err, ErrMalformed) {
 		t.Errorf("no kind: %v", err)
 	}
 	a.await("five are counted, and nothing waits", func() bool { s := a.State(); return s.Failed == 5 && s.Waiting == 0 })
@@ -247,7 +249,7 @@ func testSlow(t *testing.T, w *world) {
 	const length = 50
 	a := w.start(t, "a", nil)
 	b := w.start(t, "b", func(n *node, o *Options) { o.QueueLength, n.block = length, make(chan struct{}) })
-	if err := JoinWait(t.Context(), b, "x"); err != nil {
+	if err := joinAndWait(t.Context(), b, "x"); err != nil {
 		t.Fatal(err)
 	}
 	a.must(ToNode("b"), live("first"), 1) // the handler has it, and stands
@@ -314,7 +316,7 @@ func testTwins(t *testing.T, w *world) {
 	}
 	c.Close()
 	b.await("one is gone", func() bool {
-		n, err := Send(t.Context(), b, ToNode("same"), live("y"))
+		n, err := sendAndWait(t.Context(), b, ToNode("same"), live("y"))
 		return n == 1 && err == nil
 	})
 }

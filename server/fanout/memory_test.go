@@ -39,7 +39,7 @@ func TestFaults(t *testing.T) {
 	h.SetCut("b", true)
 	b.await("it is told", func() bool { return b.told(&b.downs) == 1 })
 	a.must(ToNode("b"), live("z"), 0)
-	if _, err := Send(t.Context(), b, ToNode("a"), live("z")); !errors.Is(err, ErrDown) {
+	if _, err := sendAndWait(t.Context(), b, ToNode("a"), live("z")); !errors.Is(err, ErrDown) {
 		t.Errorf("a node that is cut off sends: %v", err)
 	}
 	if !a.State().Up || b.State().Up {
@@ -97,7 +97,7 @@ func TestFaultsModel(t *testing.T) {
 				fault = Fault{Drop: rapid.Bool().Draw(rt, "drop"), Copies: rapid.IntRange(0, 2).Draw(rt, "copies")}
 			default:
 				text := rapid.StringMatching("[a-z]{0,8}").Draw(rt, "text")
-				n, err := Send(t.Context(), nodes[from], ToNode(to), live(text))
+				n, err := sendAndWait(t.Context(), nodes[from], ToNode(to), live(text))
 				reached := !cut[from] && !cut[to] && (parted == from) == (parted == to)
 				if (err != nil) != cut[from] || (n == 1) != reached {
 					rt.Fatalf("%s to %s: %d, %v; want reached %v", from, to, n, err, reached)

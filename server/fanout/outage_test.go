@@ -22,7 +22,7 @@ func TestOutage(t *testing.T) {
 
 func testOutage(t *testing.T, w *world, name string) {
 	a, b := w.start(t, "a", nil), w.start(t, "b", nil)
-	if err := JoinWait(t.Context(), b, "before"); err != nil {
+	if err := joinAndWait(t.Context(), b, "before"); err != nil {
 		t.Fatal(err)
 	}
 	a.must(ToNode("b"), live("1"), 1)
@@ -31,10 +31,10 @@ func testOutage(t *testing.T, w *world, name string) {
 	b.awaitPayloads(QueueTopics, "t1")
 
 	w.outages[name].begin()
-	if n, err := Send(t.Context(), a, ToNode("b"), live("lost")); err == nil {
+	if n, err := sendAndWait(t.Context(), a, ToNode("b"), live("lost")); err == nil {
 		t.Errorf("during the outage a message was taken by %d", n)
 	}
-	if err := JoinWait(t.Context(), b, "meanwhile"); !errors.Is(err, ErrDown) {
+	if err := joinAndWait(t.Context(), b, "meanwhile"); !errors.Is(err, ErrDown) {
 		t.Errorf("joining during the outage: %v, want ErrDown", err)
 	}
 	for _, n := range []*node{a, b} {
@@ -70,10 +70,10 @@ func TestStartsWithoutRedis(t *testing.T) {
 	w := redisWorld(s)
 	a := w.begin(t, "a", nil)
 	a.await("the reason is said", func() bool { return strings.Contains(a.State().Reason, s.Addr()) })
-	if _, err := Send(t.Context(), a, ToNode("a"), live("x")); !errors.Is(err, ErrDown) {
+	if _, err := sendAndWait(t.Context(), a, ToNode("a"), live("x")); !errors.Is(err, ErrDown) {
 		t.Errorf("sending without Redis: %v, want ErrDown", err)
 	}
-	if err := JoinWait(t.Context(), a, "x"); !errors.Is(err, ErrDown) {
+	if err := joinAndWait(t.Context(), a, "x"); !errors.Is(err, ErrDown) {
 		t.Errorf("joining without Redis: %v, want ErrDown", err)
 	}
 	s.Restart()

@@ -1,6 +1,7 @@
 package fanout
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"slices"
@@ -208,7 +209,7 @@ func shorten(ps []string) string {
 // must sends, and checks how many nodes took it.
 func (n *node) must(to Channel, e *Envelope, receivers int) {
 	n.t.Helper()
-	if got, err := Send(n.t.Context(), n, to, e); err != nil || got != receivers {
+	if got, err := sendAndWait(n.t.Context(), n, to, e); err != nil || got != receivers {
 		n.t.Fatalf("node %s to %v: taken by %d, %v; want %d", n.id, to, got, err, receivers)
 	}
 }
@@ -220,4 +221,34 @@ func live(text string) *Envelope { return &Envelope{Kind: KindLive, Payload: []b
 func openFiles() int {
 	files, _ := os.ReadDir("/proc/self/fd")
 	return len(files)
+}
+
+// sendAndWait is Post that waits until the message is sent or ctx is done. After an error of ctx it
+// may be sent all the same.
+func sendAndWait(ctx context.Context, b Bus, to Channel, e *Envelope) (receivers int, err error) {
+	type outcome struct {
+		n   int
+		err error
+	}
+	done := make(chan outcome, 1)
+	b.Post(to, e, func(n int, err error) { done <- outcome{n, err} })
+	select {
+	case o := <-done:
+		return o.n, o.err
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+}
+
+// joinAndWait is Join that waits until messages arrive, ErrDown or ctx. After an error of ctx
+// and ErrDown the topic is joined all the same: it is listened to as soon as that is possible.
+func joinAndWait(ctx context.Context, b Bus, topic string) error {
+	done := make(chan error, 1)
+	b.Join(topic, func(err error) { done <- err })
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
