@@ -66,9 +66,7 @@ func TestUserBeforeEtcd(t *testing.T) {
 	s.Restart()
 	eventually(t, "an answer", func() bool { return c.Identify(limit(t)) == nil })
 	s.EnableAuth("of root", "node", "of node", "/roost/")
-	if err := c.Known(limit(t)); err != nil {
-		t.Errorf("since etcd asks who it is: %v", err)
-	}
+	eventually(t, "an answer since etcd asks who it is", func() bool { return c.Known(limit(t)) == nil })
 }
 
 // TestNoAccess: what is wrong is said, with what to do.
@@ -78,6 +76,8 @@ func TestNoAccess(t *testing.T) {
 	s.EnableAuth("of root", "node", "of node", "/roost/")
 	elsewhere := testetcd.StartTLS(t, f.ElsewhereCert, f.Key, "")
 	stranger := clientTLS(t, testcerts.New(t))
+	// Where etcd is asked for a password it takes its time, and on a busy machine more.
+	patient := func(o *Options) { o.Timeout = bound }
 	for name, tt := range map[string]struct {
 		change func(*Options)
 		access bool
@@ -85,12 +85,12 @@ func TestNoAccess(t *testing.T) {
 	}{
 		"plain to TLS":      {func(o *Options) { o.Endpoints, o.TLS = []string{s.TLSAddr()}, nil }, false, []string{s.TLSAddr(), "write https://"}},
 		"TLS to plain":      {func(o *Options) { o.Endpoints = []string{"https://" + s.Addr()} }, false, []string{s.Addr(), "leave https:// out"}},
-		"password":          {func(o *Options) { o.Password = "wrong" }, true, []string{"authentication failed", `password of user "node"`}},
+		"password":          {func(o *Options) { patient(o); o.Password = "wrong" }, true, []string{"authentication failed", `password of user "node"`}},
 		"other authority":   {func(o *Options) { o.TLS.RootCAs = stranger.RootCAs }, true, []string{"unknown authority", "--etcd-ca"}},
 		"no certificate":    {func(o *Options) { o.TLS.Certificates = nil }, true, []string{"--etcd-cert, --etcd-key"}},
 		"other certificate": {func(o *Options) { o.TLS.Certificates = stranger.Certificates }, true, []string{"--etcd-cert, --etcd-key"}},
 		"name":              {func(o *Options) { o.Endpoints = []string{"https://" + elsewhere.TLSAddr()} }, true, []string{"by a name that its certificate has"}},
-		"prefix":            {func(o *Options) { o.Prefix = "/other" }, true, []string{"permission denied", `user "node"`, "/other/"}},
+		"prefix":            {func(o *Options) { patient(o); o.Prefix = "/other" }, true, []string{"permission denied", `user "node"`, "/other/"}},
 		"nobody":            {func(o *Options) { o.Endpoints = []string{"https://127.0.0.1:1"} }, false, []string{"connection refused"}},
 	} {
 		t.Run(name, func(t *testing.T) {
