@@ -232,6 +232,7 @@ func (k *clustered) left(st *connState, why uint16) {
 	if st.is(flagAlone) {
 		k.alone.Add(-1)
 	}
+	k.stray(st, false)
 	if k.moves.emptying() {
 		k.moved.Add(1)
 	}

@@ -47,6 +47,9 @@ type connFlags uint8
 const (
 	flagPaused connFlags = 1 << iota // reading is paused until the output is out
 	flagAlone                        // kindDevice: its session began while the store was away
+	flagAstray                       // kindDevice: it was told where it belongs, and may stay (again.go)
+	flagAged                         // and has not gone since the last look at those
+	flagLast                         // kindDevice: it came while the node was going down (drain.go)
 
 	toldUnit connFlags = 1 << 5 // the upper three bits: how often it was told to go elsewhere, by rounds
 )

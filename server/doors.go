@@ -42,8 +42,11 @@ const (
 	restFor = time.Second
 )
 
-// errGone is why an opening has no session whose connection has ended before.
-var errGone = errors.New("server: the connection has ended before its device was opened")
+// Why an opening has no session that was not asked for at the store.
+var (
+	errGone    = errors.New("server: the connection has ended before its device was opened")
+	errLeaving = errors.New("server: the node began to go down before the device was opened")
+)
 
 var errDoors = &ws.HandshakeError{Status: 503, Text: "as many devices are connecting as may: try again", RetryAfter: 2}
 
@@ -132,6 +135,8 @@ func (k *clustered) runDoor() {
 			// Its client is elsewhere by now, perhaps without a sid yet: the session of one that it has
 			// given up would end its new one, as another client's, for good.
 			o.err = errGone
+		} else if k.s.draining.Load() {
+			o.err = errLeaving // its session at another node, if it has one, goes on
 		} else {
 			k.open(o)
 		}
@@ -279,13 +284,11 @@ func (h *handler) abandon(name poller.Handle) {
 	}
 }
 
-// enterOpened makes the connection its device's, or says why not.
+// enterOpened makes the connection its device's, or says why not. A device that was claimed is served, also where the
+// node is going down since: its claim has ended its session at the node that it comes from, so a refusal would leave it
+// without a connection. It is told where to go next (sendOn).
 func (h *handler) enterOpened(c poller.Conn, st *connState, o *opening) *ws.HandshakeError {
 	k, got := h.s.cluster, &h.session
-	if o.err == nil && h.s.draining.Load() {
-		k.giveBack(o, presence.Hangup)
-		return errDraining
-	}
 	err := o.err
 	if err == nil {
 		h.s.entered.Add(1)
@@ -298,6 +301,8 @@ func (h *handler) enterOpened(c poller.Conn, st *connState, o *opening) *ws.Hand
 	case err == nil:
 	case errors.Is(err, delivery.ErrLate):
 		return errOvertaken
+	case errors.Is(err, errLeaving):
+		return errDraining
 	default:
 		return connectRefusal(err)
 	}
@@ -321,6 +326,10 @@ func (k *clustered) arrived(h *handler, c poller.Conn, st *connState, o *opening
 		// Its store sees a fence above that of its session, and ends that (overtaken.go).
 		k.tell(p.Owner.Node, &inbox.Notice{Device: o.q.hello.ID, Epoch: []byte(o.opened.Epoch.String()),
 			Fence: o.opened.Fence, Seq: o.opened.Last})
+	}
+	if k.s.draining.Load() {
+		h.sendOn(c, st)
+		return
 	}
 	k.redirect(h, c, st, &o.q)
 }

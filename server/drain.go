@@ -20,7 +20,7 @@ func (s *Server) Drain(ctx context.Context) error {
 	n := s.p.Conns()
 	over := s.opt.DrainOver
 	if over == 0 {
-		over = min(time.Duration(n)*time.Millisecond, 30*time.Second)
+		over = min(time.Duration(max(1, n))*time.Millisecond, 30*time.Second)
 	}
 	s.opt.Log.Info("draining", "connections", n, "over", over)
 	tick := time.NewTicker(drainStep)
@@ -76,7 +76,7 @@ const drainGrace = 2 * time.Second
 // closes them.
 func (h *handler) announce(over time.Duration) {
 	began, i, n := h.l.Now(), 0, max(1, h.l.Conns())
-	h.leaving, h.gone = n, 0
+	h.leaving, h.until = n, began+over
 	h.startWalk("", 0, func(c poller.Conn) {
 		i++
 		st := h.conns.At(c.Slot())
@@ -102,23 +102,39 @@ func (h *handler) nextURL(st *connState) string {
 	return urlWithHop(place.URL, 1)
 }
 
+// sendOn tells a device that was claimed before the node began to go down, and is served since, its slot: some time
+// in what is left of it. It is closed with the last ones.
+func (h *handler) sendOn(c poller.Conn, st *connState) {
+	if h.leaving == 0 {
+		return // it is told with the others
+	}
+	st.set(flagLast, true)
+	h.last++
+	in := time.Duration(0)
+	if left := h.until - h.l.Now(); left > 0 {
+		in = time.Duration(h.sids.Uint64() % uint64(left))
+	}
+	h.away(c, st, CloseDrain, in, h.nextURL(st))
+}
+
 // drain closes the connections whose slots lie so far after the announcement, all
 // of them at the end.
 func (h *handler) drain(due, over time.Duration) {
-	n := h.l.Conns()
-	if due < over {
-		n = int(int64(h.leaving)*int64(max(due, 0))/int64(over)) - h.gone
+	n, all := h.l.Conns(), due >= over
+	if !all {
+		n = surplus(h.leaving, n-int(h.n.kinds[kindOver].Load())-h.last, due, over)
 	}
 	if n <= 0 {
 		return
 	}
-	h.gone += n
 	h.l.Each(func(c poller.Conn) bool {
 		st := h.conns.At(c.Slot())
-		switch st.kind {
-		case kindOver:
+		switch {
+		case st.kind == kindOver:
 			return true // it has left by itself, or was told before
-		case kindHandshake, kindOpening:
+		case !all && (st.is(flagLast) || st.kind == kindOpening):
+			return true // its slot is still to come, or to be told
+		case st.kind == kindHandshake || st.kind == kindOpening:
 			h.answer(c, st, errDraining)
 		default:
 			h.close(c, st, CloseDrain, "draining")
@@ -126,4 +142,11 @@ func (h *handler) drain(due, over time.Duration) {
 		n--
 		return n > 0
 	})
+}
+
+// surplus is how many of those that are here are closed now: of the leaving ones, whose slots lie one behind the other over
+// a time, as many may be left as have theirs later than due. Who has gone by itself counts, so nobody is closed in
+// the place of one that is not here any more.
+func surplus(leaving, here int, due, over time.Duration) int {
+	return here - int(int64(leaving)*int64(over-max(due, 0))/int64(over))
 }

@@ -1,12 +1,15 @@
 package server
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	gobwas "github.com/gobwas/ws"
 	"github.com/gobwas/ws/wsutil"
@@ -105,6 +108,22 @@ func (p *peer) gets(want string) {
 	if string(got) != want {
 		p.t.Fatalf("got %q, want %q", got, want)
 	}
+}
+
+// dialLater connects a device in another goroutine than the test's; nil where it is refused.
+func dialLater(t testing.TB, s *Server, query string) (net.Conn, io.Reader) {
+	d := gobwas.Dialer{Protocols: []string{"roost.v1.json"}, Timeout: patience}
+	nc, br, _, err := d.Dial(context.Background(), "ws://"+s.Addr().String()+"/v1/connect?"+query)
+	if err != nil {
+		t.Errorf("dial: %v", err)
+		return nil, nil
+	}
+	t.Cleanup(func() { nc.Close() })
+	nc.SetDeadline(time.Now().Add(patience))
+	if br != nil {
+		return nc, io.MultiReader(io.LimitReader(br, int64(br.Buffered())), nc)
+	}
+	return nc, nc
 }
 
 // next is read for other goroutines than the test's.

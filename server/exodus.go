@@ -1,6 +1,8 @@
 package server
 
 import (
+	"context"
+	"log/slog"
 	"sync/atomic"
 	"time"
 
@@ -19,11 +21,12 @@ const (
 	emptying                    // the node is being emptied
 	comingBack                  // sessions without a store come back for one with it
 	shedding                    // the node is cut off
+	again                       // those that were told where they belong and have not gone
 	roundKinds
 )
 
 // roundNames are as logs and metrics have them.
-var roundNames = [...]string{moving: "moving", emptying: "emptying", comingBack: "coming_back", shedding: "shedding"}
+var roundNames = [...]string{moving: "moving", emptying: "emptying", comingBack: "coming_back", shedding: "shedding", again: "again"}
 
 // round is one walk over all devices of the node: who has to go is told when, and, where it must go, closed if
 // it has not gone.
@@ -69,7 +72,7 @@ func (k *clustered) beginOn(h *handler, r *round) {
 	e := &exodus{k: k, h: h, r: r, todo: make([]poller.Handle, 0, h.l.Conns())}
 	h.l.Each(func(c poller.Conn) bool {
 		st := h.conns.At(c.Slot())
-		if st.kind == kindDevice && (r.kind != comingBack || st.is(flagAlone)) {
+		if st.kind == kindDevice && r.concerns(st) {
 			e.todo = append(e.todo, c.Handle())
 		}
 		return true
@@ -78,12 +81,27 @@ func (k *clustered) beginOn(h *handler, r *round) {
 	e.Run(h.l)
 }
 
+// concerns reports whether a device may be one of the round.
+func (r *round) concerns(st *connState) bool {
+	switch r.kind {
+	case comingBack:
+		return st.is(flagAlone)
+	case again:
+		return st.is(flagAstray)
+	}
+	return true
+}
+
 // finish ends a round on one loop; the last one ends it.
 func (k *clustered) finish(r *round) {
 	if r.loops.Add(-1) > 0 {
 		return
 	}
-	k.s.opt.Log.Info("devices have been sent elsewhere", "why", roundNames[r.kind], "told", r.told.Load(),
+	level := slog.LevelInfo
+	if r.kind == again && r.told.Load() == 0 {
+		level = slog.LevelDebug // a look
+	}
+	k.s.opt.Log.Log(context.Background(), level, "devices have been sent elsewhere", "why", roundNames[r.kind], "told", r.told.Load(),
 		"called off", r.current.Load() != r, "took", time.Since(r.began).Round(time.Millisecond))
 	r.done.Store(true)
 	if r.kind != moving { // that one's ring is noted first
@@ -180,11 +198,15 @@ func (e *exodus) tell(c poller.Conn, st *connState, now time.Time) time.Duration
 	if e.at.IsZero() {
 		e.h.id = e.k.store.Name(e.h.id[:0], st.peer.Ref)
 		place, goes := e.k.elsewhere(e.r, e.h.id)
-		if !goes {
+		if !goes && place.Mine {
+			e.k.stray(st, false)
+		}
+		if !goes || e.r.kind == again && !e.k.due(st, place.Node, now) {
 			return 0
 		}
-		if e.r.kind == moving && st.told() >= mostTold {
+		if (e.r.kind == moving || e.r.kind == again) && st.told() >= mostTold {
 			e.k.moves.deaf.Add(1)
+			e.k.stray(st, false)
 			return 0
 		}
 		if e.r.kind == comingBack {
@@ -200,6 +222,9 @@ func (e *exodus) tell(c poller.Conn, st *connState, now time.Time) time.Duration
 	}
 	e.h.away(c, st, e.r.code, max(0, e.at.Sub(now)), e.url)
 	st.tell()
+	if e.r.kind == moving || e.r.kind == again {
+		e.k.stray(st, true)
+	}
 	e.count()
 	if e.last = e.at; e.r.force {
 		e.told = append(e.told, c.Handle())
@@ -245,29 +270,6 @@ func (h *handler) closeFor(c poller.Conn, st *connState, r *round) {
 func (h *handler) appendAway(dst []byte, st *connState, code ws.StatusCode, in time.Duration, url string) []byte {
 	f, _ := splitVariant(st.variant)
 	return wire.AppendAway(dst, f, uint16(code), int(in/time.Millisecond), url)
-}
-
-// homeward says when sessions without the store are told to come back for one with it: at once, and then ever more
-// seldom, for as long as there are some. A store that answers beats and opens nothing, because its memory is full, must
-// not have all devices connect again and again.
-type homeward struct {
-	wait time.Duration
-	next time.Time
-}
-
-const (
-	homeFirst = 15 * time.Second // longer than a round's last slot and what follows that, where all go well
-	homeMost  = 2 * time.Minute
-)
-
-// due reports whether it is time, and then takes note of that.
-func (b *homeward) due(now time.Time) bool {
-	if now.Before(b.next) {
-		return false
-	}
-	b.wait = min(max(2*b.wait, homeFirst), homeMost)
-	b.next = now.Add(b.wait)
-	return true
 }
 
 // newlyOwned reports whether a device of this node has to be told about a ring: its owner is another node, and

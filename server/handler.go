@@ -86,8 +86,10 @@ type handler struct {
 	lane     *delivery.Lane
 	missed   atomic.Bool // set by anyone: a task could not be posted
 
-	leaving, gone int // connections when a drain began, and how many of them have been closed
-	sids          *rand.ChaCha8
+	leaving int           // connections when a drain began, at least 1; 0: there is none
+	last    int           // devices that have come since
+	until   time.Duration // when its last slot is, in the loop's time
+	sids    *rand.ChaCha8
 }
 
 // loopCounters count what one loop has seen.
@@ -320,6 +322,9 @@ func (h *handler) leave(c poller.Conn, st *connState, code uint16) {
 	if st.peer.Ref != 0 {
 		h.s.gone(st.peer.Ref, c.Handle(), int(st.code))
 		h.s.left.Add(1)
+		if st.is(flagLast) {
+			h.last--
+		}
 		if h.s.cluster != nil {
 			h.s.cluster.left(st, max(code, h.bye))
 		}

@@ -117,13 +117,13 @@ func TestNewlyOwned(t *testing.T) {
 
 // TestHomeward: who came without the store is called back at once, and ever more seldom if that does not help.
 func TestHomeward(t *testing.T) {
-	var b homeward
+	var b backoff
 	now, last := time.Now(), time.Duration(0)
 	for _, want := range []time.Duration{0, 15 * time.Second, 45 * time.Second, 105 * time.Second, 225 * time.Second, 345 * time.Second} {
-		if at := now.Add(want - time.Nanosecond); want > 0 && b.due(at) {
+		if at := now.Add(want - time.Nanosecond); want > 0 && b.due(at, homeFirst) {
 			t.Errorf("due before %v", want)
 		}
-		if !b.due(now.Add(want)) {
+		if !b.due(now.Add(want), homeFirst) {
 			t.Errorf("not due after %v, the one before was after %v", want, last)
 		}
 		last = want

@@ -18,6 +18,7 @@ import (
 //	at connect     the device's owner is another node: away, in the owner's next free slot (redirect)
 //	ring changed   those whose owner is another node by the new ring, once for each version
 //	node is back   those whose owner it is, by the same ring
+//	again          those that were told so, may stay and have not gone (again.go)
 //	emptied        all (Evacuate), until StayHere, as soon as a ring without this node is in force
 //	store is back  those whose session began without it: they come back for a real one
 //	cut off        all, with 4101 (shed.go)
@@ -31,7 +32,7 @@ const (
 	// and must not make it go round in circles.
 	mostHops = 3
 	// longestSlot is how far ahead a slot at connect may lie. Where more are before it, the device
-	// stays: the next ring, or its next connect, sees to it.
+	// stays, and is told when there are fewer (again.go).
 	longestSlot = 10 * time.Minute
 	// lateAfter is how long after its slot a device that must go is closed.
 	lateAfter = 10 * time.Second
@@ -55,6 +56,7 @@ type moves struct {
 	homing atomic.Pointer[round] // of those that come back for the store
 
 	redirected atomic.Uint64             // told at connect
+	astray     atomic.Int64              // devices here that were told where they belong, and may stay
 	deaf       atomic.Uint64             // not told any more: they were mostTold times, and have not gone
 	told       [roundKinds]atomic.Uint64 // told in rounds
 
@@ -65,7 +67,8 @@ type moves struct {
 	looked   *cluster.Active // for which a round was begun
 	alive    map[string]bool // members that were there when it was looked last
 	cutSince time.Time
-	home     homeward
+	home     backoff
+	again    backoff
 	up       bool // the store took what it was given, when it was looked last
 	wasDown  bool // it was said that it did not
 }
@@ -166,10 +169,11 @@ func (k *clustered) lookAround(now time.Time) {
 		}
 	}
 	if k.alone.Load() == 0 {
-		k.moves.home = homeward{}
-	} else if k.moves.homing.Load() == nil && up && !k.doors.resting(now) && k.moves.home.due(now) {
+		k.moves.home = backoff{}
+	} else if k.moves.homing.Load() == nil && up && !k.doors.resting(now) && k.moves.home.due(now, homeFirst) {
 		k.begin(&k.moves.homing, &round{kind: comingBack, code: CloseRebalance, force: true})
 	}
+	k.lookAtStray(now)
 }
 
 // sayWhether logs that the store does not take what it is given any more, and that it does again. It may answer
@@ -298,7 +302,7 @@ func (k *clustered) lookAtRing() {
 
 // redirect tells a device that has connected that it belongs elsewhere.
 func (k *clustered) redirect(h *handler, c poller.Conn, st *connState, q *connectQuery) {
-	if q.hop >= mostHops || q.failed || st.is(flagAlone) || k.s.draining.Load() {
+	if q.hop >= mostHops || q.failed || st.is(flagAlone) {
 		return
 	}
 	code := CloseMoved
@@ -319,6 +323,7 @@ func (k *clustered) redirect(h *handler, c poller.Conn, st *connState, q *connec
 		earliest = now.Add(time.Duration(k.wide.Load()) * time.Millisecond)
 	}
 	in := k.moves.pace.slot(place.Node, earliest, k.rate(place.Node)).Sub(now)
+	k.stray(st, true)
 	if in <= longestSlot {
 		k.moves.redirected.Add(1)
 		h.away(c, st, code, in, urlWithHop(place.URL, q.hop+1))
@@ -364,12 +369,15 @@ func (k *clustered) elsewhere(r *round, device []byte) (place mesh.Place, ok boo
 	case r.kind == emptying:
 		place, ok = k.mesh.Route(device, k.silence.with(k.s.opt.Node))
 		return place, ok && place.URL != ""
-	case r.kind != moving:
+	case r.kind != moving && r.kind != again:
 		return place, true
 	}
 	place = k.mesh.Owner(device)
 	if !k.takes(&place) {
 		return place, false
+	}
+	if r.kind == again {
+		return place, true
 	}
 	if r.only != nil {
 		return place, r.only[place.Node]

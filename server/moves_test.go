@@ -240,6 +240,66 @@ func TestToldOnce(t *testing.T) {
 	}
 }
 
+// TestToldAgain: a device whose dial to its owner failed, and which stays, is told again while the owner is there, mostTold
+// times at most; nobody is told again who comes with failed or has been sent on too often.
+func TestToldAgain(t *testing.T) {
+	f := newFleet(t)
+	a, b := f.node("n1", func(o *Options) { o.timing.again = time.Millisecond }), f.node("n2")
+	f.ring(1, "n2")
+	f.up(a, b)
+	other := at(t, a, "d0")
+	p, _ := device(t, a, "device=d1", "roost.v1.json")
+	first := p.awaits("away")
+	for i := range mostTold {
+		m := p.awaits("away")
+		if m["code"] != 4003.0 || m["url"] != first["url"] {
+			t.Errorf("%d: away %v, before %v", i, m, first)
+		}
+	}
+	eventually(t, "it is left alone", func() bool { return a.cluster.moves.astray.Load() == 0 })
+	p.silent("away")
+	other.silent("away")
+	if told, deaf := a.cluster.moves.told[again].Load(), a.cluster.moves.deaf.Load(); told != uint64(mostTold) || deaf != 1 {
+		t.Errorf("told %d times again, given up %d times", told, deaf)
+	}
+	// By another ring, to which it belongs here, and that nobody is told of: it is not astray any more.
+	q, _ := device(t, a, "device=d2", "roost.v1.json")
+	q.awaits("away")
+	f.ring(2, "n1")
+	eventually(t, "nobody is astray", func() bool { return a.cluster.moves.astray.Load() == 0 })
+	r, _ := device(t, b, "device=d3", "roost.v1.json")
+	r.awaits("away")
+	eventually(t, "it is astray", func() bool { return b.cluster.moves.astray.Load() == 1 })
+	r.nc.Close()
+	eventually(t, "and gone", func() bool { return b.cluster.moves.astray.Load() == 0 })
+}
+
+// TestNotToldAgainTooEarly: a device is told again when it has been there for a look, and while no slots at its owner are
+// given out for a while ahead, of which one may be its own.
+func TestNotToldAgainTooEarly(t *testing.T) {
+	k, st, now := &clustered{}, &connState{}, time.Now()
+	k.stray(st, true)
+	if k.due(st, "n2", now) {
+		t.Error("at the first look")
+	}
+	if !k.due(st, "n2", now) {
+		t.Error("not at the second")
+	}
+	k.moves.pace.slot("n2", now.Add(time.Minute), 1)
+	if k.due(st, "n2", now) || !k.due(st, "n3", now) {
+		t.Error("not by the slots at its owner")
+	}
+	if !k.due(st, "n2", now.Add(time.Minute)) {
+		t.Error("not after the slots")
+	}
+	if k.stray(st, true); k.due(st, "n2", now.Add(time.Hour)) || k.moves.astray.Load() != 1 {
+		t.Error("told anew, and not as young as the first time")
+	}
+	if k.stray(st, false); k.moves.astray.Load() != 0 || st.flags != 0 {
+		t.Error("it is astray")
+	}
+}
+
 // TestCutOff: a node that is cut off from Redis and the bus, while others are not, sends its devices away, takes no
 // more, and is ready again when it is not cut off any more. Where all are cut off, nothing of that happens.
 func TestCutOff(t *testing.T) {

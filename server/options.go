@@ -32,11 +32,12 @@ type timing struct {
 	heartbeat time.Duration // one second of a heartbeat interval
 	tick      time.Duration // of the store and the lanes, and of who should be elsewhere
 	cut       time.Duration // without the store until devices are sent to nodes that have it
+	again     time.Duration // from when a device was told where it belongs until it is looked whether it has gone
 	late      time.Duration // from a device's slot until it is closed, where it has to go
 	without   time.Duration // for a ring without a node that is emptied
 }
 
-var defaultTiming = timing{upgrade: 8 * time.Second, echo: 10 * time.Minute, message: 30 * time.Second, write: 10 * time.Second, heartbeat: time.Second, tick: time.Second, cut: shedAfter, late: lateAfter, without: withoutWithin}
+var defaultTiming = timing{upgrade: 8 * time.Second, echo: 10 * time.Minute, message: 30 * time.Second, write: 10 * time.Second, heartbeat: time.Second, tick: time.Second, cut: shedAfter, again: againFirst, late: lateAfter, without: withoutWithin}
 
 // Options configures a Server. The zero value of a field means its default,
 // unless it says otherwise.

@@ -40,6 +40,13 @@ func (p *pacer) slot(node string, earliest time.Time, rate float64) time.Time {
 	return at
 }
 
+// ahead reports whether slots at a node were given out that lie behind at.
+func (p *pacer) ahead(node string, at time.Time) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.next[node].After(at)
+}
+
 // forget frees the slots that were given out and will not be used: of a round that was
 // called off.
 func (p *pacer) forget() {
