@@ -15,12 +15,10 @@ import (
 	"roost/server/testredis"
 )
 
-// TestSecureCluster: a node whose etcd and Redis speak TLS, want a certificate and know a
-// user who may do only what roost does; and each wrong piece is said.
-func TestSecureCluster(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it starts processes for some seconds")
-	}
+// secureDesk starts an etcd and a Redis that speak TLS, want a certificate and know a user who may do only what
+// roost does. args is the command line of a node, with flags changed, by name and value; in dir are files of passwords.
+func secureDesk(t *testing.T) (redis *testredis.Server, dir string, args func(change ...string) []string) {
+	t.Helper()
 	f := testcerts.New(t)
 	etcd := testetcd.StartTLS(t, f.Cert, f.Key, f.CA)
 	etcd.EnableAuth("of root", "node", "of etcd", "/roost/")
@@ -28,16 +26,16 @@ func TestSecureCluster(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	redis := testredis.Start(t, "--tls-port", fmt.Sprint(port), "--tls-cert-file", f.Cert, "--tls-key-file", f.Key, "--tls-ca-cert-file", f.CA, "--tls-auth-clients", "yes")
+	redis = testredis.Start(t, "--tls-port", fmt.Sprint(port), "--tls-cert-file", f.Cert, "--tls-key-file", f.Key, "--tls-ca-cert-file", f.CA, "--tls-auth-clients", "yes")
 	// docs/DEPLOY.md names these.
 	redis.Text("ACL", "SETUSER", "node", "on", ">of redis", "~roost:*", "~presence:*", "&roost:*", "+@all", "-@admin", "-@dangerous", "+info", "+config|get", "+cluster", "+role", "+client", "+keys")
-	dir := t.TempDir()
+	dir = t.TempDir()
 	for name, text := range map[string]string{"etcd": "of etcd\n", "redis": "of redis\n", "wrong": "wrong\n"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	args := func(change ...string) []string {
+	return redis, dir, func(change ...string) []string {
 		set := map[string]string{
 			"etcd": "https://" + etcd.TLSAddr(), "etcd-ca": f.CA, "etcd-cert": f.ClientCert, "etcd-key": f.ClientKey, "etcd-user": "node", "etcd-password-file": filepath.Join(dir, "etcd"),
 			"redis": fmt.Sprintf("rediss://node@127.0.0.1:%d", port), "redis-ca": f.CA, "redis-cert": f.ClientCert, "redis-key": f.ClientKey, "redis-password-file": filepath.Join(dir, "redis"),
@@ -51,6 +49,15 @@ func TestSecureCluster(t *testing.T) {
 		}
 		return list
 	}
+}
+
+// TestSecureCluster: a node whose etcd and Redis speak TLS, want a certificate and know a
+// user who may do only what roost does; and each wrong piece is said.
+func TestSecureCluster(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it starts processes for some seconds")
+	}
+	redis, dir, args := secureDesk(t)
 	p := launch(t, args()...)
 	testredis.Await(t, "the ring in Redis", func() bool { return redis.Text("GET", "roost:ring:active") != "" })
 	connectDevice(t, p, "d1")
