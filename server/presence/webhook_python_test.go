@@ -74,42 +74,61 @@ func (p *python) got() []ChangeJSON {
 	return append([]ChangeJSON(nil), p.lines...)
 }
 
+// posted is a request of a webhook.
+type posted struct {
+	header http.Header
+	body   []byte
+}
+
+// lossy is a way to a receiver on which every other answer is lost.
+type lossy struct {
+	t  *testing.T
+	to string
+
+	mu  sync.Mutex // covers the following
+	all []posted
+}
+
+// forward sends a delivery on, and returns the code of the answer.
+func (l *lossy) forward(d posted) int {
+	req, err := http.NewRequest(http.MethodPost, l.to, bytes.NewReader(d.body))
+	must(l.t, err)
+	req.Header, req.Close = d.header.Clone(), true
+	res, err := http.DefaultClient.Do(req)
+	must(l.t, err)
+	defer res.Body.Close()
+	_, _ = io.Copy(io.Discard, res.Body)
+	return res.StatusCode
+}
+
+// ServeHTTP implements http.Handler.
+func (l *lossy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	d := posted{r.Header.Clone(), body}
+	l.mu.Lock()
+	l.all = append(l.all, d)
+	n := len(l.all)
+	l.mu.Unlock()
+	code := l.forward(d)
+	if code == http.StatusNoContent && n%2 == 1 {
+		code = http.StatusInternalServerError // as if the answer were lost
+	}
+	w.WriteHeader(code)
+}
+
+func (l *lossy) last() posted {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.all[len(l.all)-1]
+}
+
 // TestWebhookElsewhere: a receiver that is made from docs/WEBHOOKS.md alone, in another
 // language, gets every change once, though answers are lost on the way; what is replayed late,
 // or changed, is refused.
 func TestWebhookElsewhere(t *testing.T) {
 	p := startPython(t)
-	client := &http.Client{Transport: &http.Transport{}}
-	t.Cleanup(client.CloseIdleConnections)
-	type request struct {
-		header http.Header
-		body   []byte
-	}
-	forward := func(q request) int {
-		req, err := http.NewRequest(http.MethodPost, p.url, bytes.NewReader(q.body))
-		must(t, err)
-		req.Header = q.header.Clone()
-		res, err := client.Do(req)
-		must(t, err)
-		defer res.Body.Close()
-		_, _ = io.Copy(io.Discard, res.Body)
-		return res.StatusCode
-	}
-	var mu sync.Mutex
-	var all []request
-	between := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, _ := io.ReadAll(r.Body)
-		q := request{r.Header.Clone(), body}
-		mu.Lock()
-		all = append(all, q)
-		n := len(all)
-		mu.Unlock()
-		code := forward(q)
-		if code == http.StatusNoContent && n%2 == 1 {
-			code = http.StatusInternalServerError // as if the answer were lost
-		}
-		w.WriteHeader(code)
-	}))
+	way := &lossy{t: t, to: p.url}
+	between := httptest.NewServer(way)
 	t.Cleanup(between.Close)
 
 	f := newFeed()
@@ -131,27 +150,22 @@ func TestWebhookElsewhere(t *testing.T) {
 	testredis.Await(t, "the counts", func() bool { return w.Stats().Changes == n })
 	testredis.Await(t, "all changes", func() bool { return len(p.got()) >= n })
 
-	mu.Lock()
-	last := all[len(all)-1]
-	mu.Unlock()
-	again := func(change func(*request)) int {
-		q := request{last.header.Clone(), bytes.Clone(last.body)}
-		change(&q)
-		return forward(q)
-	}
+	last := way.last()
 	for what, tt := range map[string]struct {
-		change func(*request)
+		change func(*posted)
 		want   int
 	}{
-		"a replay at once":       {func(*request) {}, http.StatusNoContent}, // told by its delivery
-		"a replay after an hour": {func(q *request) { q.header.Set("Roost-Signature", Sign(secret, time.Now().Add(-time.Hour), q.body)) }, http.StatusUnauthorized},
-		"one of the future":      {func(q *request) { q.header.Set("Roost-Signature", Sign(secret, time.Now().Add(time.Hour), q.body)) }, http.StatusUnauthorized},
-		"another body":           {func(q *request) { q.body = append(q.body, ' ') }, http.StatusUnauthorized},
-		"another secret":         {func(q *request) { q.header.Set("Roost-Signature", Sign([]byte("another secret"), time.Now(), q.body)) }, http.StatusUnauthorized},
-		"no signature":           {func(q *request) { q.header.Del("Roost-Signature") }, http.StatusUnauthorized},
-		"no time":                {func(q *request) { q.header.Set("Roost-Signature", "v1=00") }, http.StatusUnauthorized},
+		"a replay at once":       {func(*posted) {}, http.StatusNoContent}, // told by its delivery
+		"a replay after an hour": {func(q *posted) { q.header.Set("Roost-Signature", Sign(secret, time.Now().Add(-time.Hour), q.body)) }, http.StatusUnauthorized},
+		"one of the future":      {func(q *posted) { q.header.Set("Roost-Signature", Sign(secret, time.Now().Add(time.Hour), q.body)) }, http.StatusUnauthorized},
+		"another body":           {func(q *posted) { q.body = append(q.body, ' ') }, http.StatusUnauthorized},
+		"another secret":         {func(q *posted) { q.header.Set("Roost-Signature", Sign([]byte("another secret"), time.Now(), q.body)) }, http.StatusUnauthorized},
+		"no signature":           {func(q *posted) { q.header.Del("Roost-Signature") }, http.StatusUnauthorized},
+		"no time":                {func(q *posted) { q.header.Set("Roost-Signature", "v1=00") }, http.StatusUnauthorized},
 	} {
-		if got := again(tt.change); got != tt.want {
+		again := posted{last.header.Clone(), bytes.Clone(last.body)}
+		tt.change(&again)
+		if got := way.forward(again); got != tt.want {
 			t.Errorf("%s: %d, want %d", what, got, tt.want)
 		}
 	}
