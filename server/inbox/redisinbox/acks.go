@@ -200,11 +200,7 @@ func (s *Store) Flush() error {
 // flush writes one pipeline of acknowledgements and outcomes.
 func (s *Store) flush() (err error) {
 	vs, notes := s.acks.begin()
-	most := putMost
-	if s.redis.cluster() {
-		most = 1 // their devices lie on different servers
-	}
-	groups := slices.Collect(slices.Chunk(vs, most))
+	groups := slices.Collect(slices.Chunk(vs, s.perCall()))
 	calls := make([]call, 0, len(groups)+len(notes))
 	for _, group := range groups {
 		calls = append(calls, s.ackCall(group...))

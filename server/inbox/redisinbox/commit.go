@@ -240,7 +240,7 @@ type pipeline struct {
 	first, main, last []step
 	commits           []progress
 	next              int // of commits: those before have finished
-	putMost           int
+	perCall           int
 	puts              putGroup // not yet in main
 	pieceSize         int      // puts, 0: not known yet
 	repeats           bool     // one of the puts has the device and id of an outcome that waits
@@ -253,11 +253,7 @@ type pipeline struct {
 }
 
 func (s *Store) newPipeline() pipeline {
-	p := pipeline{s: s, now: s.seconds(), putMost: putMost}
-	if s.redis.cluster() {
-		p.putMost = 1 // their devices lie on different servers
-	}
-	return p
+	return pipeline{s: s, now: s.seconds(), perCall: s.perCall()}
 }
 
 // run carries the steps out.

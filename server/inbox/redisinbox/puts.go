@@ -14,6 +14,14 @@ const (
 	putBytes = 64 << 10
 )
 
+// perCall is how many devices one call is about: in a Redis Cluster they lie on different servers.
+func (s *Store) perCall() int {
+	if s.redis.cluster() {
+		return 1
+	}
+	return putMost
+}
+
 // putOp is a message for one device that is about to be stored.
 type putOp struct {
 	at      *progress  // of its commit
@@ -33,7 +41,7 @@ type putGroup struct {
 
 // add takes one more in; what is full goes into the pipeline.
 func (g *putGroup) add(p *pipeline, v putOp) {
-	if len(g.list) >= p.putMost || g.bytes+len(v.item) > putBytes {
+	if len(g.list) >= p.perCall || g.bytes+len(v.item) > putBytes {
 		g.flush(p)
 	}
 	g.list = append(g.list, v)

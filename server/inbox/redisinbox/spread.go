@@ -184,13 +184,10 @@ func (w *spreader) give(devices []string) error {
 // attempt gives it to devices once. It returns those that Redis has refused, and why the last was; fatal: to try again
 // is no use.
 func (w *spreader) attempt(devices []string) (again []string, fatal bool, err error) {
-	s, most := w.s, putMost
-	if s.redis.cluster() {
-		most = 1
-	}
+	s := w.s
 	var groups [][]putOp
 	var calls []call
-	for group := range slices.Chunk(devices, most) {
+	for group := range slices.Chunk(devices, s.perCall()) {
 		list := make([]putOp, len(group))
 		for i, d := range group {
 			// A zero byte is in no id of a message to one device.
