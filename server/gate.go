@@ -1,6 +1,7 @@
 package server
 
 import (
+	"hash/maphash"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -30,6 +31,12 @@ const (
 	// gateDebt is how many seconds' worth may come that others have sent here in slots of their own: those
 	// have a connection still, and refusing them would leave them where they should not be.
 	gateDebt = 1.0
+	// gatePromises is how many devices the gate remembers that it has told a second: 512 KiB, from the first refusal
+	// on. Where two lie in one place, the earlier one is as if it had never been here.
+	gatePromises = 1 << 15
+	// gateGrace is how many seconds after its own a device still comes in it: a client adds up to a second, and
+	// needs some time to connect.
+	gateGrace = 2
 	// stormShare is the part of the budget from which on connects are a storm: who belongs elsewhere is
 	// told to go when it is over.
 	stormShare = 0.5
@@ -44,23 +51,52 @@ type gate struct {
 	second int64             // that slots begin behind
 	slots  [gateSlots]uint32 // given out, by second modulo gateSlots
 	passed [2]uint32         // in the second of at, and in the one before
+	told   []promise         // by device modulo gatePromises; nil before the first refusal
 
 	putOff atomic.Uint64 // refused with a slot
 }
 
-// admit takes a connect, at a budget of rate a second, or says after how many whole seconds there is
+// promise is the second that a device was told.
+type promise struct {
+	device uint64
+	second int64
+}
+
+// admit takes a connect of a device (a hash of its id, not 0), at a budget of rate a second, or says after how many whole seconds there is
 // room for it. planned is one that another node has sent here.
-func (g *gate) admit(now time.Duration, rate float64, planned bool) (after int, ok bool) {
+//
+// Who comes before the second that it was told is told the same again, and takes no place of others: of two who wait, one that
+// tries ten times a second would else send the other minutes away. Who comes in it is let in like one that is planned.
+func (g *gate) admit(now time.Duration, rate float64, planned bool, device uint64) (after int, ok bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.forward(now, rate)
-	if g.free >= 1 || planned && g.free > -gateDebt*rate {
+	var p *promise
+	second, due := int64(now/time.Second), int64(0)
+	if g.told != nil {
+		if p = &g.told[device%gatePromises]; p.device == device {
+			due = p.second
+		}
+	}
+	if kept := due != 0 && second >= due && second <= due+gateGrace; g.free >= 1 || (planned || kept) && g.free > -gateDebt*rate {
 		g.free--
 		g.passed[0]++
+		if due != 0 {
+			*p = promise{}
+		}
 		return 0, true
 	}
 	g.putOff.Add(1)
-	return g.slot(now, rate), false
+	if second < due {
+		return int(min(due-second, gateSlots-1)), false // a loop's time may be a little behind another's
+	}
+	after = g.slot(now, rate)
+	if p == nil {
+		g.told = make([]promise, gatePromises)
+		p = &g.told[device%gatePromises]
+	}
+	*p = promise{device, second + int64(after)}
+	return after, false
 }
 
 // forward lets time go by.
@@ -118,9 +154,12 @@ var refusals = func() (list [gateSlots]ws.HandshakeError) {
 	return list
 }()
 
+// gateSeed is of the hashes of devices that gates remember.
+var gateSeed = maphash.MakeSeed()
+
 // gated says whether a device may connect now; nil if so.
 func (k *clustered) gated(q *connectQuery) *ws.HandshakeError {
-	after, ok := k.gate.admit(time.Since(k.s.began), k.rateOwn(), q.hop > 0)
+	after, ok := k.gate.admit(time.Since(k.s.began), k.rateOwn(), q.hop > 0, maphash.Bytes(gateSeed, q.hello.ID)|1<<63)
 	if ok {
 		return nil
 	}

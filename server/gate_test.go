@@ -15,20 +15,24 @@ func TestGateKeepsTheBudget(t *testing.T) {
 	for _, n := range []int{500, 5_000, 20_000} {
 		const rate = 1_000.0
 		var g gate
-		due := map[int64]int{0: n} // by millisecond
+		due := map[int64][]int{} // devices by millisecond
+		for i := range n {
+			due[0] = append(due[0], i+1)
+		}
 		var passed []time.Duration
 		refused, last := 0, int64(0)
 		for ms := int64(0); len(passed) < n && ms < 100_000; ms++ {
-			for range due[ms] {
+			for _, device := range due[ms] {
 				now := time.Duration(ms) * time.Millisecond
-				after, ok := g.admit(now, rate, false)
+				after, ok := g.admit(now, rate, false, uint64(device))
 				if ok {
 					passed, last = append(passed, now), ms
 					continue
 				}
 				// As a client does: a random part of a second on top.
 				refused++
-				due[ms+int64(after)*1000+int64(refused*7919%1000)]++
+				at := ms + int64(after)*1000 + int64(refused*7919%1000)
+				due[at] = append(due[at], device)
 			}
 		}
 		first := 0
@@ -50,16 +54,87 @@ func TestGateKeepsTheBudget(t *testing.T) {
 	}
 }
 
+// TestGateImpatient: half of the devices come again ten times a second, whatever they are told. The others wait no longer for that
+// than for as many who wait.
+func TestGateImpatient(t *testing.T) {
+	const rate, n = 1_000.0, 10_000
+	var g gate
+	due := map[int64][]int{}
+	for i := range n {
+		due[int64(i%100)] = append(due[int64(i%100)], i+1)
+	}
+	last, patient := int64(0), 0
+	for ms := int64(0); patient < n/2 && ms < 200_000; ms++ {
+		for _, device := range due[ms] {
+			waits := device%2 == 0
+			after, ok := g.admit(time.Duration(ms)*time.Millisecond, rate, false, uint64(device))
+			switch at := ms + 100; {
+			case ok && waits:
+				patient, last = patient+1, ms
+			case ok:
+			case waits:
+				at = ms + int64(after)*1000 + int64(device*7919%1000)
+				fallthrough
+			default:
+				due[at] = append(due[at], device)
+			}
+		}
+		delete(due, ms)
+	}
+	if need := n / rate; patient != n/2 || float64(last)/1000 > 1.4*need+3 {
+		t.Errorf("%d of %d who wait are in after %.1f s, want some %.1f s", patient, n/2, float64(last)/1000, need)
+	}
+}
+
+// TestGatePromise: who comes before its second hears the same again; who comes in it comes in, though others have been faster.
+func TestGatePromise(t *testing.T) {
+	var g gate
+	for g.free > 0 || !g.filled {
+		g.admit(0, 100, false, 1)
+	}
+	after, ok := g.admit(0, 100, false, 7)
+	if ok || after != 1 {
+		t.Fatalf("after %d s, %v", after, ok)
+	}
+	for range 1_000 {
+		if after, ok := g.admit(time.Second/1000, 100, false, 7); ok || after != 1 {
+			t.Fatalf("again: after %d s, %v", after, ok)
+		}
+	}
+	if after, ok := g.admit(time.Second/1000, 100, false, 8); ok || after != 1 {
+		t.Errorf("another one: after %d s, %v", after, ok)
+	}
+	for g.free >= 1 || g.at < time.Second {
+		g.admit(time.Second, 100, false, 9)
+	}
+	if _, ok := g.admit(time.Second, 100, false, 7); !ok {
+		t.Error("it is refused in its second")
+	}
+	if _, ok := g.admit(time.Second, 100, false, 7); ok {
+		t.Error("it has two places")
+	}
+	for after := 0; after < gateSlots-1; {
+		after, _ = g.admit(3*time.Second, 100, false, 10+uint64(g.putOff.Load()))
+	}
+	device := 9 + g.putOff.Load()
+	if after, ok := g.admit(2*time.Second, 100, false, device); ok || after != gateSlots-1 {
+		t.Errorf("by a clock that is a second behind: after %d s, %v", after, ok)
+	}
+	if after, ok := g.admit(200*time.Second, 100, false, 8); !ok {
+		t.Errorf("long after its second, and nobody else is here: after %d s", after)
+	}
+}
+
 // TestGateSlots: as many are told each second as it has room, and nobody more than the last.
 func TestGateSlots(t *testing.T) {
 	var g gate
 	for range 50 {
-		if _, ok := g.admit(0, 100, false); !ok {
+		if _, ok := g.admit(0, 100, false, 1); !ok {
 			t.Fatal("refused at first")
 		}
 	}
 	for i := range 100 * gateSlots {
-		after, ok := g.admit(0, 100, false)
+		after, ok := g.admit(0, 100, false, uint64(i+1))
 		if want := min(1+i/100, gateSlots-1); ok || after != want {
 			t.Fatalf("refusal %d: after %d s, want %d", i, after, want)
 		}
@@ -67,16 +142,16 @@ func TestGateSlots(t *testing.T) {
 	// What is past is free for what is to come.
 	late := 30 * time.Second
 	for range 50 {
-		g.admit(late, 100, false)
+		g.admit(late, 100, false, uint64(late))
 	}
-	if after, ok := g.admit(late, 100, false); ok || after != gateSlots-30 {
+	if after, ok := g.admit(late, 100, false, uint64(late)); ok || after != gateSlots-30 {
 		t.Errorf("after %d s, %v", after, ok)
 	}
 	late = time.Hour
 	for range 50 {
-		g.admit(late, 100, false)
+		g.admit(late, 100, false, uint64(late))
 	}
-	if after, ok := g.admit(late, 100, false); ok || after != 1 {
+	if after, ok := g.admit(late, 100, false, uint64(late)); ok || after != 1 {
 		t.Errorf("an hour later: after %d s, %v", after, ok)
 	}
 	if got := g.putOff.Load(); got != 100*gateSlots+2 {
@@ -90,14 +165,14 @@ func TestGatePlanned(t *testing.T) {
 	var g gate
 	n := 0
 	for ; n < 1_000; n++ {
-		if _, ok := g.admit(0, 100, true); !ok {
+		if _, ok := g.admit(0, 100, true, 1); !ok {
 			break
 		}
 	}
 	if n != 150 {
 		t.Errorf("%d came in at once, want 50 and 100", n)
 	}
-	if _, ok := g.admit(time.Second, 100, false); ok {
+	if _, ok := g.admit(time.Second, 100, false, 2); ok {
 		t.Error("others do not pay for them")
 	}
 }
@@ -106,12 +181,12 @@ func TestGatePlanned(t *testing.T) {
 func TestGateStorm(t *testing.T) {
 	var g gate
 	for i := range 50 {
-		g.admit(time.Duration(i)*time.Millisecond, 100, true)
+		g.admit(time.Duration(i)*time.Millisecond, 100, true, 1)
 	}
 	if g.storm(time.Second-1, 100) {
 		t.Error("50 of 100")
 	}
-	g.admit(time.Second-1, 100, true)
+	g.admit(time.Second-1, 100, true, 1)
 	for _, tt := range []struct {
 		at   time.Duration
 		want bool

@@ -84,7 +84,7 @@ func (s *storm) run(t *testing.T) {
 			continue
 		}
 		s.dials = append(s.dials, k.at)
-		after, ok := gates[rng.IntN(there)].admit(k.at, s.budget, false)
+		after, ok := gates[rng.IntN(there)].admit(k.at, s.budget, false, uint64(k.device+1))
 		if !ok {
 			heap.Push(&queue, wake{k.at + v.OnDialFailed(c, k.at, time.Duration(after)*time.Second).After, k.device})
 			continue
