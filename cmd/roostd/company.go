@@ -27,6 +27,10 @@ const (
 	// others are registered: they may have just begun, and say within two seconds which one
 	// they reach.
 	companyBare = 3 * time.Second
+	// companyLost is how long the others may be missing in a Redis that has lost what it had while this node
+	// used it: they beat each second, so it was not emptied but exchanged for another, and what is
+	// accepted there is lost when the right one is back.
+	companyLost = companyBeat * time.Millisecond
 	// companyNamed bounds the nodes that an error names.
 	companyNamed = 5
 )
@@ -53,7 +57,7 @@ func (p *redisParts) company(ctx context.Context) error {
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case within.Err() != nil && why != "":
-			return wrongRedis(p.c.redis.String(), why)
+			return wrongRedis(p.c.redis.String(), companyWithin, why)
 		case err != nil:
 			return err
 		}
@@ -111,17 +115,26 @@ func strangers(v *cluster.View, n *presence.Nodes, self string) string {
 }
 
 // wrongRedis words that.
-func wrongRedis(redis, why string) error {
-	return fmt.Errorf("%w: %s, for %v: %s: give this node the etcd and the Redis of the others", ringmirror.ErrWrongRedis, redis, companyWithin, why)
+func wrongRedis(redis string, within time.Duration, why string) error {
+	return fmt.Errorf("%w: %s, for %v: %s: give this node the etcd and the Redis of the others", ringmirror.ErrWrongRedis, redis, within, why)
 }
 
-// wrongSide says why it is this node whose Redis is another than that of the others; nothing if it is
-// theirs, or the same. Those who have left a trace in this one are on this side, members who say
-// that they reach their Redis and have left none are on the other; the smaller side is wrong, of two
-// equal ones that which has not the node that was first.
-func wrongSide(v *cluster.View, n *presence.Nodes, self string) string {
+// side is what is known of whether this node has the Redis of the others.
+type side uint8
+
+const (
+	sideUnclear side = iota // nobody can say now: what was known stays
+	sideRight               // others are in it too, or it is they who have another
+	sideWrong               // it is this node that has another
+)
+
+// sideOf says whether this node's Redis is that of the others, and why not. Those who have left a
+// trace in it are on this side, members who say that they reach their Redis and have left none are on the
+// other; the smaller side is wrong, of two equal ones that which has not the node that was first.
+// That etcd is not heard, or that the others say nothing of their Redis, is no sign that this one is right.
+func sideOf(v *cluster.View, n *presence.Nodes, self string) (s side, why string) {
 	if v.Revision == 0 || !v.Stale.IsZero() {
-		return ""
+		return sideUnclear, ""
 	}
 	traces := map[string]bool{self: true}
 	for o := range n.Beats {
@@ -131,7 +144,7 @@ func wrongSide(v *cluster.View, n *presence.Nodes, self string) string {
 		traces[o.Node] = true
 	}
 	var here, there []string
-	first := ""
+	first, mute := "", false
 	for id, m := range v.Members {
 		switch {
 		case traces[id]:
@@ -139,6 +152,7 @@ func wrongSide(v *cluster.View, n *presence.Nodes, self string) string {
 		case v.Has(id) && reaches(v, id):
 			there = append(there, id)
 		default:
+			mute = true
 			continue
 		}
 		if first == "" || m.Incarnation < v.Members[first].Incarnation {
@@ -146,10 +160,12 @@ func wrongSide(v *cluster.View, n *presence.Nodes, self string) string {
 		}
 	}
 	switch {
-	case len(there) == 0, len(there) < len(here), len(there) == len(here) && traces[first]:
-		return ""
+	case len(there) > len(here), len(there) > 0 && len(there) == len(here) && !traces[first]:
+		return sideWrong, fmt.Sprintf("%s say that they reach their Redis, and were never in this one, which has %s", some(there), some(here))
+	case len(there) == 0 && len(traces) == 1, len(there) == 0 && mute && len(here) <= 1:
+		return sideUnclear, ""
 	}
-	return fmt.Sprintf("%s say that they reach their Redis, and were never in this one, which has %s", some(there), some(here))
+	return sideRight, ""
 }
 
 // reaches reports whether a member says that it reaches its Redis.

@@ -74,34 +74,40 @@ func TestStrangers(t *testing.T) {
 	}
 }
 
-// TestWrongSide: of two Redis that nodes of one cluster use, one is wrong, and the same one in
-// the eyes of all nodes.
-func TestWrongSide(t *testing.T) {
+// TestSideOf: of two Redis that nodes of one cluster use, one is wrong, and the same one in
+// the eyes of all nodes. Who cannot see it does not take what was known back.
+func TestSideOf(t *testing.T) {
 	const now = 1_000_000
 	for name, tt := range map[string]struct {
-		members string // in the order in which they registered; "!": does not reach Redis
+		members string // in the order in which they registered; "!": does not reach Redis, "?": does not say
 		here    string // nodes that have left a trace in the Redis of self
 		self    string
-		wrong   bool
+		want    side
 	}{
-		"alone":                                 {members: "a", here: "a", self: "a"},
-		"all in one":                            {members: "a b c", here: "a b c", self: "b"},
-		"one of three is elsewhere":             {members: "a b c", here: "a b", self: "a"},
-		"and it is this one":                    {members: "a b c", here: "c", self: "c", wrong: true},
-		"this one, and it was first":            {members: "a b c", here: "a", self: "a", wrong: true},
-		"one each, this one was first":          {members: "a b", here: "a", self: "a"},
-		"one each, the other was first":         {members: "a b", here: "b", self: "b", wrong: true},
-		"two each, with the first":              {members: "a b c d", here: "a d", self: "d"},
-		"two each, without the first":           {members: "a b c d", here: "b c", self: "c", wrong: true},
-		"the others do not reach theirs":        {members: "a! b! c", here: "c", self: "c"},
-		"self is not registered yet":            {members: "a b", here: "c", self: "c", wrong: true},
-		"flushed: only this one is back so far": {members: "a b", here: "a", self: "a"},
+		"the first node":                        {members: "a", here: "a", self: "a", want: sideUnclear},
+		"alone, and others were here":           {members: "a", here: "a b", self: "a", want: sideRight},
+		"all in one":                            {members: "a b c", here: "a b c", self: "b", want: sideRight},
+		"one of three is elsewhere":             {members: "a b c", here: "a b", self: "a", want: sideRight},
+		"and it is this one":                    {members: "a b c", here: "c", self: "c", want: sideWrong},
+		"this one, and it was first":            {members: "a b c", here: "a", self: "a", want: sideWrong},
+		"one each, this one was first":          {members: "a b", here: "a", self: "a", want: sideRight},
+		"one each, the other was first":         {members: "a b", here: "b", self: "b", want: sideWrong},
+		"two each, with the first":              {members: "a b c d", here: "a d", self: "d", want: sideRight},
+		"two each, without the first":           {members: "a b c d", here: "b c", self: "c", want: sideWrong},
+		"the others do not reach theirs":        {members: "a! b! c", here: "c", self: "c", want: sideUnclear},
+		"they do not, and have been here":       {members: "a! b! c", here: "a b c", self: "c", want: sideRight},
+		"the others do not say":                 {members: "a? b? c", here: "c", self: "c", want: sideUnclear},
+		"self is not registered yet":            {members: "a b", here: "c", self: "c", want: sideWrong},
+		"flushed: only this one is back so far": {members: "a b", here: "a", self: "a", want: sideRight},
 	} {
 		v := &cluster.View{Revision: 5, Members: map[string]cluster.Member{}, Weights: map[string]cluster.Weight{}}
 		for i, id := range strings.Fields(tt.members) {
-			redis := !strings.HasSuffix(id, "!")
-			id = strings.Trim(id, "!")
-			said, err := (&cluster.Inputs{Redis: &redis}).Encode()
+			in := cluster.Inputs{}
+			if redis := !strings.HasSuffix(id, "!"); !strings.HasSuffix(id, "?") {
+				in.Redis = &redis
+			}
+			id = strings.Trim(id, "!?")
+			said, err := in.Encode()
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -112,12 +118,12 @@ func TestWrongSide(t *testing.T) {
 		for _, id := range strings.Fields(tt.here) {
 			n.Beats[presence.Owner{Node: id, Incarnation: 7}] = now - 900
 		}
-		if got := wrongSide(v, &n, tt.self); (got != "") != tt.wrong {
-			t.Errorf("%s: %q, want wrong: %v", name, got, tt.wrong)
+		if got, why := sideOf(v, &n, tt.self); got != tt.want || (got == sideWrong) != (why != "") {
+			t.Errorf("%s: %d, %q, want %d", name, got, why, tt.want)
 		}
 		v.Stale = time.Now()
-		if got := wrongSide(v, &n, tt.self); got != "" {
-			t.Errorf("%s, and etcd is not heard: %q", name, got)
+		if got, _ := sideOf(v, &n, tt.self); got != sideUnclear {
+			t.Errorf("%s, and etcd is not heard: %d", name, got)
 		}
 	}
 }

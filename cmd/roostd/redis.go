@@ -43,6 +43,7 @@ type redisParts struct {
 	known    bool                                                       // whose Redis it is was seen
 	agreed   bool                                                       // etcd has said the same
 	split    time.Time                                                  // since when the others seem to use another; zero: they do not
+	losses   uint64                                                     // that guard had counted when they were in it last
 }
 
 // openRedis looks whether Redis is one that this cluster can use. One that does not answer
@@ -80,8 +81,10 @@ func (p *redisParts) take(ctx context.Context) error {
 	if err := p.look(within); err != nil {
 		return err
 	}
-	if err := p.company(ctx); err != nil {
-		return err
+	if !p.known { // afterwards check sees it, which must not wait here
+		if err := p.company(ctx); err != nil {
+			return err
+		}
 	}
 	within, cancel = context.WithTimeout(ctx, redisWithin)
 	defer cancel()

@@ -70,7 +70,7 @@ func (p *redisParts) check(ctx context.Context) error {
 }
 
 // sides compares this node's Redis with that of the others, and shuts it where it is this node
-// that has another.
+// that has another, until it is seen to have that of the others.
 func (p *redisParts) sides(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, redisWithin)
 	defer cancel()
@@ -78,14 +78,22 @@ func (p *redisParts) sides(ctx context.Context) {
 	if err != nil {
 		return // it is away: what was known stays
 	}
-	why := wrongSide(p.etcd.View(), &n, p.self)
-	switch {
-	case why == "":
-		p.split = time.Time{}
+	losses := p.guard.Status().Losses
+	switch s, why := sideOf(p.etcd.View(), &n, p.self); s {
+	case sideUnclear:
+	case sideRight:
+		p.split, p.losses = time.Time{}, losses
 		p.guard.Doubt(nil)
-	case p.split.IsZero():
-		p.split = time.Now()
-	case time.Since(p.split) >= companyWithin:
-		p.guard.Doubt(wrongRedis(p.c.redis.String(), why))
+	case sideWrong:
+		within := companyWithin
+		if losses != p.losses {
+			within = companyLost
+		}
+		if p.split.IsZero() {
+			p.split = time.Now()
+		}
+		if time.Since(p.split) >= within {
+			p.guard.Doubt(wrongRedis(p.c.redis.String(), within, why))
+		}
 	}
 }

@@ -224,7 +224,7 @@ func (g *Guard) look(ctx context.Context) error {
 		}
 	})
 	if found {
-		g.log.Error("Redis has lost what it had: devices get new streams, and what was kept there is gone", "redis", g.s.where(), "keys", missing)
+		g.log.Error("Redis has not what it had: it has lost it, or is another one than before; devices get new streams where theirs are gone", "redis", g.s.where(), "keys", missing)
 		if lost != nil {
 			lost()
 		}
