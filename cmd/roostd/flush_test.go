@@ -175,7 +175,7 @@ func TestSwappedRedis(t *testing.T) {
 		}
 		d.redis.Text("SET", key, was)
 		d.delivers(a, "d1", x)
-		if x.has("lost-"+name) {
+		if x.has("lost-" + name) {
 			t.Errorf("what was refused by a Redis %s has arrived", name)
 		}
 	}
