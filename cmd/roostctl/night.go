@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"roost/decay/dawn"
@@ -93,6 +94,8 @@ type nights struct {
 	Nights  []nightState     `json:"nights"`
 	Nodes   []nightNode      `json:"nodes"`
 
+	Unreadable []string `json:"unreadable,omitempty"` // records that are none, and why
+
 	calendar *dawn.Calendar
 	members  []dawn.Node
 	records  []dawn.Record
@@ -149,9 +152,9 @@ func (s *session) nights(ctx context.Context, environment string, now time.Time,
 		n.members = append(n.members, dawn.Node{ID: id, Zone: v.Members[id].Zone})
 	}
 	n.readPlan(v, environment)
-	var err error
-	if n.records, err = cluster.Records(v); err != nil {
-		return nil, err
+	var bad error
+	if n.records, bad = cluster.Records(v); bad != nil {
+		n.Unreadable = strings.Split(bad.Error(), "\n") // the other nights are no worse for it
 	}
 	slices.SortFunc(n.records, func(a, b dawn.Record) int { return int(a.Date) - int(b.Date) })
 	for i := range n.records {
@@ -273,6 +276,9 @@ func (n *nights) write(t terminal) error {
 	}
 	if n.Lock != nil {
 		fmt.Fprintf(t.out, "lock   %s works on night %s\n", clean(n.Lock.Node), n.Lock.Night)
+	}
+	for _, why := range n.Unreadable {
+		fmt.Fprintf(t.out, "night  cannot be read, and no node works on it: %s\n", clean(why))
 	}
 	if len(n.Nights) == 0 {
 		fmt.Fprintln(t.out, "night  none is under way")

@@ -42,7 +42,8 @@ func TestNight(t *testing.T) {
 	date := time.Now().Add(10 * time.Minute).UTC().Format("20060102")
 	d.etcd.Put("/roost/config/decay/plan", plan)
 	d.etcd.Put("/roost/config/decay/done/"+date, record)
-	d.want(0, "night status", "windows [db later]", "fires at", "night  "+date+", step 2 by n1", "falling", "there is headroom")
+	d.etcd.Put("/roost/config/decay/done/20200103", "{") // and one that nobody can read: nothing else fails for it
+	d.want(0, "night status", "windows [db later]", "fires at", "night  "+date+", step 2 by n1", "falling", "there is headroom", "cannot be read", "decay/done/20200103")
 	before := d.night()
 	if f := before.Nodes[0].Factor; f < 0.5 || f > 0.6 || before.Nodes[1].Factor != 1 || before.Nights[0].Openings[0].Nodes[0] != "n1" {
 		t.Errorf("%+v", before)
