@@ -71,8 +71,9 @@ func TestConnectWithoutRedis(t *testing.T) {
 		t.Errorf("closed with %d", code)
 	}
 	fresh.awaits("away")
+	// d2 has lost nothing: its stream, which has a name now, goes on from its beginning.
 	_, w4 := device(t, s, fmt.Sprintf("device=d2&sid=%s&epoch=%s&seq=0", w2["sid"], w2["epoch"]), "roost.v1.json")
-	if w4["sid"] != w2["sid"] {
+	if w4["sid"] != w2["sid"] || w4["epoch"] == w2["epoch"] || w4["resumed"] != true {
 		t.Errorf("welcome %v, before %v", w4, w2)
 	}
 	eventually(t, "nobody is without Redis", func() bool { return s.cluster.alone.Load() == 0 && s.cluster.keeper.Stats().Provisional == 0 })

@@ -87,6 +87,17 @@ func RandomEpoch() Epoch {
 	return Epoch{store: binary.LittleEndian.Uint64(b[:]) & (1<<storeBits - 1), era: 1}
 }
 
+// ProvisionalEpoch returns a name for what a device has of its stream when nobody can be asked for that one: nothing. It
+// is the name of no stream, and nobody else has it, but for once in 2^39.
+func ProvisionalEpoch() Epoch {
+	e := RandomEpoch()
+	e.era = 0 // those of streams are above
+	return e
+}
+
+// Provisional reports whether the epoch is a ProvisionalEpoch.
+func (e Epoch) Provisional() bool { return e.era == 0 }
+
 // ParseEpoch is the inverse of Epoch.Append; it reports false for what Append does
 // not write.
 func ParseEpoch(name []byte) (Epoch, bool) {

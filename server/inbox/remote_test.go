@@ -8,6 +8,10 @@ func TestParseEpoch(t *testing.T) {
 		if got, ok := ParseEpoch([]byte(e.String())); !ok || got != e {
 			t.Fatalf("%q is read as %v, %v", e, got, ok)
 		}
+		p := ProvisionalEpoch()
+		if got, ok := ParseEpoch([]byte(p.String())); !ok || got != p || !got.Provisional() || e.Provisional() {
+			t.Fatalf("%q is read as %v, %v", p, got, ok)
+		}
 	}
 	e := Epoch{store: 7, era: 1<<32 - 1}
 	if got, ok := ParseEpoch([]byte(e.String())); !ok || got != e {

@@ -9,8 +9,8 @@ import (
 // OpenAlone begins a session while Redis is away, so that a device is served with what
 // needs no Redis: it is found, it can leave, live messages reach it. Nothing that is
 // kept comes to it, and its acknowledgements are dropped: what the device says of its
-// stream is repeated to it, as if it had all there is, or it gets a stream that nobody
-// knows. The next OpenAs ends the session and judges what the device says then.
+// stream is repeated to it, as if it had all there is; one that says nothing gets a provisional
+// epoch. The next OpenAs ends the session and judges what the device says then.
 //
 // fence is the session's: above all that this node has given or seen of the device, else
 // the error is ErrOvertaken. The other error is inbox.ErrFailed, once the store is closed.
@@ -22,7 +22,7 @@ func (s *Store) OpenAlone(id []byte, r inbox.Resume, fence uint32) (o inbox.Open
 	if said {
 		o.Last, o.Acked, o.Resumed = r.Seq, r.Seq, true
 	} else {
-		o.Epoch = inbox.RandomEpoch()
+		o.Epoch = inbox.ProvisionalEpoch()
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -102,3 +102,46 @@ func TestAloneLeaves(t *testing.T) {
 		t.Errorf("%d devices are left", left)
 	}
 }
+
+// TestAloneAtFirst: a device that says nothing of itself while Redis is away, as all do at their first connect, gets the
+// name of no stream. Whoever says that has lost nothing: it gets what Redis has for it, as if it had said nothing.
+func TestAloneAtFirst(t *testing.T) {
+	server, clock := testredis.Start(t), newClock()
+	n, other := start(t, server, clock), start(t, server, clock)
+	was := other.open("known")
+	alone := func(id string) inbox.Opened {
+		t.Helper()
+		o, err := n.OpenAlone([]byte(id), inbox.Resume{}, was.Fence+100)
+		if err != nil || !o.Epoch.Provisional() || o.Resumed {
+			t.Fatalf("%+v %v", o, err)
+		}
+		n.Leave(o.Ref, o.Fence)
+		return o
+	}
+	other.put("known", "", "1", 60)
+	other.put("known", "", "2", 60)
+	other.Ack(was.Ref, was.Fence, 1)
+	other.flush()
+	back := n.open("known", alone("known").Epoch, 0)
+	if back.Epoch != was.Epoch || !back.Resumed || back.From != 0 || back.Acked != 1 {
+		t.Errorf("known: %+v", back)
+	}
+	same(t, "known", n.fetch(back, 2), "2 2")
+
+	first := alone("new")
+	fresh := n.open("new", first.Epoch, 0)
+	if fresh.Epoch.Provisional() || !fresh.Resumed || fresh.Last != 0 {
+		t.Errorf("new: %+v", fresh)
+	}
+	n.put("new", "", "1", 60)
+	// Its answer may have been lost.
+	if again := n.open("new", first.Epoch, 0); again.Epoch != fresh.Epoch || !again.Resumed || again.Last != 1 {
+		t.Errorf("new, again: %+v after %+v", again, fresh)
+	}
+	server.Text("FLUSHALL")
+	if gone := n.open("new", fresh.Epoch, 0); gone.Resumed || gone.Epoch == fresh.Epoch {
+		t.Errorf("a stream that was lost: %+v after %+v", gone, fresh)
+	}
+	n.check()
+	other.check()
+}

@@ -166,6 +166,7 @@ func (w *world) open(t *rapid.T) {
 	w.flushed()
 	d := w.devices[id]
 	var r inbox.Resume
+	provisional := false // as if it had said nothing
 	if r.Given = rapid.Bool().Draw(t, "resume"); r.Given {
 		r.Epoch = []byte("k9.1")
 		top := uint64(3)
@@ -175,13 +176,16 @@ func (w *world) open(t *rapid.T) {
 				r.Epoch = []byte(d.epoch.String())
 			}
 		}
+		if provisional = rapid.IntRange(0, 3).Draw(t, "provisional") == 0; provisional {
+			r.Epoch = []byte(inbox.ProvisionalEpoch().String())
+		}
 		r.Seq = rapid.Uint64Range(0, top).Draw(t, "seq")
 	}
 	o, err := w.nodes[at].Open([]byte(id), r)
 	if err != nil {
 		t.Fatal(err)
 	}
-	resumed, from, fresh, above := false, uint64(0), d == nil, uint32(0)
+	resumed, from, fresh, above := provisional && d == nil, uint64(0), d == nil, uint32(0)
 	if fresh {
 		w.lives++
 		d = &mDevice{life: w.lives, at: -1}
@@ -190,7 +194,7 @@ func (w *world) open(t *rapid.T) {
 		above = d.opened.Fence
 		d.end()
 		switch {
-		case !r.Given:
+		case !r.Given || provisional:
 			resumed = true
 		case string(r.Epoch) != d.epoch.String():
 		case r.Seq < d.acked:

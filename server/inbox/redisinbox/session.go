@@ -76,6 +76,9 @@ func (s *Store) openCall(d *device, id string, r inbox.Resume, sid uint64, at in
 	given := "0"
 	if r.Given {
 		given = "1"
+		if e, ok := inbox.ParseEpoch(r.Epoch); ok && e.Provisional() {
+			given = "2"
+		}
 	}
 	allow := "1"
 	if s.known >= s.opt.Limits.Devices {

@@ -1,4 +1,6 @@
--- A session of a device begins. KEYS[3]: topics of the device.
+-- A session of a device begins. KEYS[3]: topics of the device. ARGV[1]: what the device says of itself: '0' nothing; '1' the stream and
+-- the number that follow; '2' a provisional epoch: its session before this one began without Redis, it has had nothing and so
+-- has lost nothing.
 local given, epoch, seq, now, fresh = ARGV[1] == '1', ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
 -- What the node knows of an earlier session: stream, last number and its tag, fence.
 local seenEpoch, seenLast, seenTag, floor, allow = ARGV[6], tonumber(ARGV[7]), ARGV[8], tonumber(ARGV[9]), ARGV[10] == '1'
@@ -7,6 +9,7 @@ load()
 if not st.e then
   if not allow then return {'devices'} end
   create(fresh)
+  if ARGV[1] == '2' then resumed = 1 end
 elseif seenEpoch == st.e and lost(seenLast, seenTag) then
   st.e = fresh
 elseif not given then
