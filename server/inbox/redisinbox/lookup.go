@@ -24,7 +24,7 @@ func (s *Store) Lookup(id []byte) (inbox.Info, bool) {
 	switch {
 	case err == nil && here && i.known:
 		i.Ref = ref
-		if i.Epoch == d.epoch {
+		if i.Epoch == d.epoch && s.m.current(ref, d.fence) != nil { // what an overtaken session acknowledged does not count
 			i.Acked = max(i.Acked, d.acked)
 		}
 	case err != nil && here:

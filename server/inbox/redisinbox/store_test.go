@@ -314,3 +314,20 @@ func TestOptions(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// TestLookupOvertaken: what a session acknowledges that has a later one elsewhere, of which its node has not heard, counts
+// for nobody, there neither.
+func TestLookupOvertaken(t *testing.T) {
+	server, clock := testredis.Start(t), newClock()
+	a, b := start(t, server, clock), start(t, server, clock)
+	o := a.open("d")
+	a.put("d", "", "1", 60)
+	b.open("d")
+	a.Ack(o.Ref, o.Fence, 1)
+	a.flush()
+	for name, n := range map[string]*node{"its node": a, "another": b} {
+		if i, ok := n.Lookup([]byte("d")); !ok || i.Acked != 0 || i.Messages != 1 {
+			t.Errorf("%s says %+v", name, i)
+		}
+	}
+}
