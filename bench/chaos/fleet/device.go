@@ -105,7 +105,7 @@ func (d *device) state(s client.State) {
 			d.gaps = append(d.gaps, Gap{d.index, d.since, now, d.node, s.Node})
 		}
 		if d.welcomes > 0 && !s.Resumed {
-			d.fleet.o.Ledger.NewStream(d.index)
+			d.fleet.o.Ledger.NewStream(d.index, now)
 		}
 		d.connected, d.node, d.since = true, s.Node, now
 		d.welcomes++

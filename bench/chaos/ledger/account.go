@@ -19,7 +19,8 @@ type Account struct {
 	Extra      int `json:"extra"`      // unanswered, and handled all the same: as it may be
 	Streams    int `json:"streams"`    // devices that were told of a new stream
 	Wrong
-	Samples []string `json:"samples,omitempty"` // the first faults, in words
+	FirstTold time.Duration `json:"first_told,omitempty"` // when the first of those was, 0 for none
+	Samples   []string      `json:"samples,omitempty"`    // the first faults, in words
 }
 
 // Account adds up. Lost means something once no message is on its way any more.
@@ -28,8 +29,10 @@ func (l *Ledger) Account() Account {
 	defer l.mu.Unlock()
 	a := Account{Published: len(l.messages), Wrong: l.wrong, Samples: slices.Clone(l.samples)}
 	for i := range l.devices {
-		if l.devices[i].told {
-			a.Streams++
+		if told := l.devices[i].told; told != 0 {
+			if a.Streams++; a.Streams == 1 || told < a.FirstTold {
+				a.FirstTold = told
+			}
 		}
 	}
 	for n := range l.messages {
@@ -43,7 +46,7 @@ func (l *Ledger) Account() Account {
 				continue
 			}
 			a.Lost++
-			if !l.devices[m.device].told {
+			if l.devices[m.device].told == 0 {
 				a.Silent++
 			}
 			if len(a.Samples) < mostSamples {
@@ -89,7 +92,7 @@ func (a *Account) Faults(streams bool) (faults []string) {
 		faults = append(faults, fmt.Sprintf("%d messages came under another number than their publisher was told", a.Renumbered))
 	}
 	if a.Streams > 0 && !streams {
-		faults = append(faults, fmt.Sprintf("%d devices were told that their stream does not go on", a.Streams))
+		faults = append(faults, fmt.Sprintf("%d devices were told that their stream does not go on, the first at %v", a.Streams, a.FirstTold.Round(time.Millisecond)))
 	}
 	if a.Backwards > 0 && !streams {
 		faults = append(faults, fmt.Sprintf("the numbers of a device went back %d times", a.Backwards))

@@ -43,8 +43,8 @@ type message struct {
 
 // device is what was handled by one.
 type device struct {
-	last uint64 // number in its stream
-	told bool   // that its stream does not go on where it was
+	last uint64        // number in its stream
+	told time.Duration // first, that its stream does not go on where it was; 0: never
 }
 
 // Wrong is what must not be. All are 0 after a run in which everything was kept.
@@ -146,12 +146,14 @@ func (l *Ledger) Handled(device, number int, seq uint64, at time.Duration) {
 	}
 }
 
-// NewStream says that a device was welcomed with the word that its stream does not go
+// NewStream says that a device was welcomed at an instant with the word that its stream does not go
 // on: what it was sent before may be lost.
-func (l *Ledger) NewStream(device int) {
+func (l *Ledger) NewStream(device int, at time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.devices[device].told = true
+	if d := &l.devices[device]; d.told == 0 {
+		d.told = max(at, 1)
+	}
 }
 
 // Damaged says that a device was given something whose id and payload do not
