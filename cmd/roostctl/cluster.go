@@ -28,7 +28,7 @@ func (f *flags) etcd() *etcdFlags {
 	e := &etcdFlags{}
 	f.StringVar(&e.Endpoints, "etcd", "", "`host:port,...` of the cluster's etcd, each with https:// before it for TLS")
 	e.Define(f.FlagSet)
-	f.StringVar(&e.prefix, "prefix", cluster.DefaultPrefix, "`prefix` of the cluster's keys in etcd")
+	f.StringVar(&e.prefix, "etcd-prefix", cluster.DefaultPrefix, "`prefix` of the cluster's keys in etcd")
 	f.StringVar(&e.id.ID, "cluster", "roost", "`id` of the cluster, as its nodes have it")
 	f.StringVar(&e.id.Environment, "environment", "development", "`name` of the environment, as its nodes have it")
 	f.DurationVar(&e.timeout, "timeout", cluster.DefaultTimeout, "`time` that each request to etcd has")

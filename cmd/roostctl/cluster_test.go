@@ -18,7 +18,7 @@ func TestOfAnotherCluster(t *testing.T) {
 	d := newDesk(t, "n1@a", "n2@b")
 	d.want(2, "ring status --cluster other", "belongs to another cluster")
 	d.want(2, "ring status --environment production", "belongs to another cluster")
-	d.want(2, "drain n1 --prefix /misspelt", "belongs to no cluster", "/misspelt")
+	d.want(2, "drain n1 --etcd-prefix /misspelt", "belongs to no cluster", "/misspelt")
 	if err := d.c.Known(limit(t)); err != nil {
 		t.Error(err)
 	}

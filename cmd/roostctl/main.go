@@ -102,7 +102,7 @@ func usage(w io.Writer) {
 	fmt.Fprint(w, `
 roostctl COMMAND --help has more. Snapshots are files in the binary form or in
 JSON, told apart by their content; docs/RING.md defines both. What is about a running
-cluster takes --etcd, and --prefix, --cluster and --environment as its nodes have them.
+cluster takes --etcd, and --etcd-prefix, --cluster and --environment as its nodes have them.
 
 Exit codes: 0 done, 1 the verdict is bad (plan with a limit that is not kept, verify,
 profile, route with --hash) or a limit forbids it (apply, drain, night abort) and nothing has

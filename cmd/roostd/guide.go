@@ -61,8 +61,8 @@ func guideCluster(out io.Writer, s *settings, srv *server.Server) {
 
 Empty this node within two minutes, and have it back:
 
-  bin/roostctl drain %[1]s --over 2m --etcd %[5]s --prefix %[6]s --cluster %[2]s
-  bin/roostctl drain %[1]s --stop --etcd %[5]s --prefix %[6]s --cluster %[2]s
+  bin/roostctl drain %[1]s --over 2m --etcd %[5]s --etcd-prefix %[6]s --cluster %[2]s
+  bin/roostctl drain %[1]s --stop --etcd %[5]s --etcd-prefix %[6]s --cluster %[2]s
 
 `, s.opt.Node, c.id.ID, c.id.Environment, srv.APIAddr(), strings.Join(c.etcd.Endpoints, ","), c.prefix)
 }
