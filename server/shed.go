@@ -34,14 +34,12 @@ func (v sight) sheds(after time.Duration) bool {
 // others counts those nodes that say of themselves whether they reach Redis.
 func others(v *cluster.View, self string) (well, ill int) {
 	for id := range v.Weights {
-		w := v.Weights[id]
 		if id == self || !v.Has(id) {
 			continue
 		}
-		said, err := w.Said()
-		switch {
-		case err != nil || said.Redis == nil:
-		case *said.Redis:
+		switch reached, said := v.ReachesRedis(id); {
+		case !said:
+		case reached:
 			well++
 		default:
 			ill++

@@ -170,12 +170,8 @@ func sideOf(v *cluster.View, n *presence.Nodes, self string) (s side, why string
 
 // reaches reports whether a member says that it reaches its Redis.
 func reaches(v *cluster.View, id string) bool {
-	w, ok := v.Weights[id]
-	if !ok {
-		return false
-	}
-	in, err := w.Said()
-	return err == nil && in.Redis != nil && *in.Redis
+	reached, _ := v.ReachesRedis(id)
+	return reached
 }
 
 // some names nodes in order, not all of very many.

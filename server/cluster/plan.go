@@ -169,16 +169,20 @@ func slow(w shortfall, in PlanInput, mem PlanMemory, rest time.Duration, set *Pl
 		return Decision{Wait: rest, Why: fmt.Sprintf("version %d was rolled back: nothing is tried for another %v", in.View.Pointer.RolledBack, rest.Round(time.Second))}, mem
 	}
 	var d Decision
-	if len(w.joins) > 0 {
-		mem.joins = mem.joins.next(fingerprint(w.joins), in.Now)
+	joins, cut := takesIn(in.View, in.Stable, w.joins)
+	if len(joins) > 0 {
+		mem.joins = mem.joins.next(fingerprint(joins), in.Now)
 		if d.Wait = mem.joins.wait(in.Now, set.Quiet, set.Most); d.Wait > 0 {
-			return Decision{Wait: d.Wait, Why: "nodes are coming: " + names(w.joins)}, mem
+			return Decision{Wait: d.Wait, Why: "nodes are coming: " + names(joins)}, mem
 		}
-		return Decision{Kind: Join, Stable: ring.Change{Set: w.joins}, Why: "join: " + names(w.joins)}, mem
+		return Decision{Kind: Join, Stable: ring.Change{Set: joins}, Why: "join: " + names(joins)}, mem
 	}
 	mem.joins = want{}
 	sinceMoved := in.Now.Sub(mem.moved)
 	even := Decision{Why: "the ring is as it should be"}
+	if len(cut) > 0 {
+		even.Why = fmt.Sprintf("not taken in, as they do not reach Redis, which others do: %s", orNobody(cut))
+	}
 	if sinceMoved >= set.WeightsEvery {
 		if even = evenOut(in, &mem, set, even); even.Kind != Nothing {
 			return even, mem
