@@ -62,6 +62,12 @@ func (w *Worker) Data(pc poller.Conn, b []byte) int {
 		return w.postData(pc, st.client, b)
 	}
 	w.rec.arrived(pc)
+	if p := w.phase; p != nil && !p.started && w.now() >= p.begin {
+		w.startPhase(p) // another worker has begun: it may be the first message of the phase
+		if st.stage == stageReady && w.reads(&w.clients[st.client]) == scenario.ReadNever {
+			return 0 // it is read when the client reads on
+		}
+	}
 	n := 0
 	if st.stage == stageUpgrading {
 		if n = w.answered(pc, st, b); n == 0 || st.stage == stageOver {

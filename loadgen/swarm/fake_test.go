@@ -225,6 +225,13 @@ func (f *fake) broadcast(w http.ResponseWriter, r *http.Request) {
 	json.NewEncoder(w).Encode(map[string]int{"sent": len(f.conns)})
 }
 
+// sent reports whether so many messages were broadcast.
+func (f *fake) sent(n int) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.casts >= n
+}
+
 // ping pings every connection.
 func (f *fake) ping() {
 	f.mu.Lock()

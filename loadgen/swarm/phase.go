@@ -127,7 +127,6 @@ func (w *Worker) turn() {
 	now := w.now()
 	if p := w.phase; p != nil && now >= p.begin && !p.settled {
 		if !p.started {
-			p.started = true
 			w.startPhase(p)
 		}
 		w.advance(now)
@@ -180,8 +179,10 @@ func (w *Worker) nextDue() int64 {
 	return next
 }
 
-// startPhase does what is done once, at the begin.
+// startPhase does what is done once, at the begin: before anything that comes is looked at, so that of those who are slow
+// in the phase nothing of it is expected.
 func (w *Worker) startPhase(p *phase) {
+	p.started = true
 	w.chooseSlow(p)
 	w.chooseDisconnects(p)
 	for _, s := range p.streams {

@@ -2,6 +2,7 @@ package swarm
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -10,12 +11,17 @@ import (
 	"roost/loadgen/tally"
 )
 
+// patience bounds every wait for a state: on a machine with thirty other things to do these take their time, and
+// passing it is a failure.
+const patience = time.Minute
+
 // rig is a scenario under test, with all its workers in this process.
 type rig struct {
 	t       testing.TB
 	s       *scenario.Scenario
 	clock   *clock.Clock
 	workers []*Worker
+	lead    time.Duration // from when workers are told of a phase until it begins; 0: 5 ms. A coordinator gives 200 ms
 	sum     tally.Tally
 }
 
@@ -34,9 +40,9 @@ func base(clients int, phases ...scenario.Phase) *scenario.Scenario {
 	}
 	return &scenario.Scenario{
 		Seed:      7,
-		Clients:   scenario.Clients{Count: clients, Prefix: "c", Window: 64, Timeout: 5 * time.Second},
+		Clients:   scenario.Clients{Count: clients, Prefix: "c", Window: 64, Timeout: patience},
 		Groups:    []scenario.Group{{Name: "all", Share: 1, Read: scenario.Read{Mode: scenario.ReadDrain}, AnswerPing: true}},
-		Measure:   scenario.Measure{Interval: time.Second, Deadline: 2 * time.Second},
+		Measure:   scenario.Measure{Interval: time.Second, Deadline: patience / 2},
 		Reconnect: scenario.Reconnect{Policy: scenario.PolicyNone},
 		Phases:    phases,
 	}
@@ -73,7 +79,7 @@ func newRig(t testing.TB, s *scenario.Scenario, workers int) *rig {
 
 func (r *rig) begin(i int) {
 	r.t.Helper()
-	at := r.clock.Now() + int64(5*time.Millisecond)
+	at := r.clock.Now() + int64(max(r.lead, 5*time.Millisecond))
 	for _, w := range r.workers {
 		if err := w.Begin(i, at); err != nil {
 			r.t.Fatal(err)
@@ -105,12 +111,12 @@ func (r *rig) progress() (sum Progress) {
 // await waits until done says so.
 func (r *rig) await(what string, done func() bool) {
 	r.t.Helper()
-	await(r.t, what, done, r.progress)
+	await(r.t, what, done, func() [2]any { return [2]any{r.progress(), r.tick().Total()} })
 }
 
 func await[T any](t testing.TB, what string, done func() bool, say func() T) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); !done(); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(patience); !done(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("%s: waited too long: %+v", what, say())
 		}
@@ -124,7 +130,7 @@ func (r *rig) finish(wait func() bool) {
 	at := r.clock.Now() + int64(2*time.Millisecond)
 	var all []Refusal
 	for _, w := range r.workers {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		list, err := w.Finish(ctx, at)
 		cancel()
 		if err != nil {
@@ -133,7 +139,7 @@ func (r *rig) finish(wait func() bool) {
 		all = append(all, list...)
 	}
 	if wait != nil {
-		end := time.Now().Add(5 * time.Second)
+		end := time.Now().Add(patience)
 		for !wait() && time.Now().Before(end) {
 			time.Sleep(time.Millisecond)
 			r.tick()
@@ -158,7 +164,7 @@ func (r *rig) tick() *tally.Tally {
 func (r *rig) run(i int) tally.Counts {
 	r.t.Helper()
 	r.begin(i)
-	r.await("plan of phase", func() bool { return r.progress().PlanDone })
+	r.await("plan of phase", func() bool { p := r.progress(); return p.PlanDone && p.Dialing == 0 })
 	r.finish(r.settled())
 	c := r.sum.Total()
 	r.conserve(c)
@@ -170,12 +176,7 @@ func (r *rig) run(i int) tally.Counts {
 // they answered, and what the fake makes of it is before a second ping. A real
 // server loses nothing, so there the workers know.
 func (r *rig) settled() func() bool {
-	var all []*fake
-	for _, u := range r.s.Target.URLs {
-		if f := fakeOf(u); f != nil {
-			all = append(all, f)
-		}
-	}
+	all := r.fakes()
 	if len(all) == 0 {
 		return func() bool { return r.progress().Idle }
 	}
@@ -203,6 +204,16 @@ func (r *rig) settled() func() bool {
 		rounds++
 		return rounds == 2
 	}
+}
+
+// fakes returns those that the scenario is against, each once.
+func (r *rig) fakes() (all []*fake) {
+	for _, u := range r.s.Target.URLs {
+		if f := fakeOf(u); f != nil && !slices.Contains(all, f) {
+			all = append(all, f)
+		}
+	}
+	return all
 }
 
 // answering returns how many clients read and answer pings.

@@ -58,7 +58,15 @@ func TestStormIsWeathered(t *testing.T) {
 // under way is missing, what came meanwhile a gap, and nothing twice.
 func TestLostConnectionsAreAccountedFor(t *testing.T) {
 	for _, how := range []scenario.Close{"", scenario.CloseServer} {
-		f := newFake(t, &fake{})
+		f := &fake{}
+		f.cast = func(conn, message int, payload []byte) [][]byte {
+			if conn%3 == 0 && conn < 30 && message == 10 { // of those that came first, in the middle of the phase
+				f.conns[conn].Close()
+				return nil
+			}
+			return [][]byte{payload}
+		}
+		newFake(t, f)
 		s := f.plain(30, ramp(30), upheaval(func(p *scenario.Phase) {
 			if how != "" {
 				p.Storm = &scenario.Storm{Share: 1, How: how, Hook: "kill"}
@@ -68,8 +76,6 @@ func TestLostConnectionsAreAccountedFor(t *testing.T) {
 		r := newRig(t, s, 1)
 		r.run(0)
 		r.begin(1)
-		r.await("begin", func() bool { return r.tick().Total().Delivered > 300 })
-		f.cut(func(i int) bool { return i%3 == 0 })
 		r.await("return", func() bool {
 			p := r.progress()
 			return p.PlanDone && p.Connected == 30 && r.tick().Total().Restored == 10
@@ -114,7 +120,6 @@ func TestFanOutDoesNotWaitForThoseThatLeave(t *testing.T) {
 			}
 			newFake(t, f)
 			s := f.plain(40, ramp(40), upheaval(change))
-			s.Measure.Deadline = 20 * time.Second
 			r := newRig(t, s, 2)
 			r.run(0)
 			c := r.run(1)
@@ -244,14 +249,14 @@ func TestSlowReadersAreTheirOwnFault(t *testing.T) {
 	}
 }
 
-// TestReadRateHolds, and what is read at once is a second's worth at most.
+// TestReadRateHolds: what is read at once is at most what the kernel holds, twice of a second's worth, since it doubles
+// SO_RCVBUF (socket(7)). Of that, payloads have mostly the half, and more where the client was kept from reading.
 func TestReadRateHolds(t *testing.T) {
 	const rate, messages, size = 5000, 40, 500
 	f := newFake(t, &fake{})
 	p := publish(scenario.ToAll, 400, messages*time.Second/400)
 	p.Publish[0].Size = scenario.Size{P50: size}
 	s := f.plain(1, ramp(1), p)
-	s.Measure.Deadline = 20 * time.Second
 	s.Groups[0].Read = scenario.Read{Mode: scenario.ReadRate, Rate: rate}
 	r := newRig(t, s, 1)
 	r.run(0)
@@ -259,7 +264,7 @@ func TestReadRateHolds(t *testing.T) {
 	r.begin(1)
 	r.await("all", func() bool {
 		n := r.tick().Total().Delivered * size
-		if most := rate*(time.Duration(r.clock.Now()-begin).Seconds()+1) + 2*leastBuffer; float64(n) > most {
+		if most := rate * (time.Duration(r.clock.Now()-begin).Seconds() + 2); float64(n) > most {
 			t.Fatalf("%d bytes read, and %g may be", n, most)
 		}
 		return n == messages*size
