@@ -17,7 +17,7 @@ import (
 func (s *Server) Device(ctx context.Context, id string) (api.Device, error) {
 	info, ok := s.store.Lookup([]byte(id))
 	if !ok {
-		return api.Device{}, api.ErrUnknownDevice
+		return api.Device{}, s.notFound(api.ErrUnknownDevice)
 	}
 	d := api.Device{Device: id, Node: s.opt.Node, Epoch: info.Epoch.String(), Seq: info.Last, Acked: info.Acked,
 		Waiting: info.Messages, Bytes: int64(info.Bytes), Topics: info.Topics}
@@ -92,7 +92,7 @@ func (s *Server) Devices(ctx context.Context, p api.Page) (devices []api.DeviceS
 			}
 		}
 		if len(ids) < devicesAtOnce {
-			return devices, "", nil
+			return devices, "", s.notFound(nil)
 		}
 		if err := ctx.Err(); err != nil {
 			return nil, "", err
@@ -155,11 +155,11 @@ func (s *Server) Disconnect(ctx context.Context, id string) error {
 	if s.cluster != nil {
 		found, err := s.cluster.mesh.Control(ctx, id, uint16(CloseRebalance), operatorText)
 		if found || err != nil {
-			return presenceError(err)
+			return presenceError(ctx, err)
 		}
 	}
 	if _, known := s.store.Lookup([]byte(id)); !known {
-		return api.ErrUnknownDevice
+		return s.notFound(api.ErrUnknownDevice)
 	}
 	return api.ErrNotConnected
 }
@@ -191,14 +191,14 @@ func (s *Server) Topics(_ context.Context, p api.Page) (topics []api.Topic, more
 	for _, t := range infos[:min(len(infos), p.Limit)] {
 		topics = append(topics, api.Topic(t))
 	}
-	return topics, len(infos) > p.Limit, nil
+	return topics, len(infos) > p.Limit, s.notFound(nil)
 }
 
 // Topic implements api.Node.
 func (s *Server) Topic(_ context.Context, name string) (api.Topic, error) {
 	t, ok := s.store.Topic(name)
 	if !ok {
-		return api.Topic{}, api.ErrUnknownTopic
+		return api.Topic{}, s.notFound(api.ErrUnknownTopic)
 	}
 	return api.Topic(t), nil
 }

@@ -12,13 +12,24 @@ import (
 	"roost/server/presence"
 )
 
-// presenceError words an error of presence or the bus for publishers.
-func presenceError(err error) error {
-	switch {
-	case err == nil, errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+// presenceError words an error of presence or the bus for publishers. That ctx, the request, is over stays what it is; a
+// deadline that passed below it is a store that does not answer.
+func presenceError(ctx context.Context, err error) error {
+	if err == nil || ctx.Err() != nil {
 		return err
 	}
 	return errors.Join(api.ErrStore, err)
+}
+
+// errAway is that nothing can be said of what is not found: it may be there.
+var errAway = fmt.Errorf("%w: this node does not reach it now, and cannot say what is there", api.ErrStore)
+
+// notFound is what is said where the store has found nothing: err, or that it cannot be asked.
+func (s *Server) notFound(err error) error {
+	if !s.Reaches() {
+		return errAway
+	}
+	return err
 }
 
 // whereIs says where a device is, by presence. A device that is connected here is known
@@ -26,7 +37,7 @@ func presenceError(err error) error {
 func (s *Server) whereIs(ctx context.Context, d *api.Device) error {
 	where, err := s.cluster.keeper.Get(ctx, d.Device)
 	if err != nil {
-		return presenceError(err)
+		return presenceError(ctx, err)
 	}
 	w := &where[0]
 	d.Presence = presenceOf(w)
@@ -58,7 +69,7 @@ func (o *onlineOf) at(ctx context.Context, i int) (bool, error) {
 	if i < o.from || i >= o.from+len(o.where) {
 		where, err := o.s.cluster.keeper.Get(ctx, o.ids[i:min(i+onlineAtOnce, len(o.ids))]...)
 		if err != nil {
-			return false, presenceError(err)
+			return false, presenceError(ctx, err)
 		}
 		o.where, o.from = where, i
 	}
@@ -79,13 +90,13 @@ func (s *Server) devicesOf(ctx context.Context, p api.Page) (devices []api.Devic
 	for len(devices) < p.Limit {
 		ids, following, err := s.cluster.keeper.Page(ctx, owner, cursor, presence.MaxBatch)
 		if err != nil {
-			return nil, "", presenceError(err)
+			return nil, "", presenceError(ctx, err)
 		}
 		for at := min(skip, len(ids)); at < len(ids); {
 			part := ids[at:min(at+presence.MaxBatch, len(ids))]
 			where, err := s.cluster.keeper.Get(ctx, part...)
 			if err != nil {
-				return nil, "", presenceError(err)
+				return nil, "", presenceError(ctx, err)
 			}
 			for i := range where {
 				if len(devices) == p.Limit {
