@@ -19,7 +19,7 @@ import (
 )
 
 // patience bounds every wait of a test: passing it is a failure.
-const patience = 10 * time.Second
+const patience = time.Minute
 
 // start runs a node on free loopback ports until the test ends.
 func start(t testing.TB, change func(*Options)) *Server {
