@@ -38,8 +38,8 @@ type desk struct {
 }
 
 func newDesk(t testing.TB) *desk {
-	d := &desk{t: t, etcd: testetcd.Start(t), redis: testredis.Start(t), http: &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}}
-	c, err := cluster.Dial(cluster.Options{Endpoints: d.etcd.Endpoints(), Cluster: deskID, Timeout: 2 * time.Second})
+	d := &desk{t: t, etcd: testetcd.Start(t), redis: testredis.Start(t), http: &http.Client{Timeout: bound / 2, Transport: &http.Transport{DisableKeepAlives: true}}}
+	c, err := cluster.Dial(cluster.Options{Endpoints: d.etcd.Endpoints(), Cluster: deskID, Timeout: bound / 2})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,6 +131,7 @@ func begin(t testing.TB, args ...string) *proc {
 	}()
 	t.Cleanup(func() {
 		_ = p.cmd.Process.Kill()
+		r.Close() // what nobody reads keeps it from ending
 		for range p.ended {
 		}
 		if t.Failed() {
