@@ -2,9 +2,9 @@ package server
 
 import "time"
 
-// A device that was told where it belongs, and may stay, stays where its dial fails: the owner refused it for a moment, or a
-// packet was lost. It is served, at the price of a hop a message. It is told again later, for as long as its owner is there,
-// ever more seldom, and mostTold times at most:
+// A device that was told where it belongs, and may stay, stays where its dial fails, or comes back with failed: the owner refused
+// it for a moment, or a packet was lost. It is served, at the price of a hop a message. It is told again later, for as long as
+// its owner is there, ever more seldom, and mostTold times on a connection:
 //
 //	told, by its connect or a round --> astray --> aged, at the next look --> told again, at the one after that
 //	                                       ^_______________________________________|

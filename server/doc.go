@@ -22,6 +22,7 @@
 //
 //	another ring, a node is back    --> moving       away 4003, in slots
 //	Evacuate                        --> emptying     away 4001, in slots; then closed
+//	told, may stay, has not gone    --> again        away 4003, in slots
 //	the store is back               --> coming back  away 4003 to those alone; then closed
 //	cut off, and others are not     --> shedding     closed with 4101, in slots
 //

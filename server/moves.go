@@ -56,7 +56,7 @@ type moves struct {
 	homing atomic.Pointer[round] // of those that come back for the store
 
 	redirected atomic.Uint64             // told at connect
-	astray     atomic.Int64              // devices here that were told where they belong, and may stay
+	astray     atomic.Int64              // devices here that know where they belong, and may stay
 	deaf       atomic.Uint64             // not told any more: they were mostTold times, and have not gone
 	told       [roundKinds]atomic.Uint64 // told in rounds
 
@@ -302,7 +302,7 @@ func (k *clustered) lookAtRing() {
 
 // redirect tells a device that has connected that it belongs elsewhere.
 func (k *clustered) redirect(h *handler, c poller.Conn, st *connState, q *connectQuery) {
-	if q.hop >= mostHops || q.failed || st.is(flagAlone) {
+	if q.hop >= mostHops || st.is(flagAlone) {
 		return
 	}
 	code := CloseMoved
@@ -317,13 +317,15 @@ func (k *clustered) redirect(h *handler, c poller.Conn, st *connState, q *connec
 	if !ok || !k.takes(&place) {
 		return
 	}
+	if k.stray(st, true); q.failed {
+		return // it has tried just now
+	}
 	now := time.Now()
 	earliest := now
 	if k.stormy() { // its dial would be one more for a node that has enough of them
 		earliest = now.Add(time.Duration(k.wide.Load()) * time.Millisecond)
 	}
 	in := k.moves.pace.slot(place.Node, earliest, k.rate(place.Node)).Sub(now)
-	k.stray(st, true)
 	if in <= longestSlot {
 		k.moves.redirected.Add(1)
 		h.away(c, st, code, in, urlWithHop(place.URL, q.hop+1))

@@ -240,8 +240,8 @@ func TestToldOnce(t *testing.T) {
 	}
 }
 
-// TestToldAgain: a device whose dial to its owner failed, and which stays, is told again while the owner is there, mostTold
-// times at most; nobody is told again who comes with failed or has been sent on too often.
+// TestToldAgain: a device whose dial to its owner failed, and which stays or comes back with failed, is told again while the
+// owner is there, mostTold times at most; nobody is who has been sent on too often.
 func TestToldAgain(t *testing.T) {
 	f := newFleet(t)
 	a, b := f.node("n1", func(o *Options) { o.timing.again = time.Millisecond }), f.node("n2")
@@ -267,11 +267,15 @@ func TestToldAgain(t *testing.T) {
 	q.awaits("away")
 	f.ring(2, "n1")
 	eventually(t, "nobody is astray", func() bool { return a.cluster.moves.astray.Load() == 0 })
-	r, _ := device(t, b, "device=d3", "roost.v1.json")
-	r.awaits("away")
+	r, _ := device(t, b, "device=d3&failed=n1", "roost.v1.json")
 	eventually(t, "it is astray", func() bool { return b.cluster.moves.astray.Load() == 1 })
 	r.nc.Close()
 	eventually(t, "and gone", func() bool { return b.cluster.moves.astray.Load() == 0 })
+	f.ring(3, "n2")
+	back, _ := device(t, a, "device=d4&failed=n2", "roost.v1.json")
+	if m := back.awaits("away"); m["code"] != 4003.0 || m["url"] != first["url"] {
+		t.Errorf("with failed: away %v", m)
+	}
 }
 
 // TestNotToldAgainTooEarly: a device is told again when it has been there for a look, and while no slots at its owner are
