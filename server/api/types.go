@@ -46,6 +46,9 @@ type Node interface {
 	// others are refused with ReasonStore. ps, its strings and payloads belong to
 	// the node from here on; see Publication for what they share.
 	Publish(ctx context.Context, ps []*Publication) (results []Result, err error)
+	// What is not found while the store cannot be asked is an ErrStore, for all that
+	// follow, and no empty list.
+	//
 	// Device describes a device, or returns ErrUnknownDevice.
 	Device(ctx context.Context, id string) (Device, error)
 	// Devices returns known devices in order of id, beginning after p.After; next is
