@@ -40,6 +40,7 @@ func TestSecureEtcd(t *testing.T) {
 	config.Certificates = nil
 	c := identified(t, s, func(o *Options) {
 		o.Endpoints, o.TLS, o.Username, o.Password = []string{"https://" + s.TLSAddr()}, config, "node", "of node"
+		o.Timeout = bound / 3 // a password takes etcd its time, and on a busy machine more
 	})
 	w := watching(t, c, fast)
 	r := joined(t, c, member("n1"), RegisterOptions{TTL: 2 * time.Second})
