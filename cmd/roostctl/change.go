@@ -131,6 +131,9 @@ func (c *changeFlags) byHand(v *cluster.View, stable *ring.Ring) (*planned, erro
 			p.pins[id] = cluster.Pin{}
 		}
 	}
+	if err := cluster.CheckPins(p.pins); err != nil {
+		return nil, err
+	}
 	ahead := cluster.WithPins(v, p.pins, p.unpin...)
 	for _, n := range c.set {
 		node := n.over(stable)

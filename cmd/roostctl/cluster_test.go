@@ -125,6 +125,7 @@ func TestApplyRefuses(t *testing.T) {
 		t.Errorf("%v, %v", pins, err)
 	}
 	d.want(1, "ring apply --set n9:1", "n9 is not registered")
+	d.want(2, "ring plan --set n1:1e308", "at most")
 	d.want(1, "ring apply --drain n1", "roostctl drain n1")
 	d.want(2, "ring apply --remove n9", "not in the ring")
 	d.want(2, "ring apply --remove n1 --share 0", "--share")

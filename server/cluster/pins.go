@@ -33,7 +33,9 @@ type storedPins struct {
 	Nodes map[string]Pin `json:"nodes"`
 }
 
-func checkPins(pins map[string]Pin) error {
+// CheckPins says what cannot be pinned: nodes without a name, and weights below 0 or above what a ring can
+// give a node, ring.MaxNodePoints points.
+func CheckPins(pins map[string]Pin) error {
 	for id, p := range pins {
 		n := ring.Node{ID: id, Weight: p.Weight}
 		if err := n.CheckTexts(); err != nil {
@@ -60,7 +62,7 @@ func PinsOf(v *View) (map[string]Pin, error) {
 	if err := decode("/config/weights", e.Value, maxPins, &s); err != nil {
 		return nil, err
 	}
-	if err := checkPins(s.Nodes); err != nil {
+	if err := CheckPins(s.Nodes); err != nil {
 		return nil, fmt.Errorf("%w: /config/weights: %w", ErrDamaged, err)
 	}
 	return s.Nodes, nil
@@ -81,7 +83,7 @@ func (c *Client) Pin(ctx context.Context, v *View, set map[string]Pin, unpin ...
 		p.By, p.Why, p.At = cut(p.By), cut(p.Why), p.At.UTC().Truncate(time.Millisecond)
 		pins[id] = p
 	}
-	if err := checkPins(pins); err != nil {
+	if err := CheckPins(pins); err != nil {
 		return fmt.Errorf("%w: pin: %w", ErrOptions, err)
 	}
 	b, err := json.Marshal(storedPins{pins})
@@ -111,7 +113,7 @@ func (c *Client) Pin(ctx context.Context, v *View, set map[string]Pin, unpin ...
 	return nil
 }
 
-// WithPins returns a view as it would be with other pins: for who looks ahead.
+// WithPins returns a view as it would be with other pins, which CheckPins takes: for who looks ahead.
 func WithPins(v *View, set map[string]Pin, unpin ...string) *View {
 	pins, _ := PinsOf(v)
 	if pins = maps.Clone(pins); pins == nil {
