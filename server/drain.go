@@ -148,5 +148,6 @@ func (h *handler) drain(due, over time.Duration) {
 // a time, as many may be left as have theirs later than due. Who has gone by itself counts, so nobody is closed in
 // the place of one that is not here any more.
 func surplus(leaving, here int, due, over time.Duration) int {
-	return here - int(int64(leaving)*int64(over-max(due, 0))/int64(over))
+	gone := int(int64(leaving) * int64(max(due, 0)) / int64(over)) // by their slots: whole ones
+	return here - (leaving - gone)
 }

@@ -23,8 +23,10 @@ func TestSurplus(t *testing.T) {
 		{1000, 750, 10 * time.Second, 0},
 		{1000, 500, 10 * time.Second, -250}, // those of 10 s more have gone: the next slot is not due
 		{1000, 760, 10 * time.Second, 10},
-		{1, 1, over - 1, 1},
-		{1, 0, over - 1, 0},
+		{1, 1, over - 1, 0}, // its slot is the end
+		{1, 0, over - 1, -1},
+		{3, 3, over/3 - 1, 0},
+		{3, 3, over/3 + 1, 1},
 	} {
 		if got := surplus(tt.leaving, tt.here, tt.due, over); got != tt.want {
 			t.Errorf("%+v: %d", tt, got)
