@@ -35,25 +35,19 @@ TEST  := $(GO) test -vet=off -ldflags=-w -timeout 10m
 RACY   = $(shell tools/racy.sh yes)
 PURE   = $(sort $(shell tools/racy.sh no; $(GO) list ./ring/... ./decay/...))
 PLAIN  = $(filter-out $(PURE),$(shell grep -rlE --include='*_test.go' '^func (Benchmark|Test[A-Za-z0-9]*(Alloc|Simulation))' poller server loadgen bench cmd | grep -v '^bench/[a-z]*peers/' | xargs -n1 dirname | sort -u | sed 's|^|roost/|'))
-# Many tests wait: for real leases, failovers, processes. So more packages run at once than there are processors, and of
-# one package more of those tests that say t.Parallel, which are such. What computes steps back behind them (nice): some have
-# a second for what takes milliseconds.
-WAITING := -p $(shell echo $$(($$(nproc) * 2))) -parallel $(shell echo $$(($$(nproc) * 4))) -toolexec 'nice -n 10'
+# What computes steps back behind tests that wait (nice): some of those have a second for what takes milliseconds. For the same
+# reason the stages come one after the other: side by side on two cores, tests of leases and of load failed.
+POLITE := -toolexec 'nice -n 10'
 
 .PHONY: test
-test: need-go need-all need-format ## all tests: format, vet, staticcheck, race, allocation gates, benchmarks once, fuzz smoke, C, JavaScript
-	@# Side by side: what waits most of the time, and what computes. If one fails, the other is heard to its end.
-	@$(MAKE) --no-print-directory -j 4 test-race test-beside
+test: need-go need-all need-format lint ## all tests: format, vet, staticcheck, race, allocation gates, benchmarks once, fuzz smoke, C, JavaScript
+	$(TEST) -race -shuffle=on $(POLITE) $(RACY)
+	@$(MAKE) --no-print-directory test-plain
+	@$(MAKE) --no-print-directory test-pure
+	@# Side by side: the last two wait for other programs most of the time.
+	@$(MAKE) --no-print-directory -j 3 --output-sync=target test-fuzz test-others test-browsers
 
-.PHONY: test-race test-beside test-plain test-pure
-test-race:
-	$(TEST) -race -shuffle=on $(WAITING) $(RACY)
-test-beside:
-	@nice -n 10 $(MAKE) --no-print-directory lint
-	@nice -n 10 $(MAKE) --no-print-directory test-plain
-	@nice -n 10 $(MAKE) --no-print-directory test-pure
-	@# The last two wait for other programs most of the time.
-	@nice -n 10 $(MAKE) --no-print-directory --output-sync=target test-fuzz test-others test-browsers
+.PHONY: test-plain test-pure
 test-plain:
 	@# Of those that had the race detector, which allocates: allocation gates, each benchmark once so that they stay
 	@# alive, and the simulations with more seeds.

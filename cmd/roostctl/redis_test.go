@@ -99,6 +99,9 @@ func reshardByLines(t *testing.T, c *testredis.Cluster, line string) {
 	}
 	for _, l := range before.Reshard {
 		args := strings.Fields(l)
+		testredis.Await(t, "the nodes agree on the move before", func() bool {
+			return exec.CommandContext(limit(t), "redis-cli", "--cluster", "check", entry).Run() == nil
+		})
 		cli(args[1:]...)
 	}
 	want := map[string]int{}

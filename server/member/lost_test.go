@@ -1,6 +1,7 @@
 package member
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -112,8 +113,14 @@ func TestLeasesLost(t *testing.T) {
 	if m := v.Members["b"]; m.Incarnation != was.Incarnation || m.Start != was.Start {
 		t.Errorf("it was %+v, and is %+v", was, m)
 	}
-	if got := a.holds(t, "a", "b"); got.Pointer.StableHash != ring.Pointer.StableHash {
-		t.Errorf("the ring was %v, and is %v", ring.Pointer, got.Pointer)
+	// On a busy machine one may have been out of the ring meanwhile, and come back: to the same devices.
+	got := a.holds(t, "a", "b")
+	before, after := ring.Routes.Stable(), got.Routes.Stable()
+	for i := range 1000 {
+		id := fmt.Sprint("device-", i)
+		if was, is := before.Node(before.Lookup(id)).ID, after.Node(after.Lookup(id)).ID; was != is {
+			t.Fatalf("the ring was %v, and is %v: %s was %s's, and is %s's", ring.Pointer, got.Pointer, id, was, is)
+		}
 	}
 	if l, _ := b.Leases(presence.Owner{Node: "a", Incarnation: uint64(a.Start())}); l == presence.LeaseGone {
 		t.Error("the lease of a is gone")
