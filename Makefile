@@ -27,8 +27,8 @@ build: bin/roostd bin/loadgen bin/bench bin/roostctl ## build bin/roostd, bin/lo
 bin/roostd bin/loadgen bin/bench bin/roostctl bin/deskcluster: bin/%: need-go
 	@$(GO) build -trimpath -o $@ ./cmd/$*
 
-# Its budget is ten minutes, of a fresh clone with the modules there. Each stage has what no other has. go vet has been
-# there (lint), so go test leaves it out; without DWARF (-w), which no test reads, some 90 test binaries are linked in less.
+# Each stage has what no other has. go vet has been there (lint), so go test leaves it out; without DWARF (-w), which no
+# test reads, some 90 test binaries are linked in less.
 TEST  := $(GO) test -vet=off -ldflags=-w -timeout 10m
 # Those whose tests run on one goroutine have nothing for the race detector: they run whole without it, as do ring and decay,
 # where some things are too large for it (16 million points, 24 million records).
