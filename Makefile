@@ -161,7 +161,7 @@ clean: ## remove what was built
 	rm -rf bin var bench/peers/bin
 
 # What a fresh machine may lack is installed, and said: all of it at once.
-SERVERS   := redis-server redis-cli:redis-tools etcd:etcd-server haproxy nginx:libnginx-mod-stream /usr/lib/nginx/modules/ngx_stream_module.so:libnginx-mod-stream curl systemd-analyze:systemd
+SERVERS   := redis-server redis-cli:redis-tools etcd:etcd-server haproxy nginx:libnginx-mod-stream /usr/lib/nginx/modules/ngx_stream_module.so:libnginx-mod-stream curl systemd-analyze:systemd python3
 COMPILERS := gcc g++ /usr/include/stdio.h:libc6-dev
 PAGES      = node:nodejs npm $${CHROMIUM:-chromium} $(if $(shell command -v javac),/usr/share/java/jna.jar:libjna-java)
 .PHONY: need-go need-gcc need-servers need-all need-format
