@@ -41,7 +41,7 @@ func (f *flags) change() *changeFlags {
 	f.StringVar(&c.targets, "targets", "", "`ZONE=SHARE,...`: what each zone should have, with --zones (default: by capacity)")
 	f.IntVar(&c.devices, "devices", 1_000_000, "`number` of devices; of a cluster, of nodes that do not say how many they have (default 0)")
 	f.DurationVar(&c.over, "over", preview.DefaultOver, "`time` in which the devices of a cluster are moved")
-	f.Float64Var(&c.unit, "unit", 0, "`devices` that a ring weight of 1 stands for, as the nodes have it (default 10000)")
+	f.Float64Var(&c.unit, "unit", 0, "`devices` that a ring weight of 1 stands for, as the nodes have it (default: the planner's)")
 	f.IntVar(&c.most, "moves", 20, "`number` of moves to list, the largest first")
 	l := preview.Limits{}.WithDefaults()
 	f.Float64Var(&c.moved, "limit-moved", 100*l.Moved, "the most `percent` of all devices that may move")
@@ -74,8 +74,8 @@ type planned struct {
 	cannot  string             // why apply cannot do it at all
 }
 
-// of works the change out. stable may be nil.
-func (c *changeFlags) of(v *cluster.View, stable, canary *ring.Ring, now time.Time) (*planned, error) {
+// of works the change out, by what the planner goes by. stable may be nil.
+func (c *changeFlags) of(v *cluster.View, stable, canary *ring.Ring, plan cluster.PlanSettings, now time.Time) (*planned, error) {
 	byHand := len(c.set) + len(c.remove) + len(c.drain) + len(c.unpin)
 	switch {
 	case c.targets != "" && !c.zones:
@@ -83,11 +83,11 @@ func (c *changeFlags) of(v *cluster.View, stable, canary *ring.Ring, now time.Ti
 	case c.zones && byHand > 0:
 		return nil, errors.New("--zones is a change of its own: give it alone")
 	case c.zones:
-		return c.evenZones(v, stable)
+		return c.evenZones(v, stable, plan)
 	case byHand > 0:
-		return c.byHand(v, stable)
+		return c.byHand(v, stable, plan)
 	}
-	d, after := cluster.Ahead(cluster.PlanInput{View: v, Stable: stable, Canary: canary, Now: now}, cluster.PlanSettings{Unit: c.unit})
+	d, after := cluster.Ahead(cluster.PlanInput{View: v, Stable: stable, Canary: canary, Now: now}, plan)
 	p := &planned{kind: d.Kind, change: d.Stable, factors: d.Factors, why: clean(d.Why)}
 	if d.Kind != cluster.Nothing {
 		p.why = fmt.Sprintf("the planner's next, in %v if nothing changes: %v: %s", after.Round(100*time.Millisecond), d.Kind, p.why)
@@ -104,7 +104,7 @@ func (c *changeFlags) of(v *cluster.View, stable, canary *ring.Ring, now time.Ti
 var errNoRing = errors.New("there is no ring yet that could be changed: it is made when the first node has registered")
 
 // byHand is what --set, --remove, --drain and --unpin ask for.
-func (c *changeFlags) byHand(v *cluster.View, stable *ring.Ring) (*planned, error) {
+func (c *changeFlags) byHand(v *cluster.View, stable *ring.Ring, plan cluster.PlanSettings) (*planned, error) {
 	if stable == nil {
 		return nil, errNoRing
 	}
@@ -137,14 +137,14 @@ func (c *changeFlags) byHand(v *cluster.View, stable *ring.Ring) (*planned, erro
 	ahead := cluster.WithPins(v, p.pins, p.unpin...)
 	for _, n := range c.set {
 		node := n.over(stable)
-		if m, there := cluster.Wanted(ahead, stable, n.ID, cluster.PlanSettings{Unit: c.unit}); there {
+		if m, there := cluster.Wanted(ahead, stable, n.ID, plan); there {
 			node = m
 		}
 		p.change.Set = append(p.change.Set, node)
 		words = append(words, fmt.Sprintf("%s at weight %s", clean(n.ID), plain(node.Weight)))
 	}
 	for _, id := range c.unpin {
-		node, there := cluster.Wanted(ahead, stable, id, cluster.PlanSettings{Unit: c.unit})
+		node, there := cluster.Wanted(ahead, stable, id, plan)
 		if !there {
 			return nil, fmt.Errorf("node %q is not registered, so it publishes no weight", id)
 		}
@@ -170,11 +170,11 @@ func factorOf(v *cluster.View, zone string) float64 {
 }
 
 // evenZones is what --zones asks for.
-func (c *changeFlags) evenZones(v *cluster.View, stable *ring.Ring) (*planned, error) {
+func (c *changeFlags) evenZones(v *cluster.View, stable *ring.Ring, plan cluster.PlanSettings) (*planned, error) {
 	if stable == nil {
 		return nil, errNoRing
 	}
-	table, set, err := zoneTable(v, stable, c.targets, c.unit)
+	table, set, err := zoneTable(v, stable, c.targets, plan)
 	if err != nil {
 		return nil, err
 	}
@@ -183,7 +183,7 @@ func (c *changeFlags) evenZones(v *cluster.View, stable *ring.Ring) (*planned, e
 	if len(table.Weights) == 0 {
 		p.kind, p.why = cluster.Nothing, fmt.Sprintf("no zone is more than five slots off its target: sigma %.3f", table.Before.Sigma)
 	}
-	if over := table.Overloaded(stable, cluster.ZoneNodes(v, stable, cluster.PlanSettings{Unit: c.unit})); len(over) > 0 {
+	if over := table.Overloaded(stable, cluster.ZoneNodes(v, stable, plan)); len(over) > 0 {
 		p.doubts = append(p.doubts, "it would put above capacity: "+strings.Join(over, ", "))
 	}
 	return p, nil
@@ -191,7 +191,7 @@ func (c *changeFlags) evenZones(v *cluster.View, stable *ring.Ring) (*planned, e
 
 // zoneTable compares the zones of a cluster with targets: those given, those that
 // an operator has set, or by capacity. set is what was given.
-func zoneTable(v *cluster.View, r *ring.Ring, given string, unit float64) (table *zones.Table, set map[string]float64, err error) {
+func zoneTable(v *cluster.View, r *ring.Ring, given string, plan cluster.PlanSettings) (table *zones.Table, set map[string]float64, err error) {
 	config, err := cluster.ZoneConfigOf(v)
 	if err != nil && given == "" {
 		return nil, nil, err
@@ -203,7 +203,7 @@ func zoneTable(v *cluster.View, r *ring.Ring, given string, unit float64) (table
 		}
 		targets = set
 	}
-	table, err = zones.Of(r, cluster.ZoneNodes(v, r, cluster.PlanSettings{Unit: unit}), v.Zones.Factors, targets)
+	table, err = zones.Of(r, cluster.ZoneNodes(v, r, plan), v.Zones.Factors, targets)
 	return table, set, err
 }
 

@@ -41,6 +41,16 @@ type session struct {
 	c        *cluster.Client
 	w        *cluster.Watcher
 	versions *cluster.Versions
+	planner  cluster.Elected
+}
+
+// plan is what the planner goes by, with unit devices to a ring weight of 1 unless that is 0.
+func (s *session) plan(unit float64) cluster.PlanSettings {
+	p := s.planner.Plan
+	if unit != 0 {
+		p.Unit = unit
+	}
+	return p
 }
 
 // open asks the cluster for all that it says. A prefix that is another cluster's, or
@@ -66,6 +76,9 @@ func (e *etcdFlags) open(ctx context.Context) (*session, error) {
 		within, cancel := context.WithTimeout(ctx, e.timeout)
 		defer cancel()
 		err = s.w.Ready(within)
+	}
+	if err == nil {
+		s.planner, err = s.c.Elected(ctx)
 	}
 	if err != nil {
 		s.close()

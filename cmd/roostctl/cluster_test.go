@@ -222,6 +222,45 @@ func TestTrialByHand(t *testing.T) {
 	d.want(0, "ring versions", "rolled back", "stable", "by hand")
 }
 
+// TestPaceOfThePlanner: what is shown of a trial and of what comes next goes by the times of who plans,
+// and not by those that are usual.
+func TestPaceOfThePlanner(t *testing.T) {
+	d := newDesk(t, "n1@a", "n2@a", "n3@a", "n4@a", "n5@a")
+	s, err := d.c.Versions().Get(limit(t), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := s.Ring.Apply(2, ring.Change{Set: []ring.Node{{ID: "n1", Zone: "a", Weight: 0.9, Capacity: 10_000}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.c.Versions().Put(limit(t), r); err != nil {
+		t.Fatal(err)
+	}
+	router := d.c.Route(d.w, cluster.RouterOptions{})
+	t.Cleanup(router.Close)
+	trial := cluster.TrialSettings{Hold: 10 * time.Minute}.Faster(10)
+	p, err := d.c.Plan(d.w, router, cluster.PlannerOptions{ID: "n1", Plan: cluster.PlanSettings{WeightsEvery: 20 * time.Minute}.Faster(10), Trial: trial})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Close)
+	for {
+		e, err := d.c.Elected(limit(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.ID == "n1" {
+			break
+		}
+	}
+	d.set("n1", func(n *deskNode) { n.weight = 8000 })
+	d.sees("the weight", func(v *cluster.View) bool { return v.Weights["n1"].Value == 8000 })
+	d.want(0, "ring status", "weights in 2m0s", "weights: n1 (0.8)")
+	d.want(0, "ring canary 2", "canary 2")
+	d.want(0, "ring status", "of 1m0s")
+}
+
 // TestZonesOfACluster: before and after, targets that are saved, and a change by hand.
 func TestZonesOfACluster(t *testing.T) {
 	d := newDesk(t, "n1@a", "n2@a", "n3@b", "n4@b", "n5@c")

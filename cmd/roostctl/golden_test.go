@@ -42,7 +42,7 @@ func desktop(t *testing.T) *status {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &status{Cluster: deskID, Where: "/roost at etcd 127.0.0.1:2379", Stable: storedOf(t, r), Canary: storedOf(t, next), Planner: "n1", Since: now.Add(-time.Hour), Now: now}
+	s := &status{Cluster: deskID, Where: "/roost at etcd 127.0.0.1:2379", Stable: storedOf(t, r), Canary: storedOf(t, next), Planner: cluster.Elected{ID: "n1", Since: now.Add(-time.Hour)}, Now: now}
 	p := cluster.Pointer{Stable: 12, StableHash: s.Stable.Hash, Canary: 13, CanaryHash: s.Canary.Hash, Share: 500, Trial: 13, Began: now.Add(-80 * time.Second),
 		Previous: 11, PreviousHash: 0xb, RolledBack: 10, Back: now.Add(-72 * time.Hour), By: "n1", Why: "join: join: n5 (1)", At: now.Add(-80 * time.Second), Activation: 345}
 	v := &cluster.View{Revision: 999, Pointer: p, Members: map[string]cluster.Member{}, Weights: map[string]cluster.Weight{}, Held: map[string]time.Time{"n3": now.Add(-2 * time.Second)},
@@ -96,7 +96,7 @@ func TestGoldenOfClusters(t *testing.T) {
 	d := &draft{planned: &planned{why: "remove n1, remove n4", kind: cluster.Weights, doubts: []string{"a doubt"}}, view: s.View, version: 14,
 		report: preview.Of(preview.Input{Before: s.Stable.Ring, After: emptied, Known: four, Over: time.Minute})}
 	d.broken = d.report.Check(preview.Limits{})
-	table, _, err := zoneTable(s.View, s.Stable.Ring, "a=0.6,b=0.4", 0)
+	table, _, err := zoneTable(s.View, s.Stable.Ring, "a=0.6,b=0.4", s.Planner.Plan)
 	if err != nil {
 		t.Fatal(err)
 	}

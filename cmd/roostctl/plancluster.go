@@ -35,7 +35,7 @@ func (s *session) draft(ctx context.Context, f *flags, c *changeFlags) (*draft, 
 			return nil, err
 		}
 	}
-	if d.planned, err = c.of(d.view, ringOf(d.stable), ringOf(d.canary), time.Now()); err != nil || d.kind == cluster.Nothing {
+	if d.planned, err = c.of(d.view, ringOf(d.stable), ringOf(d.canary), s.plan(c.unit), time.Now()); err != nil || d.kind == cluster.Nothing {
 		return d, err
 	}
 	if d.version, err = s.versions.Next(ctx, d.view.Pointer); err != nil {

@@ -18,7 +18,7 @@ the planner will do next, the nodes with what they say of themselves, and who ho
 another ring than the pointer names.`)
 	e := f.etcd()
 	asJSON := f.Bool("json", false, "as JSON")
-	unit := f.Float64("unit", 0, "`devices` that a ring weight of 1 stands for, as the nodes have it (default 10000)")
+	unit := f.Float64("unit", 0, "`devices` that a ring weight of 1 stands for, as the nodes have it (default: the planner's)")
 	if err := f.only(args, t.out); err != nil {
 		return err
 	}
@@ -27,16 +27,13 @@ another ring than the pointer names.`)
 		return err
 	}
 	defer s.close()
-	st := status{Cluster: e.id, Where: e.prefix + " at etcd " + e.Endpoints, View: s.w.View(), Now: time.Now()}
+	st := status{Cluster: e.id, Where: e.prefix + " at etcd " + e.Endpoints, View: s.w.View(), Planner: s.planner, Now: time.Now()}
 	if st.View.Pointer.Activation != 0 {
 		if st.Stable, st.Canary, err = s.inForce(ctx, st.View.Pointer); err != nil {
 			return err
 		}
 	}
-	if st.Planner, st.Since, err = s.c.Elected(ctx); err != nil {
-		return err
-	}
-	st.Next, st.After = cluster.Ahead(st.input(), cluster.PlanSettings{Unit: *unit})
+	st.Next, st.After = cluster.Ahead(st.input(), s.plan(*unit))
 	if *asJSON {
 		return writeJSON(t.out, st.summary())
 	}
@@ -49,8 +46,7 @@ type status struct {
 	Where          string
 	View           *cluster.View
 	Stable, Canary *cluster.Stored // nil if there is none
-	Planner        string
-	Since          time.Time
+	Planner        cluster.Elected
 	Next           cluster.Decision
 	After          time.Duration
 	Now            time.Time
@@ -72,8 +68,8 @@ func (s *status) write(t terminal) error {
 	fmt.Fprintf(t.out, "cluster   %s (%s) under %s, revision %d\n", clean(s.Cluster.ID), clean(s.Cluster.Environment), s.Where, s.View.Revision)
 	s.writePointer(t)
 	who := "nobody is elected"
-	if s.Planner != "" {
-		who = fmt.Sprintf("%s since %s", clean(s.Planner), ago(s.Now, s.Since))
+	if s.Planner.ID != "" {
+		who = fmt.Sprintf("%s since %s", clean(s.Planner.ID), ago(s.Now, s.Planner.Since))
 	}
 	fmt.Fprintf(t.out, "planner   %s; next: %s\n", who, s.next())
 	if err := s.writeNodes(t); err != nil {
@@ -100,7 +96,7 @@ func (s *status) writePointer(t terminal) {
 	fmt.Fprintf(t.out, "stable    version %d, hash %v, activation %d, %s by %s: %s\n", p.Stable, p.StableHash, p.Activation, ago(s.Now, p.At), clean(p.By), clean(p.Why))
 	if p.Canary != 0 {
 		counts := cluster.Sum(s.View, p.Trial)
-		verdict := cluster.Judge(counts, s.Now.Sub(p.Began), cluster.TrialSettings{})
+		verdict := cluster.Judge(counts, s.Now.Sub(p.Began), s.Planner.Trial)
 		fmt.Fprintf(t.out, "canary    version %d, hash %v, for %s of the devices whose owner changes, trial %d begun %s\n", p.Canary, p.CanaryHash, shareText(p.Share), p.Trial, ago(s.Now, p.Began))
 		for _, side := range []struct {
 			name string
@@ -287,7 +283,7 @@ func (s *status) summary() any {
 		Nodes      []statusNode       `json:"nodes"`
 		Factors    map[string]float64 `json:"zone_factors,omitempty"`
 		Previous   *version           `json:"previous,omitempty"`
-	}{Cluster: s.Cluster, Revision: s.View.Revision, Activation: s.View.Pointer.Activation, Pointer: s.View.Pointer, Planner: s.Planner,
+	}{Cluster: s.Cluster, Revision: s.View.Revision, Activation: s.View.Pointer.Activation, Pointer: s.View.Pointer, Planner: s.Planner.ID,
 		Next: s.next(), Nodes: s.nodes(), Factors: s.View.Zones.Factors}
 	if p := &s.View.Pointer; p.Trial != 0 {
 		counts := cluster.Sum(s.View, p.Trial)

@@ -141,7 +141,7 @@ the trial so far speaks against it.`)
 	v := s.w.View()
 	if v.Pointer.Canary != 0 {
 		// At its end, however little was seen: as if the time were over.
-		verdict := cluster.Judge(cluster.Sum(v, v.Pointer.Trial), cluster.TrialSettings{}.WithDefaults().Longest, cluster.TrialSettings{})
+		verdict := cluster.Judge(cluster.Sum(v, v.Pointer.Trial), s.planner.Trial.Longest, s.planner.Trial)
 		fmt.Fprintf(t.out, "trial of version %d: %s\n", v.Pointer.Canary, verdict.Why)
 		if verdict.Action == cluster.RollBack && !p.force {
 			return fmt.Errorf("%w: %s: --force promotes it all the same", errRefused, verdict.Why)
@@ -157,7 +157,7 @@ the trial so far speaks against it.`)
 // runRollback is roostctl ring rollback.
 func runRollback(ctx context.Context, args []string, t terminal) error {
 	f := newFlags("ring rollback", "--etcd HOST:PORT", `Take the version on trial back, or without one go back to the version before. The
-planner leaves joins and weights alone for ten minutes afterwards; to keep a weight
+planner leaves joins and weights alone for a while afterwards (ten minutes at a pace of 1); to keep a weight
 longer, pin it by ring apply --set. What is pinned stays so, and is tried again: --unpin
 takes it away.`)
 	e, p := f.etcd(), f.pointer("")
@@ -181,23 +181,23 @@ takes it away.`)
 	if err != nil {
 		return err
 	}
-	return writeStillPinned(t, s.w.View(), stable.Ring)
+	return writeStillPinned(t, s.w.View(), stable.Ring, s.plan(0))
 }
 
 // writeStillPinned writes the pins that a ring does not keep: the planner will come back to them.
-func writeStillPinned(t terminal, v *cluster.View, r *ring.Ring) error {
+func writeStillPinned(t terminal, v *cluster.View, r *ring.Ring, plan cluster.PlanSettings) error {
 	pins, err := cluster.PinsOf(v)
 	if err != nil {
 		return err
 	}
 	for _, id := range slices.Sorted(maps.Keys(pins)) {
-		wanted, there := cluster.Wanted(v, r, id, cluster.PlanSettings{})
+		wanted, there := cluster.Wanted(v, r, id, plan)
 		held := r.Node(r.Find(id))
 		if !there || held != nil && held.Weight == wanted.Weight {
 			continue
 		}
-		if _, err := fmt.Fprintf(t.out, "%s stays pinned at weight %s: the planner tries that again in ten minutes, unless ring apply --unpin %[1]s takes it away\n",
-			clean(id), plain(pins[id].Weight)); err != nil {
+		if _, err := fmt.Fprintf(t.out, "%s stays pinned at weight %s: the planner tries that again in %v, unless ring apply --unpin %[1]s takes it away\n",
+			clean(id), plain(pins[id].Weight), plan.AfterRollback); err != nil {
 			return err
 		}
 	}

@@ -31,7 +31,7 @@ targets, before and after evening out. The planner does that by itself once sigm
 	f.BoolVar(&o.save, "save", false, "let the planner follow these targets from now on; without any: follow capacity again")
 	f.StringVar(&o.auto, "auto", "", "`on or off`: whether the planner evens out zones")
 	f.BoolVar(&o.json, "json", false, "as JSON; not with --save or --auto")
-	f.Float64Var(&o.unit, "unit", 0, "`devices` that a ring weight of 1 stands for, as the nodes have it (default 10000)")
+	f.Float64Var(&o.unit, "unit", 0, "`devices` that a ring weight of 1 stands for, as the nodes have it (default: the planner's)")
 	if err := f.only(args, t.out); err != nil {
 		return err
 	}
@@ -48,7 +48,7 @@ targets, before and after evening out. The planner does that by itself once sigm
 	if err != nil {
 		return err
 	}
-	table, set, err := zoneTable(v, stable.Ring, o.targets, o.unit)
+	table, set, err := zoneTable(v, stable.Ring, o.targets, s.plan(o.unit))
 	switch {
 	case errors.Is(err, zones.ErrFew), errors.Is(err, zones.ErrTargets) && o.targets == "":
 		if o.json {

@@ -32,21 +32,38 @@ func Ahead(in PlanInput, set PlanSettings) (d Decision, after time.Duration) {
 	return d, in.Now.Sub(begin)
 }
 
-// Elected returns the id of the node that plans, and since when; "" if nobody does.
-func (c *Client) Elected(ctx context.Context) (id string, since time.Time, err error) {
+// Elected is who plans, and by what.
+type Elected struct {
+	ID    string // "" is nobody
+	Since time.Time
+	// By which it plans; the defaults where nobody plans, or it does not say.
+	Plan  PlanSettings
+	Trial TrialSettings
+}
+
+// Elected returns who plans. The error is etcd's.
+func (c *Client) Elected(ctx context.Context) (Elected, error) {
+	e := Elected{Plan: PlanSettings{}.WithDefaults(), Trial: TrialSettings{}.WithDefaults()}
 	ctx, cancel := c.within(ctx)
 	defer cancel()
 	resp, err := c.etcd.Get(ctx, c.keys.planner())
 	if err != nil {
-		return "", time.Time{}, c.failed("read the planner", err)
+		return e, c.failed("read the planner", err)
 	}
 	kv := only(resp.Kvs)
 	if kv == nil {
-		return "", time.Time{}, nil
+		return e, nil
 	}
 	var who candidate
 	if err := json.Unmarshal(kv.Value, &who); err != nil {
-		return "", time.Time{}, nil // another version's: somebody plans, nobody knows who
+		return e, nil // another version's: somebody plans, nobody knows who
 	}
-	return who.ID, who.Since, nil
+	e.ID, e.Since = who.ID, who.Since
+	if who.Plan != nil && who.Plan.Validate() == nil {
+		e.Plan = who.Plan.WithDefaults()
+	}
+	if who.Trial != nil && who.Trial.Validate() == nil {
+		e.Trial = who.Trial.WithDefaults()
+	}
+	return e, nil
 }

@@ -135,15 +135,19 @@ func TestInputs(t *testing.T) {
 func TestElected(t *testing.T) {
 	s := testetcd.Start(t)
 	c := identified(t, s)
-	if id, _, err := c.Elected(limit(t)); err != nil || id != "" {
-		t.Errorf("%q, %v", id, err)
+	if e, err := c.Elected(limit(t)); err != nil || e.ID != "" || e.Trial != (TrialSettings{}).WithDefaults() || e.Plan != (PlanSettings{}).WithDefaults() {
+		t.Errorf("%+v, %v", e, err)
 	}
-	startNode(t, s, "n1", quick, TrialSettings{})
-	eventually(t, "n1 plans", func() bool { id, since, err := c.Elected(limit(t)); return err == nil && id == "n1" && !since.IsZero() })
+	plan, trial := quick.Faster(10), TrialSettings{}.Faster(10)
+	startNode(t, s, "n1", plan, trial)
+	eventually(t, "n1 plans", func() bool {
+		e, err := c.Elected(limit(t))
+		return err == nil && e.ID == "n1" && !e.Since.IsZero() && e.Plan == plan && e.Trial == trial
+	})
 	if _, err := c.etcd.Put(limit(t), c.keys.planner(), "x", clientv3.WithIgnoreLease()); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := c.Elected(limit(t)); err != nil {
-		t.Errorf("%v", err)
+	if e, err := c.Elected(limit(t)); err != nil || e.Trial.Hold != 5*time.Minute {
+		t.Errorf("%+v, %v", e, err)
 	}
 }

@@ -142,13 +142,16 @@ type candidate struct {
 	ID    string    `json:"id"`
 	Token string    `json:"token"`
 	Since time.Time `json:"since"`
+	// By which it plans, for who looks ahead; nil: not said, by an earlier build.
+	Plan  *PlanSettings  `json:"plan,omitempty"`
+	Trial *TrialSettings `json:"trial,omitempty"`
 }
 
 // campaign returns when the key is this planner's, or nil when ctx has ended.
 func (p *Planner) campaign(ctx context.Context) *holding {
 	for ctx.Err() == nil {
 		p.trial.age(p.w.View().Pointer.Trial, time.Now()) // who takes over goes by what it saw before
-		value, err := json.Marshal(candidate{p.o.ID, p.token, time.Now().UTC()})
+		value, err := json.Marshal(candidate{p.o.ID, p.token, time.Now().UTC(), &p.o.Plan, &p.o.Trial})
 		if err != nil {
 			panic("BUG: " + err.Error())
 		}

@@ -10,7 +10,7 @@ import (
 )
 
 // PlanSettings say when a new version is made. The zero value of each is its
-// default.
+// default. As JSON they have these names, and times in nanoseconds.
 type PlanSettings struct {
 	// Unit is how many devices a ring weight of 1 stands for; default 10,000. It is
 	// one number for the cluster, and stays: weights of nodes are absolute.

@@ -71,7 +71,7 @@ func (s *Side) add(o *Side) {
 }
 
 // TrialSettings say when a canary is promoted, and when it is rolled back. The
-// zero value of each is its default.
+// zero value of each is its default. As JSON they have these names, and times in nanoseconds.
 type TrialSettings struct {
 	// Hold is how long a canary has to do well; default 5 min. Longest is how long
 	// it waits for Least attempts (default 200) of its share; default 30 min.
