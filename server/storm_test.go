@@ -21,6 +21,7 @@ type storm struct {
 	die     int           // nodes that are killed, with their share of the devices
 	revive  int           // of those, that are there again
 	after   time.Duration // that
+	blind   time.Duration // so long nobody is found though some are there: whoever stands before the nodes thinks them gone
 
 	// What came of it.
 	lost   int
@@ -79,7 +80,7 @@ func (s *storm) run(t *testing.T) {
 			there += s.revive
 		}
 		c := v.Begin()
-		if there == 0 {
+		if there == 0 || k.at < s.blind {
 			heap.Push(&queue, wake{k.at + v.OnDialRefused(c, k.at).After, k.device})
 			continue
 		}
@@ -116,6 +117,7 @@ func TestStorms(t *testing.T) {
 		more   bool
 	}{
 		"one of three, 5,000 devices":           {storm{nodes: 3, budget: 1_800, devices: 15_000, die: 1}, 3 * time.Second, false},
+		"one of three, none is seen for 0.3 s":  {storm{nodes: 3, budget: 1_800, devices: 15_000, die: 1, blind: 300 * time.Millisecond}, 6 * time.Second, false},
 		"one of three, 10,000 devices":          {storm{nodes: 3, budget: 1_800, devices: 30_000, die: 1}, 5 * time.Second, false},
 		"all, two back after 2 s":               {storm{nodes: 3, budget: 1_800, devices: 10_000, die: 3, revive: 2, after: 2 * time.Second}, 10 * time.Second, false},
 		"all, two back after 5 s":               {storm{nodes: 3, budget: 1_800, devices: 10_000, die: 3, revive: 2, after: 5 * time.Second}, 10 * time.Second, false},

@@ -56,17 +56,21 @@ func (s *Session) OnDialFailed(c Conn, now, retryAfter time.Duration) Next {
 // OnDialRefused takes that connection c was refused, by a machine where nobody listens or by whoever
 // stands before the nodes (502, 503, 504), and nobody said how long: not our own network is down but
 // those whom it leads to. Then everybody comes at once when they are back, and not the devices of
-// one node alone (rule 6). A node that it was sent to and that is not there says nothing of the others.
+// one node alone (rule 6). A node that it was sent to and that is not there says nothing of the others,
+// and one refusal says little: whoever stands before the nodes may have found busy ones slow for a second
+// (bench/results/chaos-2026-11-28: a tenth of the devices of one dead node came back over wide).
 func (s *Session) OnDialRefused(c Conn, now time.Duration) Next {
 	if c == 0 || c != s.next || s.is(stopped) {
 		return Next{}
 	}
-	least := s.wide
-	if s.others != nil && s.others.dialed != "" || s.current != 0 {
-		least = 0
-	}
+	all := s.wide != 0 && s.failures > 0 && s.current == 0 && (s.others == nil || s.others.dialed == "")
 	s.leave(c, now)
-	return s.plan(now, s.backoffWithin(ms(least), never), true)
+	if !all {
+		return s.plan(now, s.backoff(), true)
+	}
+	wait := s.jitter(s.failures-1, ms(s.wide), never) // the refusal that came first only told it
+	s.countFailure()
+	return s.plan(now, wait, true)
 }
 
 // over reports whether the end of c means anything: not of a connection that
@@ -153,10 +157,14 @@ func (s *Session) backoff() time.Duration { return s.backoffWithin(0, never) }
 // backoffWithin is backoff over least to most.
 func (s *Session) backoffWithin(least, most time.Duration) time.Duration {
 	d := s.jitter(s.failures, least, most)
+	s.countFailure()
+	return d
+}
+
+func (s *Session) countFailure() {
 	if s.failures < 255 {
 		s.failures++
 	}
-	return d
 }
 
 // freeEnds is how many connections in a row may end before they are good ones

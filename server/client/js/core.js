@@ -59,11 +59,12 @@ export class Retry {
   /**
    * Rule 6. `asked`: the node's own Retry-After, ms: a random part comes on top, but no longer than that or the first
    * backoff, as it may be a slot. `nobody`: nobody takes connections where the
-   * dial led to, so that all devices will come at once.
+   * dial led to; if that is so twice, all devices will come at once.
    */
   fail(asked = 0, nobody = false) {
     this.inRow = 0;
-    const wait = asked + this.jitter(this.failures, nobody ? this.wide : 0, asked ? Math.max(asked, this.base) : Infinity);
+    const all = nobody && this.failures > 0 && this.wide > 0;
+    const wait = asked + this.jitter(this.failures - (all ? 1 : 0), all ? this.wide : 0, asked ? Math.max(asked, this.base) : Infinity);
     this.failures++;
     return wait;
   }

@@ -87,19 +87,19 @@ test('rule 6: Retry-After comes on top, where the WebSocket shows it', async () 
   }
 });
 
-test('rule 6: where nobody takes a dial, over the wide of the last node, until the backoff is wider', async () => {
+test('rule 6: where nobody takes the second dial either, over the wide of the last node, until the backoff is wider', async () => {
   const t = setup({ random: () => 0.5 });
   const socket = await t.connect({ spread: 0, wide: 3000 });
   socket.say({ t: 'hb', spread: 0, wide: 6000 });
   socket.end();
   await t.untilDial();
   const waits = [];
-  for (let n = 0; n < 5; n++) {
+  for (let n = 0; n < 6; n++) {
     t.last().onerror({ error: { code: 'ECONNREFUSED' } });
     t.last().end();
     waits.push(await t.untilDial());
   }
-  assert.deepEqual(waits, [3000, 3000, 3000, 4000, 8000]);
+  assert.deepEqual(waits, [500, 3000, 3000, 3000, 4000, 8000]);
 });
 
 test('rule 6: that one node is not there, to which it was sent, says nothing of all', async () => {
@@ -123,11 +123,13 @@ test('rule 6: a balancer without nodes is nobody, a refusal with a time is not',
   (await t.connect({ spread: 0, wide: 8000 })).end();
   await t.untilDial();
   refuse({ destroy() {} }, { statusCode: 503, headers: {} });
+  assert.equal(await t.untilDial(), 500);
+  refuse({ destroy() {} }, { statusCode: 503, headers: {} });
   assert.equal(await t.untilDial(), 4000);
   refuse({ destroy() {} }, { statusCode: 503, headers: { 'retry-after': '2' } });
   assert.equal(await t.untilDial(), 3000);
   refuse({ destroy() {} }, { statusCode: 500, headers: {} });
-  assert.equal(await t.untilDial(), 2000);
+  assert.equal(await t.untilDial(), 4000);
 });
 
 test('rule 6: a dial without an answer is a failed dial', async () => {
