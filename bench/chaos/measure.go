@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"roost/bench/chaos/fleet"
+	"roost/server/metrics"
 )
 
 // mostGaps is how many times without a connection are told, the longest.
@@ -43,8 +44,9 @@ func (x *trial) measure(hurt, mended time.Duration) {
 
 // recoverFrom measures how devices come back that lose their node at an instant, which
 // is before now: it waits until all are connected, and counts when each had caught
-// up. lost are the devices, budget what the nodes that are left take a second.
-func (x *trial) recoverFrom(lost []int, at time.Duration, budget float64) {
+// up. lost are the devices, budget what the nodes that are left take a second, putOff how
+// many those had put off before.
+func (x *trial) recoverFrom(lost []int, at time.Duration, budget float64, putOff int) {
 	back := map[int]time.Duration{}
 	x.await("the devices of the node are back", 60*time.Second, func() error {
 		where := x.fleet.Where()
@@ -69,10 +71,28 @@ func (x *trial) recoverFrom(lost []int, at time.Duration, budget float64) {
 	}
 	r := Recovery{Devices: len(lost), Lacking: len(lacking), Budget: budget}
 	r.Back, r.Caught = spreadOf(since(back, at)), spreadOf(since(caught, at))
-	r.Peak = x.balancer.Dials(at, at+r.Back.Max+time.Second).Peak
+	rate := x.balancer.Dials(at, at+r.Back.Max+time.Second)
+	r.Peak, r.Nobody, r.PutOff = rate.Peak, rate.Refused, x.putOff()-putOff
+	r.Taken = fleet.MostWithin(since(back, at), time.Second)
 	x.result.Recovery = &r
 	x.say("%d devices back and caught up: 50 %% in %.2f s, 90 %% in %.2f s, 99 %% in %.2f s, all in %.2f s; at most %d dials in a second",
 		len(caught), r.Caught.P50.Seconds(), r.Caught.P90.Seconds(), r.Caught.P99.Seconds(), r.Caught.Max.Seconds(), r.Peak)
+}
+
+// putOff returns how many connects the nodes that live, but some, have refused with a slot since
+// they were started.
+func (x *trial) putOff(without ...string) (sum int) {
+	for _, n := range x.cluster.Living() {
+		if slices.Contains(without, n.ID) {
+			continue
+		}
+		m, err := n.Metrics()
+		if err != nil {
+			x.Fatalf("%v", err)
+		}
+		sum += int(m[metrics.PutOff.Name])
+	}
+	return sum
 }
 
 // since returns how long after an instant others were, in order.

@@ -53,11 +53,12 @@ func nodeKill(x *trial) {
 		x.pause(beat)
 	}
 	lost, budget := x.on(n.ID), x.budget(n.ID)
+	putOff := x.putOff(n.ID)
 	at := x.now()
 	n.Kill()
 	x.say("%s is dead with %d devices; the others say that they take %.0f connects a second", n.ID, len(lost), budget)
 	x.publisher.Once(lost) // so that each has something to catch up with
-	x.recoverFrom(lost, at, budget)
+	x.recoverFrom(lost, at, budget, putOff)
 	n.Start()
 	n.Await()
 	x.say("%s is back", n.ID)
@@ -147,7 +148,7 @@ func bothSurvivors(x *trial) {
 	x.say("two are ready again")
 	// Nobody took the first dials, so the next ones are spread by how many devices all nodes had (wide).
 	// What is too much all the same the two put off (503, Retry-After): that is a dial more, and counted.
-	x.recoverFrom(all, at, budget)
+	x.recoverFrom(all, at, budget, 0)
 	r := x.result.Recovery
 	if r.Caught.P99 > caughtUpIn {
 		x.miss("99 %% of %d devices back and caught up in %.1f s, want %v", r.Devices, r.Caught.P99.Seconds(), caughtUpIn)

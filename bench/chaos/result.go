@@ -86,7 +86,10 @@ type Recovery struct {
 	Caught  Spread  `json:"caught_up"` // and caught up
 	Lacking int     `json:"lacking"`   // that never did
 	Peak    int     `json:"peak_dials_per_s"`
-	Budget  float64 `json:"budget_per_s"` // what those that are left say they take; 0: not known
+	Taken   int     `json:"peak_taken_per_s"` // the same of connects that a node let in
+	PutOff  int     `json:"put_off"`          // dials that a node refused with a slot
+	Nobody  int     `json:"nobody"`           // dials that no node took
+	Budget  float64 `json:"budget_per_s"`     // what those that are left say they take; 0: not known
 }
 
 // Presence is what nodes said of devices.

@@ -195,9 +195,9 @@ func (b *Balancer) Dials(from, to time.Duration) Rate {
 		all = append(all, d.at)
 		each[d.addr] = append(each[d.addr], d.at)
 	}
-	r.Peak = mostWithin(all, time.Second)
+	r.Peak = MostWithin(all, time.Second)
 	for addr, at := range each {
-		r.PeakNode[addr] = mostWithin(at, time.Second)
+		r.PeakNode[addr] = MostWithin(at, time.Second)
 	}
 	return r
 }

@@ -166,7 +166,7 @@ func TestMostWithin(t *testing.T) {
 			}
 			want = max(want, n)
 		}
-		if got := mostWithin(at, stretch); got != want {
+		if got := MostWithin(at, stretch); got != want {
 			t.Fatalf("%v within %d: %d, want %d", at, stretch, got, want)
 		}
 	}

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// mostWithin returns the largest number of instants that lie within any stretch of
+// MostWithin returns the largest number of instants that lie within any stretch of
 // time of so much, its end excluded.
-func mostWithin(at []time.Duration, stretch time.Duration) (most int) {
+func MostWithin(at []time.Duration, stretch time.Duration) (most int) {
 	at = slices.Sorted(slices.Values(at)) // who dials at once is noted in any order
 	first := 0
 	for last := range at {
