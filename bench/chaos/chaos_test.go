@@ -27,7 +27,7 @@ func TestScenarios(t *testing.T) {
 		if s == nil || s.Hurt == nil || About(name) == "" || slices.Contains(names[:i], name) {
 			t.Errorf("%s: %+v", name, s)
 		}
-		if s.Rig.Links && s.Rig.RedisCluster {
+		if s.Rig.Links && (s.Rig.RedisCluster || s.Rig.Sentinels) {
 			t.Errorf("%s: nodes are sent to the masters of a Redis Cluster past their links", name)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 // engineScenarios hurt etcd and Redis.
 var engineScenarios = []Scenario{
 	{Name: "redis-kill", About: "Redis is killed (SIGKILL), and started again on its data after 5 s", Hurt: redisKill},
+	{Name: "redis-kill-again", About: "Redis is killed six times more, 50 ms to 2.5 s after it is back each time, while nodes sweep", Devices: 5000, Hurt: redisKillAgain},
 	{Name: "redis-stop", About: "Redis is stopped (SIGSTOP) for 15 s: connections stay open and silent", Hurt: redisStop},
 	{Name: "etcd-kill", About: "etcd is killed (SIGKILL), and started again on its data after 15 s, longer than the leases", Hurt: etcdKill},
 	{Name: "etcd-stop", About: "etcd is stopped (SIGSTOP) for 20 s", Hurt: etcdStop},
@@ -17,6 +18,8 @@ var engineScenarios = []Scenario{
 	{Name: "compaction", About: "etcd is compacted three times while a node's watch is behind", Rig: rig.Options{Links: true}, Hurt: compaction},
 	{Name: "redis-cluster-failover", About: "a master of a Redis Cluster is killed, its replica takes over, it comes back as a replica",
 		Rig: rig.Options{RedisCluster: true}, Streams: true, Hurt: failover},
+	{Name: "redis-sentinel-failover", About: "a master that Sentinels watch is killed, its replica takes over, it comes back as a replica and is made master again (SENTINEL FAILOVER)",
+		Rig: rig.Options{Sentinels: true}, Streams: true, Hurt: sentinels},
 }
 
 // connectionsKept notes a fault for devices that lost their connection although
@@ -34,6 +37,24 @@ func redisKill(x *trial) {
 	x.pause(5 * time.Second)
 	x.cluster.Redis.Restart()
 	x.pause(5 * time.Second)
+	x.connectionsKept(from)
+}
+
+// redisKillAgain kills Redis while nodes write down anew what it may have lost, and read what it has for their devices: they
+// begin with that when it is back, and take some seconds for it.
+func redisKillAgain(x *trial) {
+	from := x.now()
+	x.cluster.Redis.Kill()
+	for _, d := range []time.Duration{50, 150, 400, 800, 1500, 2500} {
+		x.pause(time.Second)
+		x.cluster.Redis.Restart()
+		x.pause(d * time.Millisecond)
+		x.cluster.Redis.Kill()
+		x.say("Redis was there for %v", d*time.Millisecond)
+	}
+	x.pause(time.Second)
+	x.cluster.Redis.Restart()
+	x.pause(8 * time.Second)
 	x.connectionsKept(from)
 }
 
@@ -113,4 +134,26 @@ func failover(x *trial) {
 	old.Restart()
 	x.cluster.Shards.AwaitOK()
 	x.say("it is back as a replica")
+}
+
+func sentinels(x *trial) {
+	from := x.now()
+	old := x.cluster.Sentinels.KillMaster()
+	x.say("the master is dead")
+	began := x.now()
+	x.cluster.Sentinels.AwaitMaster(old)
+	x.number("failover_s", (x.now() - began).Seconds())
+	x.say("its replica is the master")
+	x.pause(3 * time.Second)
+	old.Restart() // as the master that it was, until the Sentinels tell it otherwise
+	x.cluster.Sentinels.AwaitReplica(old)
+	x.say("it is back as a replica")
+	x.pause(3 * time.Second)
+	x.cluster.Sentinels.Failover()
+	x.say("it is the master again, as an operator wants")
+	x.pause(5 * time.Second)
+	// The Sentinels promote a replica without waiting for it: who has got what that did not is told by a new connection.
+	if gaps, streams := len(x.fleet.Gaps(from, x.now())), x.ledger.Account().Streams; gaps > streams {
+		x.fault("%d times a device was without a connection, and only %d had to be told of a new stream", gaps, streams)
+	}
 }

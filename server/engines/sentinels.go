@@ -111,3 +111,23 @@ func (c *Sentinels) AwaitMaster(old *Redis) *Redis {
 	})
 	return now
 }
+
+// Failover has the Sentinels make the replica master, as an operator does, and waits until it is. It returns the
+// old master.
+func (c *Sentinels) Failover() *Redis {
+	c.tb.Helper()
+	old := c.Master()
+	c.sentinels[0].Text("SENTINEL", "FAILOVER", MasterSet)
+	c.AwaitMaster(old)
+	return old
+}
+
+// AwaitReplica waits until a server is a replica in step with its master.
+func (c *Sentinels) AwaitReplica(s *Redis) {
+	c.tb.Helper()
+	Await(c.tb, "the old master is a replica", func() bool {
+		v, err := s.Do("INFO", "replication")
+		info := fmt.Sprint(v)
+		return err == nil && strings.Contains(info, "role:slave") && strings.Contains(info, "master_link_status:up")
+	})
+}

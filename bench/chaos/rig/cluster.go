@@ -19,17 +19,19 @@ type Options struct {
 	Args         []string // of every node, behind what is always there
 	Links        bool     // each node has its own ways to etcd and Redis (a single one)
 	RedisCluster bool     // six Redis instead of one
+	Sentinels    bool     // a master, a replica and three Sentinels instead of one
 	RedisArgs    []string // of every Redis; default: an append-only file, synced before each answer
 }
 
 // Cluster is etcd, Redis and nodes.
 type Cluster struct {
 	// Static after New.
-	tb     engines.Owner
-	o      Options
-	Etcd   *engines.Etcd
-	Redis  *engines.Redis        // nil with RedisCluster
-	Shards *engines.RedisCluster // nil without
+	tb        engines.Owner
+	o         Options
+	Etcd      *engines.Etcd
+	Redis     *engines.Redis        // nil with one of the following
+	Shards    *engines.RedisCluster // nil without RedisCluster
+	Sentinels *engines.Sentinels    // nil without Sentinels
 
 	// Owned by the owner's goroutine.
 	Nodes []*Node
@@ -55,9 +57,12 @@ func New(tb engines.Owner, o Options) *Cluster {
 	}
 	tb.Cleanup(asking.CloseIdleConnections)
 	c := &Cluster{tb: tb, o: o, Etcd: engines.StartEtcd(tb)}
-	if o.RedisCluster {
+	switch {
+	case o.RedisCluster:
 		c.Shards = engines.StartRedisCluster(tb, o.RedisArgs...)
-	} else {
+	case o.Sentinels:
+		c.Sentinels = engines.StartSentinels(tb, o.RedisArgs...)
+	default:
 		c.Redis = engines.StartRedis(tb, o.RedisArgs...)
 	}
 	return c
@@ -99,8 +104,11 @@ func (c *Cluster) Add(args ...string) *Node {
 
 // redisURL is what a node is given.
 func (c *Cluster) redisURL() string {
-	if c.Shards != nil {
+	switch {
+	case c.Shards != nil:
 		return "redis-cluster://" + strings.Join(c.Shards.Addrs(), ",")
+	case c.Sentinels != nil:
+		return "redis-sentinel://" + strings.Join(c.Sentinels.Addrs(), ",") + "/" + engines.MasterSet
 	}
 	return "redis://" + c.Redis.Addr()
 }
