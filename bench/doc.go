@@ -15,10 +15,13 @@
 //	bench/compare     what two sides' results say; bench/stats does the tests
 //	bench/explain     where a difference comes from; bench/cpuprofile reads profiles
 //	bench/trend       results over time
-//	bench/million     a million devices on one machine
+//	bench/million     a million devices on one machine, on nodes that know nothing of each other
+//	bench/chaos       a cluster of processes under faults, and what must hold after each (ledger:
+//	                  every message; fleet: devices and publishers; rig: nodes, servers and
+//	                  cuttable ways between them); knows flags, API and protocol only
 //	bench/couplings   when weights act on the choice of a node
 //	bench/rings       changes of the ring, in a planner and in etcd
-//	bench/crossnode   publisher to device on another node
+//	bench/crossnode   publisher to device on another node; the cluster is bench/chaos/rig's
 //	bench/decaysim    decay in virtual time
 //	bench/chart       pictures for reports
 //	bench/peers, bench/ringpeers  modules of their own, with what is compared

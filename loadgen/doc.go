@@ -32,6 +32,45 @@
 //
 // What a package may import is in server/deps_test.go.
 //
+// # A run
+//
+//	                 scenario + parameters + seed
+//	                              |
+//	     loadgen run:  preflight -> coord (one goroutine) --------------------------> result.json, page, text
+//	                     plan |  ^ tick, 1/s: counts, histograms    |  ^              verdict: validity, thresholds
+//	     (link: a pair,       |  | progress, 10/s: levels     probe |  | CPU, memory, GC of the server
+//	      a socket, TCP)      v  |                                  v  |
+//	            +-------------+--+----------+                  +----+--+----+
+//	            | worker 0    | worker 1 ...|                  |  server    |
+//	            |   one loop each (swarm)   | == WebSockets == |  under     |
+//	            |   clients c mod n         | -- publishes  -> |  test      |
+//	            +---------------------------+                  +------------+
+//
+//	phase:  begin (an instant 200 ms ahead) -> under way -> finish -> answers -> deliveries
+//	        -> settle (refusals of all) -> settled
+//
+// Workers tell each other nothing. A phase ends when its accounts are closed, not when its
+// time is over: until then a message may still come, or be refused.
+//
+// # Life of a message
+//
+//	plan      due times walk out of the seed, in every worker alike: message k is due at t, to
+//	          stream s, with number q in it
+//	worker    k mod n is mine: at t (or as soon as may be, late and never left out) stamp it: run,
+//	          phase, k, q, due, sent, sum
+//	          POST (with others that are due at the same time: batch), or a frame of a client's
+//	          own; send lag = sent - due
+//	          kept, and no answer: again, under the same ids (retry)
+//	server    ...
+//	worker    any that holds a subscriber: the kernel's arrival time where the socket is sampled;
+//	          frame -> dialect -> stamp
+//	account   of (stream, subscriber): was q due to it? once? in order? unchanged? in time?
+//	          delivery = now - due; what never comes is in the same histogram, above everything
+//	          that did
+//	settle    who was refused by the API is due to nobody: Expected = Delivered + Missing + Gap,
+//	          to the message
+//	coord     adds up the workers' counts and histograms, and judges
+//
 // # What is measured, and from where
 //
 // Load is an open loop: everything is due at a time planned before, latency counts
