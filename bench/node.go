@@ -105,12 +105,13 @@ func (x *nodeRun) start(ctx context.Context, name string, env ...string) (*exper
 	return experiment.Serve(ctx, &s, filepath.Join(x.opt.Out, "runs", name+".log"))
 }
 
-// roostd is one as it is measured: nobody has to say who he is, and it echoes.
-// Its data is in dir.
+// roostd is one as it is measured: nobody has to say who he is, it echoes, and it takes all that connect, as often
+// as they do. Its data is in dir.
 func roostd(binary, dir string, args ...string) experiment.Server {
 	s := experiment.Adapters["roost"]
 	s.Name = "roost"
-	s.Command = append([]string{binary, "--listen", "127.0.0.1:{port}", "--api", "127.0.0.1:{api}", "--auth", "none", "--data-dir", dir, "--echo"}, args...)
+	s.Command = append([]string{binary, "--listen", "127.0.0.1:{port}", "--api", "127.0.0.1:{api}", "--auth", "none", "--data-dir", dir, "--echo",
+		"--accept-rate", "0", "--device-rate", "0"}, args...)
 	return s
 }
 

@@ -134,11 +134,9 @@ type clustered struct {
 	overtaken overtaken
 	moves     moves
 	silence   silence
-	gate      gate
 
 	// Shared: atomic.
 	alone  atomic.Int64  // devices here whose session began while the store was away
-	own    atomic.Int64  // connects a second that this node takes
 	absorb atomic.Int64  // connects a second that the others take
 	wide   atomic.Int64  // ms over which the devices of all nodes come back; 0: no more than one node's backoff
 	others atomic.Int64  // nodes that take devices, beside this one
@@ -158,7 +156,6 @@ func (s *Server) join() error {
 	k.overtaken.init()
 	k.moves.init()
 	s.resync.init()
-	k.own.Store(acceptRate)
 	k.absorb.Store(acceptRate)
 	o := k.opt.Presence
 	o.OnZombie = k.zombie

@@ -326,6 +326,9 @@ func (k *clustered) arrived(h *handler, c poller.Conn, st *connState, o *opening
 		// Its store sees a fence above that of its session, and ends that (overtaken.go).
 		k.tell(p.Owner.Node, &inbox.Notice{Device: o.q.hello.ID, Epoch: []byte(o.opened.Epoch.String()),
 			Fence: o.opened.Fence, Seq: o.opened.Last})
+		if p.SID != h.session.SID {
+			k.s.entrance.overtook(o.q.hello.ID)
+		}
 	}
 	if k.s.draining.Load() {
 		h.sendOn(c, st)
@@ -341,7 +344,8 @@ func (h *handler) refuseOpening(c poller.Conn, st *connState, o *opening, e *ws.
 	switch {
 	case o.browser:
 		code := refusalCode(e.Status)
-		h.out = ws.AppendClose(append(h.out[:0], o.accept...), code, e.Text)
+		h.out = h.appendSlot(append(h.out[:0], o.accept...), o.format, code, e.RetryAfter)
+		h.out = ws.AppendClose(h.out, code, e.Text)
 		st.code = uint16(code)
 		h.over(c, st, e)
 	case o.whole:

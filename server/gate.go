@@ -1,16 +1,13 @@
 package server
 
 import (
-	"hash/maphash"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"roost/server/ws"
 )
 
-// A node of a cluster takes so many connects a second as it says of itself (its budget, by which
-// others pace who they send). Who is too much for that is refused with 503 before anything is asked
+// A node takes so many connects a second as it has measured that it can (its budget, by which
+// the others of a cluster pace who they send). Who is too much for that is refused with 503 before anything is asked
 // of anybody, and told in which second there is room: the refused come back one second after the
 // other and not together. Devices that lose one node keep within the budget by themselves (spread);
 // the gate is there for when more goes at once than the nodes that are left were told.
@@ -99,6 +96,14 @@ func (g *gate) admit(now time.Duration, rate float64, planned bool, device uint6
 	return after, false
 }
 
+// note takes note of a connect where nobody is refused: for storm.
+func (g *gate) note(now time.Duration, rate float64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.forward(now, rate)
+	g.passed[0]++
+}
+
 // forward lets time go by.
 func (g *gate) forward(now time.Duration, rate float64) {
 	most := max(gateBurst*rate, 1)
@@ -145,29 +150,3 @@ func (g *gate) storm(now time.Duration, rate float64) bool {
 	g.forward(now, rate)
 	return float64(max(g.passed[0], g.passed[1])) > stormShare*rate
 }
-
-// refusals are answers by after how many seconds there is room.
-var refusals = func() (list [gateSlots]ws.HandshakeError) {
-	for after := range list {
-		list[after] = ws.HandshakeError{Status: 503, Text: "as many devices as this node takes connect in this second: come back in yours", RetryAfter: max(after, 1)}
-	}
-	return list
-}()
-
-// gateSeed is of the hashes of devices that gates remember.
-var gateSeed = maphash.MakeSeed()
-
-// gated says whether a device may connect now; nil if so.
-func (k *clustered) gated(q *connectQuery) *ws.HandshakeError {
-	after, ok := k.gate.admit(time.Since(k.s.began), k.rateOwn(), q.hop > 0, maphash.Bytes(gateSeed, q.hello.ID)|1<<63)
-	if ok {
-		return nil
-	}
-	return &refusals[after]
-}
-
-// rateOwn is how many connects a second this node takes.
-func (k *clustered) rateOwn() float64 { return float64(k.own.Load()) }
-
-// stormy reports whether devices connect in a storm.
-func (k *clustered) stormy() bool { return k.gate.storm(time.Since(k.s.began), k.rateOwn()) }

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"roost/server/admission"
 	"roost/server/cluster"
 )
 
@@ -231,11 +232,11 @@ func TestCrowd(t *testing.T) {
 // questions of other kinds.
 func TestPutOff(t *testing.T) {
 	f := newFleet(t)
-	s := f.node("n1")
+	s := f.node("n1", func(o *Options) { o.Connects = admission.Limits{Node: admission.MostBudget} })
 	f.ring(1, "n1")
 	f.up(s)
 	device(t, s, "device=first", "roost.v1.json")
-	g := &s.cluster.gate
+	g := &s.entrance.gate
 	g.mu.Lock()
 	g.at, g.free = g.at+time.Hour, 0 // nothing flows in
 	g.mu.Unlock()

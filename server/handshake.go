@@ -64,12 +64,12 @@ func (h *handler) handshake(c poller.Conn, st *connState, b []byte) (n int) {
 func (h *handler) route(c poller.Conn, st *connState) *ws.HandshakeError {
 	switch path := string(h.req.Path); {
 	case path == "/v1/connect":
-		if e := h.admit(); e != nil {
+		if e := h.admit(c); e != nil {
 			return e
 		}
 		return h.connect(c, st)
 	case path == "/v1/echo" && h.s.opt.Echo:
-		if e := h.admit(); e != nil {
+		if e := h.admit(c); e != nil {
 			return e
 		}
 		h.upgrade(st, kindEcho, "", wire.JSON)
@@ -93,11 +93,14 @@ func (h *handler) route(c poller.Conn, st *connState) *ws.HandshakeError {
 	return errNotFound
 }
 
-// admit judges an upgrade: whether it is one, and whether there is room. The
+// admit judges an upgrade: whether it is one, whether its address may, and whether there is room. The
 // loops look without asking each other, so the cap may be passed by one for
 // each loop.
-func (h *handler) admit() *ws.HandshakeError {
+func (h *handler) admit(c poller.Conn) *ws.HandshakeError {
 	if e := ws.CheckUpgrade(&h.req); e != nil {
+		return e
+	}
+	if e := h.fromAddress(c); e != nil {
 		return e
 	}
 	if h.s.open.Load()+h.s.opening.Load() >= int64(h.s.capacity.Connections) {
@@ -148,10 +151,11 @@ func (h *handler) connect(c poller.Conn, st *connState) *ws.HandshakeError {
 	if refusal := h.connectQuery(q); refusal != nil {
 		return refusal
 	}
-	if k := h.s.cluster; k != nil {
-		if refusal := k.gated(q); refusal != nil {
-			return refusal
-		}
+	k := h.s.cluster
+	if refusal := h.enters(c, q.hello.ID, k != nil && q.hop > 0); refusal != nil {
+		return refusal
+	}
+	if k != nil {
 		return h.knock(c, st, f, protocol, q)
 	}
 	q.hello.Conn, q.hello.Fresh = delivery.Conn(c.Handle()), h.sids.Uint64()|1
@@ -178,6 +182,9 @@ func (h *handler) serve(c poller.Conn, st *connState, q *connectQuery, got *deli
 	st.peer = delivery.Peer{Ref: got.Ref, Fence: got.Fence}
 	if got.Old != 0 {
 		h.s.replace(poller.Handle(got.Old), got.SameSession)
+		if !got.SameSession {
+			h.s.entrance.overtook(q.hello.ID)
+		}
 	}
 	h.appendMessage(st, h.appendWelcome(h.text[:0], f, got, q.hb, ring))
 	c.SetVariant(st.variant)
@@ -228,7 +235,7 @@ func (h *handler) chooseFormat() (f wire.Format, protocol string, ok bool) {
 }
 
 // refuse answers no to a whole request. A browser cannot read a refused
-// upgrade, so one that was in order but for us is made and closed with the
+// upgrade, so one that was in order but for us is made, told its slot, and closed with the
 // code.
 //
 // whole says that nothing came behind the request: then the answer can be
@@ -249,15 +256,30 @@ func (h *handler) refuse(c poller.Conn, st *connState, e *ws.HandshakeError, who
 	h.n.refused.Add(1)
 	code := refusalCode(e.Status)
 	// A browser takes no answer that leaves its offer out.
-	protocol := ""
+	protocol, f, speaks := "", wire.JSON, string(h.req.Path) == "/v1/connect"
 	if t := h.req.OfferedProtocols(); t.Next() {
 		protocol = string(t.Token())
+		known, ok := wire.ParseFormat(t.Token())
+		f, speaks = known, speaks && ok
 	}
 	h.out = ws.AppendUpgrade(h.out[:0], &h.req, protocol, nil)
+	if speaks {
+		h.out = h.appendSlot(h.out, f, code, e.RetryAfter)
+	}
 	h.out = ws.AppendClose(h.out, code, e.Text)
 	h.frames = 1
 	st.code = uint16(code)
 	h.over(c, st, e)
+}
+
+// appendSlot appends the Retry-After of a refusal, in seconds, for a browser, which sees no header: an away before any
+// welcome. 0 is none.
+func (h *handler) appendSlot(dst []byte, f wire.Format, code ws.StatusCode, after int) []byte {
+	if after <= 0 {
+		return dst
+	}
+	h.text = wire.AppendAway(h.text[:0], f, uint16(code), 1000*after, "")
+	return ws.AppendFrame(dst, opcodes[f], h.text)
 }
 
 // endAtOnce sends what is in h.out as the last word to a peer that has said nothing more.

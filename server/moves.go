@@ -214,7 +214,7 @@ func (k *clustered) measureOthers() {
 			alive[id] = true
 		}
 	}
-	k.own.Store(int64(own))
+	k.s.entrance.budget.Store(int64(own))
 	k.absorb.Store(max(int64(sum), acceptRate))
 	k.beside.Store(int64(crowd.devices - here))
 	k.wide.Store(int64(crowd.window() / time.Millisecond))
@@ -322,7 +322,7 @@ func (k *clustered) redirect(h *handler, c poller.Conn, st *connState, q *connec
 	}
 	now := time.Now()
 	earliest := now
-	if k.stormy() { // its dial would be one more for a node that has enough of them
+	if k.s.entrance.stormy() { // its dial would be one more for a node that has enough of them
 		earliest = now.Add(time.Duration(k.wide.Load()) * time.Millisecond)
 	}
 	in := k.moves.pace.slot(place.Node, earliest, k.rate(place.Node)).Sub(now)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"roost/poller"
+	"roost/server/admission"
 	"roost/server/inbox"
 )
 
@@ -60,6 +61,10 @@ type Options struct {
 	// Deflate agrees to permessage-deflate where a client offers it.
 	Deflate bool
 
+	// Connects bounds who connects, and how often. The zero value is no limit: roostd's flags
+	// begin with admission.Usual.
+	Connects admission.Limits
+
 	// Loops is the number of event loops. Default: the number of usable cores.
 	Loops int
 	// IOUring chooses how broadcasts are sent.
@@ -81,7 +86,8 @@ type Options struct {
 	// Log gets what happens. Default: slog.Default().
 	Log *slog.Logger
 
-	timing timing // zero: defaultTiming
+	timing timing               // zero: defaultTiming
+	clock  func() time.Duration // of entrance; nil: since the start
 }
 
 // withDefaults fills in defaults and refuses what cannot work.
@@ -109,8 +115,15 @@ func (o Options) withDefaults() (Options, error) {
 	if o.DrainOver < 0 {
 		return o, fmt.Errorf("drain is %v: want 0 or more", o.DrainOver)
 	}
+	if err := o.Connects.Check(); err != nil {
+		return o, err
+	}
 	if o.timing == (timing{}) {
 		o.timing = defaultTiming
+	}
+	if o.clock == nil {
+		began := time.Now()
+		o.clock = func() time.Duration { return time.Since(began) }
 	}
 	if o.Cluster != nil {
 		c := *o.Cluster

@@ -44,6 +44,7 @@ func (s *Server) writeConnections(w *metrics.Writer) {
 	w.Sample(metrics.AcceptErrors, float64(st.AcceptErrors))
 	w.Sample(metrics.Refused, float64(st.Refused), "stage", "accept")
 	w.Sample(metrics.Refused, s.loops(func(n *loopCounters) uint64 { return n.refused.Load() }), "stage", "request")
+	s.writeEntrance(w)
 	w.Sample(metrics.Upgrades, s.loops(func(n *loopCounters) uint64 { return n.upgraded.Load() }))
 	w.Sample(metrics.UpgradeSlow, s.loops(func(n *loopCounters) uint64 { return n.upgradeTimeouts.Load() }))
 	s.closes.each(func(code string, n uint64) { w.Sample(metrics.Closed, float64(n), "code", code) })
@@ -54,6 +55,23 @@ func (s *Server) writeConnections(w *metrics.Writer) {
 		uring = 1
 	}
 	w.Sample(metrics.IOUring, uring)
+}
+
+// writeEntrance writes who was refused for how often connects come.
+func (s *Server) writeEntrance(w *metrics.Writer) {
+	e := &s.entrance
+	w.Sample(metrics.Budget, e.rate())
+	w.Sample(metrics.PutOff, float64(e.gate.putOff.Load()))
+	if e.addresses != nil {
+		w.Sample(metrics.Limited, float64(e.addresses.Refused()), "by", "address")
+	}
+	if e.devices != nil {
+		n := e.devices.Counts()
+		w.Sample(metrics.Limited, float64(n.Early), "by", "device")
+		w.Sample(metrics.Limited, float64(n.Kept), "by", "quarantine")
+		w.Sample(metrics.Quarantines, float64(n.Flapping), "why", "flapping")
+		w.Sample(metrics.Quarantines, float64(n.Fighting), "why", "takeover")
+	}
 }
 
 func (s *Server) writeTraffic(w *metrics.Writer) {

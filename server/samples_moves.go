@@ -8,8 +8,6 @@ func (s *Server) writeMoves(w *metrics.Writer) {
 	w.Sample(metrics.Doors, float64(s.opening.Load()))
 	w.Sample(metrics.Alone, float64(k.alone.Load()))
 	w.Sample(metrics.CutOff, bit(k.cut.Load()))
-	w.Sample(metrics.Budget, k.rateOwn())
-	w.Sample(metrics.PutOff, float64(k.gate.putOff.Load()))
 	w.Sample(metrics.Window, float64(s.spread())/1000, "gone", "node")
 	w.Sample(metrics.Window, float64(s.wide())/1000, "gone", "all")
 	w.Sample(metrics.Away, float64(k.moves.redirected.Load()), "why", "connect")

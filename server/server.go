@@ -16,6 +16,7 @@ import (
 	"golang.org/x/net/netutil"
 
 	"roost/poller"
+	"roost/server/admission"
 	"roost/server/api"
 	"roost/server/delivery"
 	"roost/server/inbox"
@@ -36,6 +37,7 @@ type Server struct {
 	hub      *delivery.Hub
 	fetches  *fetchQueue // nil: the store is in memory
 	cluster  *clustered  // nil: a node by itself
+	entrance entrance
 	metrics  *metrics.Set
 	api      *http.Server
 	apiAddr  netip.AddrPort
@@ -121,6 +123,7 @@ func (s *Server) listen() (ln net.Listener, err error) {
 func (s *Server) startPoller() (err error) {
 	s.handlers = make([]*handler, s.opt.Loops)
 	s.began = time.Now()
+	s.entrance.init(s.opt.Connects, s.opt.clock)
 	_, err = poller.New(poller.Options{
 		Loops:  s.opt.Loops,
 		Listen: s.opt.Listen,
@@ -275,10 +278,9 @@ func (s *Server) end() error {
 	return err
 }
 
-// acceptRate is how many connections a second a node takes: what the spread of
-// a reconnect wave is computed from. 2,000/s is a tenth of what two cores were
-// measured to hand-shake.
-const acceptRate = 2000
+// acceptRate is how many connections a second a node takes that has measured nothing: what the spread of
+// a reconnect wave is computed from.
+const acceptRate = admission.UsualBudget
 
 // connOf returns the connection of a device.
 func (s *Server) connOf(id []byte) (poller.Handle, bool) {
@@ -291,7 +293,7 @@ func (s *Server) connOf(id []byte) (poller.Handle, bool) {
 func (s *Server) spread() int {
 	k := s.cluster
 	if k == nil {
-		return spreadOver(s.registry.Len(), acceptRate)
+		return spreadOver(s.registry.Len(), min(s.entrance.rate(), acceptRate)) // one that starts again has measured nothing
 	}
 	return spreadAmong(s.registry.Len(), int(k.beside.Load()), int(k.others.Load()), float64(k.absorb.Load()))
 }

@@ -132,7 +132,8 @@ func (x *run) startNodes(ctx context.Context, n int) error {
 	if n > runtime.NumCPU() {
 		node.Env = []string{"GOMAXPROCS=1"} // see crowded in cmd/loadgen
 	}
-	node.Command = []string{x.opt.Roostd, "--listen", "127.0.0.1:{port}", "--api", "127.0.0.1:{api}", "--auth", "none", "--loops", "1", "--inbox", "memory"}
+	node.Command = []string{x.opt.Roostd, "--listen", "127.0.0.1:{port}", "--api", "127.0.0.1:{api}", "--auth", "none", "--loops", "1", "--inbox", "memory",
+		"--accept-rate", "0", "--device-rate", "0"}
 	if err := os.MkdirAll(x.file("nodes"), 0o755); err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"roost/poller"
 	"roost/server"
 	"roost/server/access"
+	"roost/server/admission"
 	"roost/server/inbox"
 )
 
@@ -68,12 +69,22 @@ func (s *settings) flags(fs *flag.FlagSet, w *words) {
 	fs.BoolVar(&s.opt.Deflate, "deflate", false, "agree to permessage-deflate where a client offers it")
 	fs.StringVar(&w.proxy, "proxy-protocol", "off", "whether proxies in front name their clients by the PROXY protocol: off, optional or required")
 	fs.StringVar(&w.proxies, "proxy-from", "", "`addresses` or networks (CIDR) of those proxies, comma separated (default: loopback)")
+	s.connectFlags(fs)
 	fs.IntVar(&s.opt.Loops, "loops", 0, "event loops (default: one per core)")
 	fs.StringVar(&w.unknown, "inbox-unknown", "refuse", "kept messages for devices that were never seen: refuse or store")
 	fs.StringVar(&w.uring, "io-uring", "auto", "send broadcasts through io_uring: auto or off")
 	fs.IntVar(&s.opt.MaxConnections, "max-connections", 0, "cap on connections (default: what descriptors and memory allow)")
 	fs.DurationVar(&s.opt.DrainOver, "drain", 0, "time over which to send devices away at the end (default: 1 s per 1,000, at most 30 s)")
 	fs.BoolVar(&s.guide, "guide", false, "print where to go and what to try once ready")
+}
+
+// connectFlags are those that bound who connects, and how often.
+func (s *settings) connectFlags(fs *flag.FlagSet) {
+	l := &s.opt.Connects
+	fs.Float64Var(&l.Node, "accept-rate", admission.Usual.Node, fmt.Sprintf("most `connects` a second that this node takes; it begins with %.0f, and goes by what it has measured that they cost (0: no limit)", admission.UsualBudget))
+	fs.Float64Var(&l.Address, "address-rate", admission.Usual.Address, "most `connects` a second from one address, or 64-bit network of IPv6; loopback has no limit (0: nobody has)")
+	fs.Float64Var(&l.Device, "device-rate", admission.Usual.Device, "most `connects` a second of one device (0: no limit, and no quarantine)")
+	fs.DurationVar(&l.Quarantine, "quarantine", admission.Usual.Quarantine, fmt.Sprintf("for how long a device is refused that connects %d times in a minute (0: it is not)", admission.MostInMinute))
 }
 
 // means gives words their meaning.
@@ -91,8 +102,10 @@ func (s *settings) means(w *words) (err error) {
 	default:
 		return fmt.Errorf("io-uring is %q: want auto or off", w.uring)
 	}
-	s.opt.Proxy, err = server.ParseProxy(w.proxy, w.proxies)
-	return err
+	if s.opt.Proxy, err = server.ParseProxy(w.proxy, w.proxies); err != nil {
+		return err
+	}
+	return s.opt.Connects.Check()
 }
 
 // store chooses where kept messages are.

@@ -54,6 +54,7 @@ func run(ctx context.Context, args []string, out, errout io.Writer) error {
 	if err != nil {
 		return errors.Join(err, s.opt.Inbox.Close())
 	}
+	defer startMeasuring(srv, s.opt.Loops)()
 	ready(out, s, srv)
 	select {
 	case <-ctx.Done():

@@ -131,7 +131,7 @@ func (s *settings) join(srv *server.Server) member.Join {
 	if m.Capacity == 0 {
 		m.Capacity = float64(srv.Capacity().Connections)
 	}
-	return member.Join{Member: m, Cores: s.opt.Loops, Hooks: member.Hooks{
+	return member.Join{Member: m, Cores: s.opt.Loops, MostConnects: s.opt.Connects.Node, Hooks: member.Hooks{
 		Load: func() member.Load { return loadOf(srv) }, Redis: srv.Reaches, Trial: srv.Trial,
 		Evacuate: srv.Evacuate, Stay: srv.StayHere,
 	}}

@@ -27,6 +27,11 @@ func (s *Session) OnMessage(c Conn, now time.Duration, data []byte, d *wire.Down
 		return s.drop(c, now, fmt.Errorf("client: message of the node: %w", err))
 	}
 	if (d.Op == wire.OpWelcome) != (c == s.next) {
+		if c == s.next && d.Op == wire.OpAway && classOf(uint16(d.Close)) == classBackoff {
+			s.dialAt = now + ms(uint32(min(d.In, mostWait)))
+			s.flags |= putOff
+			return Event{Kind: Away}
+		}
 		return s.drop(c, now, ErrWelcome)
 	}
 	switch d.Op {

@@ -22,6 +22,8 @@ func (s *Session) OnClosed(c Conn, now time.Duration, code uint16, reason string
 		return s.plan(now, s.guard(), false)
 	case class == classLost && !dialed:
 		return s.plan(now, s.slot()+s.guard(), false)
+	case dialed:
+		return s.failed(now)
 	}
 	return s.plan(now, s.backoff(), true)
 }
@@ -32,7 +34,7 @@ func (s *Session) OnLost(c Conn, now time.Duration) Next {
 		return Next{}
 	}
 	if s.leave(c, now) {
-		return s.plan(now, s.backoff(), true)
+		return s.failed(now)
 	}
 	return s.plan(now, s.slot()+s.guard(), false)
 }
@@ -47,6 +49,19 @@ func (s *Session) OnDialFailed(c Conn, now, retryAfter time.Duration) Next {
 	if retryAfter <= 0 {
 		return s.plan(now, s.backoff(), true)
 	}
+	return s.planAfter(now, retryAfter)
+}
+
+// failed sets the time of the next dial after one that had no welcome.
+func (s *Session) failed(now time.Duration) Next {
+	if s.is(putOff) && s.dialAt > now {
+		return s.planAfter(now, s.dialAt-now)
+	}
+	return s.plan(now, s.backoff(), true)
+}
+
+// planAfter sets the time of the next dial after a refusal that has said how long.
+func (s *Session) planAfter(now, retryAfter time.Duration) Next {
 	// A random part on top, as all that were refused together may have the same time, but no longer than that
 	// or the first backoff: it may be a slot of our own, which nobody has who comes much later.
 	retryAfter = min(retryAfter, ms(mostWait))

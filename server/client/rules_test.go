@@ -250,6 +250,33 @@ func TestRule6AsTheWelcomeSays(t *testing.T) {
 	}
 }
 
+// TestRule6AwayBeforeTheWelcome: who cannot read a Retry-After is told the same by an away, and then closed, or cut.
+func TestRule6AwayBeforeTheWelcome(t *testing.T) {
+	for name, end := range map[string]func(r *rig, c Conn) Next{
+		"closed": func(r *rig, c Conn) Next { return r.s.OnClosed(c, r.now, 4101, "") },
+		"lost":   func(r *rig, c Conn) Next { return r.s.OnLost(c, r.now) },
+	} {
+		r := newRig(t, Saved{})
+		for range 10 { // whatever the backoff has come to
+			c := r.s.Begin()
+			if e := r.on(c, wire.AppendAway(nil, r.form, 4101, 8_000, "")); e.Kind != Away {
+				t.Fatalf("%s: %+v", name, e)
+			}
+			r.now += time.Second
+			r.wantBetween(end(r, c), 7*time.Second, 14*time.Second)
+		}
+		// It is of that dial alone.
+		r.wantBetween(r.s.OnLost(r.s.Begin(), r.now), 0, 2*time.Minute)
+		c := r.s.Begin()
+		r.on(c, wire.AppendAway(nil, r.form, 4101, 100_000_000, ""))
+		r.wantBetween(end(r, c), time.Hour, 2*time.Hour+time.Minute)
+		// One that is planned has no place before a welcome.
+		if e := r.on(r.s.Begin(), wire.AppendAway(nil, r.form, 4001, 8_000, "")); e.Kind != Dropped {
+			t.Errorf("%s: %+v", name, e)
+		}
+	}
+}
+
 func TestRule6RetryAfterIsTheLeast(t *testing.T) {
 	r := newRig(t, Saved{})
 	next := r.s.OnDialFailed(r.s.Begin(), r.now, 30*time.Second)

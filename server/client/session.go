@@ -31,7 +31,7 @@ type Session struct {
 	acked  uint64 // the last seq that was said to the node
 	random uint64 // state of the generator
 
-	dialAt time.Duration // of the next dial, if waiting
+	dialAt time.Duration // of the next dial, if waiting or putOff
 	opened time.Duration // when the current connection had its welcome
 	heard  time.Duration // when the node was last heard
 	beatAt time.Duration // of the next heartbeat
@@ -65,6 +65,7 @@ const (
 	answered       // and one came back
 	handling       // a message is with the application
 	counting       // and it is a kept one
+	putOff         // the node that is being dialed refuses us until dialAt
 )
 
 // Conn numbers a session's connections. Events of one that the session has
@@ -138,7 +139,7 @@ func (s *Session) Begin() Conn {
 		s.last++
 	}
 	s.next = s.last
-	s.flags &^= waiting
+	s.flags &^= waiting | putOff
 	if s.others != nil {
 		s.others.dialed, s.others.url = s.others.url, ""
 	}

@@ -7,7 +7,7 @@
 //	Leave     weight 0, so that the ring goes on without this node
 //	Close     gives everything back
 //
-//	Budget    how many connects a second this node can take, by what they cost it
+//	accept    how many connects a second this node can take (admission.Budget)
 //	weigher   samples of all nodes -> this node's weight (decay)
 //	drainer   /config/drain/<node> and Leave -> Hooks.Evacuate, Hooks.Stay
 //	leases    what presence is told of the registrations of others

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"roost/server/admission"
 	"roost/server/cluster"
 	"roost/server/presence"
 	"roost/server/testetcd"
@@ -29,13 +30,13 @@ func TestJoin(t *testing.T) {
 	})
 	w := v.Weights["b"]
 	in, err := w.Said()
-	if err != nil || w.Value != 10_000 || in.Accept != usualAccept || in.Redis == nil || !*in.Redis || in.Drain != nil || !strings.Contains(string(in.Explanation), `"text":"b at`) {
+	if err != nil || w.Value != 10_000 || in.Accept != admission.UsualBudget || in.Redis == nil || !*in.Redis || in.Drain != nil || !strings.Contains(string(in.Explanation), `"text":"b at`) {
 		t.Errorf("b says %v, %+v, %s; %v", w.Value, in, in.Explanation, err)
 	}
 	if v.Members["b"].Start != b.Start() || b.Start() == 0 {
 		t.Errorf("b began at %d, and says %d", b.Start(), v.Members["b"].Start)
 	}
-	if got := a.Budget("b"); got != usualAccept {
+	if got := a.Budget("b"); got != admission.UsualBudget {
 		t.Errorf("budget of b: %v", got)
 	}
 	self := presence.Owner{Node: "b", Incarnation: uint64(b.Start())}

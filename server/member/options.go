@@ -110,6 +110,9 @@ type Join struct {
 	Rules dawn.Rules
 	// Cores that CPU counts against; default: those that the process may use.
 	Cores int
+	// MostConnects bounds how many connects a second the node says that it can take; 0: what it
+	// has measured.
+	MostConnects float64
 }
 
 func (j *Join) withDefaults(id string) error {

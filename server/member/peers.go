@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"roost/server/admission"
 	"roost/server/cluster"
 )
 
@@ -55,9 +56,9 @@ func (p *peers) get(id string) *peer {
 // accept returns how many connects a second a node says that it can take.
 func (p *peers) accept(id string) float64 {
 	if x := p.get(id); x != nil && x.said.Accept > 0 {
-		return min(max(x.said.Accept, leastAccept), mostAccept)
+		return min(max(x.said.Accept, admission.LeastBudget), admission.MostBudget)
 	}
-	return usualAccept
+	return admission.UsualBudget
 }
 
 // skew returns by how much this node's clock is ahead of the cluster's, the median of

@@ -3,58 +3,15 @@ package member
 import (
 	"encoding/json"
 	"math"
-	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
 
 	"roost/decay"
+	"roost/server/admission"
 	"roost/server/cluster"
 	"roost/server/presence"
 )
-
-// TestBudget: what a connect costs is found beside what the process does anyway, and half of
-// the cores are for connects, or what is idle.
-func TestBudget(t *testing.T) {
-	for _, tt := range []struct {
-		name        string
-		base, cost  float64 // cores; seconds a connect
-		connects    float64 // a second
-		cores       int
-		least, most float64
-	}{
-		{"not measured", 0.3, 0, 0, 2, usualAccept, usualAccept},
-		{"too few to tell", 0.3, 0.001, 20, 2, usualAccept, usualAccept},
-		{"80 us each", 0.1, 80e-6, 2000, 2, 12_000, 13_000},
-		{"80 us each, and busy", 1.6, 80e-6, 1000, 2, 4_500, 5_500},
-		{"busier than it has cores", 2.5, 80e-6, 1000, 2, leastAccept, leastAccept},
-		{"dear", 0.1, 0.05, 60, 2, leastAccept, leastAccept},
-		{"cheap", 0.1, 1e-6, 10_000, 8, mostAccept, mostAccept},
-	} {
-		var b Budget
-		for range 60 {
-			b.Observe(time.Second, secs(tt.base), 0)
-		}
-		for range 30 {
-			b.Observe(time.Second, secs(tt.base+tt.cost*tt.connects), uint64(tt.connects))
-		}
-		if got := b.PerSecond(tt.cores); got < tt.least || got > tt.most {
-			t.Errorf("%s: %v, want %v to %v", tt.name, got, tt.least, tt.most)
-		}
-	}
-	// Whatever is seen, the budget is within its bounds.
-	for range 1000 {
-		var b Budget
-		for range 50 {
-			b.Observe(time.Duration(rand.Int64N(int64(3*time.Second)))-time.Second, time.Duration(rand.Int64N(int64(4*time.Second)))-time.Second, rand.Uint64N(30_000))
-			if got := b.PerSecond(1 + rand.IntN(64)); !(got >= leastAccept && got <= mostAccept) {
-				t.Fatalf("%+v: %v", b, got)
-			}
-		}
-	}
-}
-
-func secs(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 
 // viewOf is a view of members with weights.
 func viewOf(revision int64, weights map[string]cluster.Weight) *cluster.View {
@@ -123,7 +80,7 @@ func TestSkew(t *testing.T) {
 // TestAccept: what a node says of its budget is bounded.
 func TestAccept(t *testing.T) {
 	var p peers
-	for said, want := range map[float64]float64{0: usualAccept, -5: usualAccept, 1: leastAccept, 500: 500, 1e9: mostAccept} {
+	for said, want := range map[float64]float64{0: admission.UsualBudget, -5: admission.UsualBudget, 1: admission.LeastBudget, 500: 500, 1e9: admission.MostBudget} {
 		v := viewOf(int64(said)+10, map[string]cluster.Weight{"a": saying(t, int64(said)+10, 1, time.Now(), cluster.Inputs{Accept: said})})
 		if err := p.update(v, time.Now()); err != nil {
 			t.Fatal(err)
@@ -132,7 +89,7 @@ func TestAccept(t *testing.T) {
 			t.Errorf("%v: %v, want %v", said, got, want)
 		}
 	}
-	if got := p.accept("nobody"); got != usualAccept {
+	if got := p.accept("nobody"); got != admission.UsualBudget {
 		t.Errorf("of nobody: %v", got)
 	}
 }

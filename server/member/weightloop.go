@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"roost/server/admission"
 	"roost/server/cluster"
 )
 
@@ -24,7 +25,7 @@ type weightLoop struct {
 
 	mu       sync.Mutex // covers the following, and is held over a publish
 	w        *weigher
-	b        Budget
+	b        admission.Budget
 	records  records
 	last     Load
 	lastAt   time.Time
@@ -38,8 +39,16 @@ func newWeightLoop(n *Node, j *Join) (*weightLoop, error) {
 		return nil, err
 	}
 	l := &weightLoop{n: n, j: j, publisher: n.client.Publisher(n.o.ID), began: time.Now(), wake: make(chan struct{}, 1), w: w, cpu: math.NaN()}
-	l.budget.Store(math.Float64bits(usualAccept))
+	l.budget.Store(math.Float64bits(l.most(admission.UsualBudget)))
 	return l, nil
+}
+
+// most is a budget within what the node was told to take.
+func (l *weightLoop) most(budget float64) float64 {
+	if l.j.MostConnects > 0 {
+		return min(budget, l.j.MostConnects)
+	}
+	return budget
 }
 
 // accept returns how many connects a second this node can take.
@@ -148,7 +157,7 @@ func (l *weightLoop) measure(load Load, now time.Time) {
 	if cpu := load.CPU - l.last.CPU; !l.lastAt.IsZero() && cpu >= 0 {
 		l.cpu = min(100*cpu.Seconds()/dt.Seconds()/float64(l.j.Cores), 100)
 		l.b.Observe(dt, cpu, load.Accepted-l.last.Accepted)
-		l.budget.Store(math.Float64bits(l.b.PerSecond(l.j.Cores)))
+		l.budget.Store(math.Float64bits(l.most(l.b.PerSecond(l.j.Cores))))
 	}
 	l.last, l.lastAt = load, now
 	l.revision++

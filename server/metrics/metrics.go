@@ -38,6 +38,10 @@ var (
 	AcceptErrors  = Desc{"roost_accept_errors_total", Counter, "Failed accepts: descriptors, memory or aborted connections."}
 	Refused       = Desc{"roost_refused_total", Counter, "Connections refused, by stage: past a limit at accept, or by the answer to their request."}
 	Upgrades      = Desc{"roost_upgrades_total", Counter, "Finished WebSocket upgrades."}
+	PutOff        = Desc{"roost_put_off_total", Counter, "Connects refused with a slot to come back in (503, Retry-After): more came at once than the node takes."}
+	Budget        = Desc{"roost_connects_budget", Gauge, "Connects a second that the node takes: what it has measured of itself, at most --accept-rate."}
+	Limited       = Desc{"roost_connects_limited_total", Counter, "Connects refused with 429, by the limit: address, device, quarantine (the device has connected 15 times in a minute)."}
+	Quarantines   = Desc{"roost_quarantines_total", Counter, "Devices kept out for a while, by why: flapping, or takeover (two clients with its id end each other's connections)."}
 	UpgradeSlow   = Desc{"roost_upgrade_timeouts_total", Counter, "Connections that did not send a whole request in time."}
 	Closed        = Desc{"roost_closed_total", Counter, "Connections closed, by the close code that we sent (none: the peer ended it)."}
 	MessagesIn    = Desc{"roost_messages_in_total", Counter, "Whole messages received."}

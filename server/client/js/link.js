@@ -2,7 +2,7 @@
 // One connection: a WebSocket from the dial to its end, the welcome, the heartbeat, and the watch over a node
 // that has gone silent.
 import { decode, encode, WireError } from './wire.js';
-import { HEALTHY_AFTER, MOST_WIDE } from './core.js';
+import { HEALTHY_AFTER, MOST_WIDE, verdict } from './core.js';
 
 /** A dial, with everything up to the welcome, is given up after this. */
 export const DIAL_TIMEOUT = 20_000;
@@ -118,6 +118,8 @@ export class Link {
     }
     if (this.phase === 'dial') {
       if (m.t === 'welcome') this.welcome(m);
+      // What a refusal has in its Retry-After, for who cannot read that.
+      else if (m.t === 'away' && verdict(m.code) === 'backoff') this.retryAfter = m.in;
     } else if (m.t === 'hb') {
       this.spread = m.spread ?? this.spread;
       this.env.on.wide(Math.min(m.wide ?? 0, MOST_WIDE));

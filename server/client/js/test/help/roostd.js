@@ -32,7 +32,8 @@ export class Roostd {
 
   /** Starts it; a second time with the same data and the same ports. */
   async start() {
-    const args = ['--inbox', 'file', '--listen', this.listen, '--api', this.api, '--auth', 'none', '--data-dir', this.dataDir, ...this.flags];
+    // Tests dial as fast as they can; those that are about limits say so in their flags.
+    const args = ['--accept-rate', '0', '--device-rate', '0', '--inbox', 'file', '--listen', this.listen, '--api', this.api, '--auth', 'none', '--data-dir', this.dataDir, ...this.flags];
     this.process = start(binary, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     const { child } = this.process;
     this.log = '';

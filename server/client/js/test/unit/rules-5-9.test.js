@@ -87,6 +87,21 @@ test('rule 6: Retry-After comes on top, where the WebSocket shows it', async () 
   }
 });
 
+test('rule 6: an away before the welcome is the Retry-After of who cannot read one', async () => {
+  const t = setup();
+  t.client.start();
+  await settle();
+  for (let n = 0; n < 8; n++) {
+    t.last().say({ t: 'away', code: 4101, in: 8000 });
+    t.last().end(4101);
+    assert.equal(await t.untilDial(), n < 4 ? 8000 + 500 * 2 ** n : 12_000);
+  }
+  // It is of that dial alone; and one that is planned has no place there.
+  t.last().say({ t: 'away', code: 4001, in: 8000 });
+  t.last().end(1006);
+  assert.equal(await t.untilDial(), 60_000);
+});
+
 test('rule 6: where nobody takes the second dial either, over the wide of the last node, until the backoff is wider', async () => {
   const t = setup({ random: () => 0.5 });
   const socket = await t.connect({ spread: 0, wide: 3000 });

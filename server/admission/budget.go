@@ -1,14 +1,16 @@
-package member
+package admission
 
 import "time"
 
-// Accept budget unless measured otherwise, and its bounds, in connects a second. 2,000 is
+// Budget of a node unless measured otherwise, and its bounds, in connects a second. 2,000 is
 // a tenth of what two cores were measured to hand-shake.
 const (
-	usualAccept = 2000.0
-	leastAccept = 100.0
-	mostAccept  = 20_000.0
+	UsualBudget = 2000.0
+	LeastBudget = 100.0
+	MostBudget  = 20_000.0
+)
 
+const (
 	// leastSeen is how many connects a second must have for what they cost to show
 	// beside what the process does anyway.
 	leastSeen = 50
@@ -16,9 +18,9 @@ const (
 	calm = 5
 )
 
-// Budget estimates how many connects a second this node can take: by what one was seen
+// Budget estimates how many connects a second a node can take: by what one was seen
 // to cost in processor time, half of the cores, or what is idle of them if that is less.
-// It is a rule: times and counts come in as arguments. The zero value is ready.
+// The zero value is ready.
 type Budget struct {
 	base  float64 // cores used in seconds without connects, averaged
 	cost  float64 // seconds of processor time a connect, averaged; 0 is not measured
@@ -52,11 +54,11 @@ func (b *Budget) Observe(dt, cpu time.Duration, connects uint64) {
 	}
 }
 
-// PerSecond returns the budget for so many cores, within 100 to 20,000.
+// PerSecond returns the budget for so many cores, within LeastBudget to MostBudget.
 func (b *Budget) PerSecond(cores int) float64 {
 	if b.cost == 0 {
-		return usualAccept
+		return UsualBudget
 	}
 	idle := float64(cores) - b.base
-	return min(max(min(float64(cores)/2, idle)/b.cost, leastAccept), mostAccept)
+	return min(max(min(float64(cores)/2, idle)/b.cost, LeastBudget), MostBudget)
 }
