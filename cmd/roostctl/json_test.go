@@ -66,6 +66,8 @@ func TestJSON(t *testing.T) {
 		{0, "ring zones --json", "targets sigma sigma_after moved_slots least_slots target factor weights"},
 		{0, "drain --json", "node over_ms at by why left moved"},
 		{0, "night status --json", "plan nights nodes factor"},
+		{0, "route --device x --json", "device node zone url next ring rh id_hash slot"},
+		{1, "route --device x --json --hash 0123456789abcdef", "rh"}, // the verdict is not in it
 	} {
 		out := d.want(tt.code, tt.line)
 		found := documented(t, tt.line, out)

@@ -258,26 +258,29 @@ func (a *routed) write(t terminal, asJSON bool) error {
 	return err
 }
 
-// verdict says whether hash and node agree.
+// verdict says whether hash and node agree; beside JSON not on standard output, which scripts read.
 func (r *routeFlags) verdict(t terminal, s *source, a *routed, node *nodeRoute) error {
-	bad := false
+	bad, out := false, t.out
+	if r.asJSON {
+		out = t.errout
+	}
 	if r.hash != "" && a.Hash.String() != r.hash {
-		fmt.Fprintf(t.out, "another ring: its hash is %v, %s was expected\n", a.Hash, r.hash)
+		fmt.Fprintf(out, "another ring: its hash is %v, %s was expected\n", a.Hash, r.hash)
 		bad = true
 	}
 	if node != nil {
 		switch {
 		case node.Ring != a.Version:
-			fmt.Fprintf(t.out, "not compared: the node answers by ring %d\n", node.Ring)
+			fmt.Fprintf(out, "not compared: the node answers by ring %d\n", node.Ring)
 			bad = true
 		case node.Hash != a.Hash:
-			fmt.Fprintf(t.out, "another ring: the node's version %d has hash %v\n", node.Ring, node.Hash)
+			fmt.Fprintf(out, "another ring: the node's version %d has hash %v\n", node.Ring, node.Hash)
 			bad = true
 		case node.Node != a.Node:
-			fmt.Fprintf(t.out, "they do not agree: the node says %s\n", clean(node.Node))
+			fmt.Fprintf(out, "they do not agree: the node says %s\n", clean(node.Node))
 			bad = true
 		default:
-			fmt.Fprintln(t.out, "the node agrees")
+			fmt.Fprintln(out, "the node agrees")
 		}
 	}
 	if bad {
