@@ -123,7 +123,7 @@ var only = map[string]struct {
 	why string
 }{
 	"github.com/cloudwego/netpoll":       {[]string{"poller"}, "one place reaches below its public API"},
-	"golang.org/x/sys/unix":              {[]string{"poller", "loadgen/usage", "loadgen/clock", "loadgen/swarm", "loadgen/preflight", "bench"}, "raw system calls belong to the reactor; loadgen and bench read clocks and limits"},
+	"golang.org/x/sys/unix":              {[]string{"poller", "loadgen/usage", "loadgen/clock", "loadgen/swarm", "loadgen/preflight", "bench", "bench/crossnode"}, "raw system calls belong to the reactor; loadgen and bench read clocks and limits, and wait by them"},
 	"unsafe":                             {[]string{"poller", "loadgen/usage"}, "as above; usage asks 19,000 sockets how much waits, by a raw ioctl"},
 	"github.com/gobwas/ws":               {[]string{"server/ws"}, "its types and cipher are behind our rules"},
 	"github.com/VictoriaMetrics/metrics": {[]string{"server/metrics"}, "every metric name is in one place"},

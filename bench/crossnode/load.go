@@ -137,8 +137,13 @@ func (s *setup) measure(ctx context.Context, number int, l load, mode string, wa
 func (x *runner) pace(ctx context.Context, from, to time.Duration) error {
 	every := time.Duration(float64(x.o.Load.Batch) / x.o.Load.Rate * float64(time.Second))
 	devices := x.s.devices
+	clock, err := newAlarm()
+	if err != nil {
+		return err
+	}
+	defer clock.close()
 	for due := from; due < to; due += every {
-		if !pause(ctx, due-time.Since(devices.begin)) {
+		if !clock.wait(ctx, due-time.Since(devices.begin)) {
 			return ctx.Err()
 		}
 		if x.o.Load.Stress && time.Since(devices.begin) > to {
