@@ -148,6 +148,49 @@ func TestDocsPaths(t *testing.T) {
 	}
 }
 
+// TestDocsPackages: the maps name each package: ARCHITECTURE.md, and doc.go of loadgen and bench for those below them.
+func TestDocsPackages(t *testing.T) {
+	named := map[string]bool{}
+	for _, m := range regexp.MustCompile("`([\\w/]+)`").FindAllStringSubmatch(read(t, "../ARCHITECTURE.md"), -1) {
+		named[filepath.Base(m[1])] = true
+	}
+	for _, top := range []string{"poller", "server", "ring", "decay", "loadgen", "bench"} {
+		for _, folder := range packages(t, filepath.Join("..", top)) {
+			switch doc, base := filepath.Join("..", top, "doc.go"), filepath.Base(folder); {
+			case top != "loadgen" && top != "bench":
+				if !named[base] {
+					t.Errorf("ARCHITECTURE.md does not name %s", folder)
+				}
+			case !regexp.MustCompile(`\b` + base + `\b`).MatchString(read(t, doc)):
+				t.Errorf("%s does not name %s", doc, folder)
+			}
+		}
+	}
+}
+
+// packages are the folders with Go code below one, itself included; not those of other modules, nor what is two
+// folders below loadgen.
+func packages(t *testing.T, root string) (list []string) {
+	t.Helper()
+	err := filepath.WalkDir(root, func(path string, e os.DirEntry, err error) error {
+		if err != nil || !e.IsDir() {
+			return err
+		}
+		if _, err := os.Stat(filepath.Join(path, "go.mod")); err == nil || e.Name() == "testdata" || e.Name() == "node_modules" {
+			return filepath.SkipDir
+		}
+		deep := strings.Count(strings.TrimPrefix(path, root), "/") > 1 && strings.HasSuffix(root, "loadgen")
+		if files, _ := filepath.Glob(filepath.Join(path, "*.go")); len(files) > 0 && !deep {
+			list = append(list, path)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
 // TestDocsLines: prose is broken into lines that can be read, and compared.
 func TestDocsLines(t *testing.T) {
 	for _, p := range pages(t) {
