@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -12,6 +11,7 @@ import (
 
 	"roost/loadgen/result"
 	"roost/loadgen/tally"
+	"roost/server/testbin"
 )
 
 // buildRoost builds roostd and the generator into a folder.
@@ -21,10 +21,8 @@ func buildRoost(t *testing.T) (dir string) {
 		t.Skip("builds and runs servers")
 	}
 	dir = t.TempDir()
-	for _, name := range []string{"roostd", "loadgen"} {
-		if out, err := exec.Command("go", "build", "-o", dir+"/"+name, "roost/cmd/"+name).CombinedOutput(); err != nil {
-			t.Fatalf("%s: %v\n%s", name, err, out)
-		}
+	if err := testbin.Into(dir, "roostd", "loadgen"); err != nil {
+		t.Fatal(err)
 	}
 	return dir
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"roost/loadgen/result"
+	"roost/server/testbin"
 )
 
 // TestRunPeersEndToEnd builds roostd, the generator and the C floor and
@@ -22,14 +23,12 @@ func TestRunPeersEndToEnd(t *testing.T) {
 	}
 	t.Parallel()
 	dir := t.TempDir()
-	build := func(name string, args ...string) {
-		if out, err := exec.Command(name, args...).CombinedOutput(); err != nil {
-			t.Fatalf("%s %v: %v\n%s", name, args, err, out)
-		}
+	if err := testbin.Into(dir, "roostd", "loadgen"); err != nil {
+		t.Fatal(err)
 	}
-	build("go", "build", "-o", dir+"/roostd", "roost/cmd/roostd")
-	build("go", "build", "-o", dir+"/loadgen", "roost/cmd/loadgen")
-	build("gcc", "-O2", "-o", dir+"/cfloor", "peers/cfloor/cfloor.c")
+	if out, err := exec.Command("gcc", "-O2", "-o", dir+"/cfloor", "peers/cfloor/cfloor.c").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
 	opt := PeersOptions{Roostd: dir + "/roostd", Loadgen: dir + "/loadgen", PeersDir: dir, Out: dir + "/out",
 		Quick: true, Connections: 100, EchoConnections: 20, Deliveries: 1000, EchoRate: 500,
 		Hold: 300 * time.Millisecond, Settle: time.Millisecond, Only: []string{"roost"}}

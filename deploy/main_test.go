@@ -15,6 +15,8 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"roost/server/testbin"
 )
 
 // roostd is the path of the server, built once for all tests.
@@ -27,10 +29,9 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	roostd = filepath.Join(dir, "roostd")
-	out, err := exec.Command("go", "build", "-o", roostd, "roost/cmd/roostd").CombinedOutput()
 	code := 1
-	if err != nil {
-		fmt.Fprintf(os.Stderr, "%v: %s\n", err, out)
+	if err := testbin.Into(dir, "roostd"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 	} else if code = m.Run(); code == 0 {
 		if err := goleak.Find(); err != nil {
 			fmt.Fprintln(os.Stderr, err)

@@ -108,6 +108,7 @@ var mayImport = map[string]struct {
 	"server/redisskew":               {[]string{"ring/slots"}, "how a Redis Cluster lies; changes nothing"},
 	"server/engines":                 {nil, "etcd and Redis as processes, for tests, benches and desks; what serves devices does not import it"},
 	"server/testetcd":                {[]string{"server/engines"}, "real etcd for tests; what is built does not import it"},
+	"server/testbin":                 {nil, "the commands for tests; what is built does not import it"},
 	"server/testcerts":               {nil, "certificates for tests; what is built does not import it"},
 	"server/testredis":               {[]string{"server/engines"}, "real Redis servers for tests; what is built does not import it"},
 	"cmd/deskcluster":                {[]string{"server/engines"}, "starts processes; knows them by their flags and API"},

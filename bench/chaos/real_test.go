@@ -2,10 +2,11 @@ package chaos
 
 import (
 	"errors"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
+
+	"roost/server/testbin"
 )
 
 // TestNodeKilled is the short one: three real nodes, etcd and Redis, 300 devices, one
@@ -16,10 +17,8 @@ func TestNodeKilled(t *testing.T) {
 		t.Skip("builds roostd and runs a cluster for half a minute")
 	}
 	dir := t.TempDir()
-	for _, name := range []string{"roostd", "roostctl"} {
-		if out, err := exec.Command("go", "build", "-o", filepath.Join(dir, name), "roost/cmd/"+name).CombinedOutput(); err != nil {
-			t.Fatalf("%v\n%s", err, out)
-		}
+	if err := testbin.Into(dir, "roostd", "roostctl"); err != nil {
+		t.Fatal(err)
 	}
 	err := Run(t.Context(), Options{Roostd: filepath.Join(dir, "roostd"), Roostctl: filepath.Join(dir, "roostctl"), Out: filepath.Join(dir, "out"),
 		Scenarios: []string{"node-kill"}, Devices: 300, Rate: 200, Calm: time.Second, Command: []string{"go", "test"}}, t.Output())

@@ -2,10 +2,11 @@ package crossnode
 
 import (
 	"context"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
+
+	"roost/server/testbin"
 )
 
 // TestReal: two nodes of a real cluster, messages to devices at one of them, by the
@@ -16,10 +17,11 @@ func TestReal(t *testing.T) {
 		t.Skip("starts a cluster")
 	}
 	o := Options{Devices: 20}.withDefaults()
-	o.Roostd = filepath.Join(t.TempDir(), "roostd")
-	if out, err := exec.Command("go", "build", "-o", o.Roostd, "roost/cmd/roostd").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	bin := t.TempDir()
+	if err := testbin.Into(bin, "roostd"); err != nil {
+		t.Fatal(err)
 	}
+	o.Roostd = filepath.Join(bin, "roostd")
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	err := own(func(own *owner) error {

@@ -2,10 +2,11 @@ package experiment
 
 import (
 	"bytes"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
+
+	"roost/server/testbin"
 )
 
 // TestRealServers: a pair of roostd under loadgen. What the comparison says does
@@ -16,10 +17,8 @@ func TestRealServers(t *testing.T) {
 	}
 	bin := t.TempDir()
 	t.Setenv("XDG_CACHE_HOME", t.TempDir()) // what loadgen keeps between runs
-	for _, name := range []string{"roostd", "loadgen"} {
-		if out, err := exec.Command("go", "build", "-o", filepath.Join(bin, name), "roost/cmd/"+name).CombinedOutput(); err != nil {
-			t.Fatalf("%v\n%s", err, out)
-		}
+	if err := testbin.Into(bin, "roostd", "loadgen"); err != nil {
+		t.Fatal(err)
 	}
 	roost := Adapters["roost"]
 	roost.Command = []string{filepath.Join(bin, "roostd"), "--listen", "127.0.0.1:{port}", "--api", "127.0.0.1:{api}", "--auth", "none", "--data-dir", "{dir}"}

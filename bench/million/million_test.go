@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -12,6 +11,7 @@ import (
 
 	"roost/loadgen/result"
 	"roost/loadgen/tally"
+	"roost/server/testbin"
 )
 
 // TestNodesFor: no node is asked for more than its descriptors, and none is
@@ -35,10 +35,8 @@ func TestMillionEndToEnd(t *testing.T) {
 	}
 	dir := t.TempDir()
 	t.Setenv("XDG_CACHE_HOME", t.TempDir()) // what loadgen keeps between runs
-	for _, name := range []string{"roostd", "loadgen"} {
-		if out, err := exec.Command("go", "build", "-o", filepath.Join(dir, name), "roost/cmd/"+name).CombinedOutput(); err != nil {
-			t.Fatalf("%v\n%s", err, out)
-		}
+	if err := testbin.Into(dir, "roostd", "loadgen"); err != nil {
+		t.Fatal(err)
 	}
 	var out bytes.Buffer
 	x := &run{out: &out, opt: Options{Roostd: dir + "/roostd", Loadgen: dir + "/loadgen", Out: dir, Connections: 100, Rate: 1000,

@@ -20,6 +20,7 @@ import (
 	"go.uber.org/goleak"
 
 	"roost/server/client"
+	"roost/server/testbin"
 )
 
 // asDesk is the environment variable that makes this binary a deskcluster.
@@ -141,12 +142,8 @@ func TestBadFlags(t *testing.T) {
 func build(t *testing.T, names ...string) (bin string) {
 	t.Helper()
 	bin = t.TempDir()
-	args := []string{"build", "-o", bin + "/"}
-	for _, name := range names {
-		args = append(args, "roost/cmd/"+name)
-	}
-	if out, err := exec.Command("go", args...).CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
+	if err := testbin.Into(bin, names...); err != nil {
+		t.Fatal(err)
 	}
 	return bin
 }

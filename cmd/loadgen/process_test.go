@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,6 +17,7 @@ import (
 	"roost/loadgen/coord"
 	"roost/loadgen/result"
 	"roost/loadgen/tally"
+	"roost/server/engines"
 )
 
 // waitFor polls until f.
@@ -180,12 +180,11 @@ func TestCoordinatorKilled(t *testing.T) {
 func TestGuests(t *testing.T) {
 	t.Parallel()
 	flags := node(t)
-	free, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := engines.FreePort()
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr := free.Addr().String()
-	free.Close()
+	addr := fmt.Sprint("127.0.0.1:", port)
 	out := filepath.Join(t.TempDir(), "r.json")
 	args := append([]string{"run", file(t, "small.yaml", scenarioText), "--listen", addr, "--expect", "2", "--token", "secret", "--out", out}, flags...)
 	cmd, said := process(t, args...)
@@ -231,12 +230,11 @@ func TestClocksThatDiffer(t *testing.T) {
 		t.Skipf("NOT TESTED: no time namespace can be made: %v %s", err, out)
 	}
 	flags := node(t)
-	free, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := engines.FreePort()
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr := free.Addr().String()
-	free.Close()
+	addr := fmt.Sprint("127.0.0.1:", port)
 	out := filepath.Join(t.TempDir(), "r.json")
 	cmd, said := process(t, append([]string{"run", file(t, "small.yaml", scenarioText), "--listen", addr, "--expect", "2", "--token", "secret", "--out", out}, flags...)...)
 	if err := cmd.Start(); err != nil {

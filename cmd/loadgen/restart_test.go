@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +12,8 @@ import (
 
 	"roost/loadgen/result"
 	"roost/loadgen/scenario"
+	"roost/server/engines"
+	"roost/server/testbin"
 )
 
 // restartable is a roostd in a folder, with the command that restarts it.
@@ -40,21 +41,16 @@ until grep -q ^ready log; do kill -0 $(cat pid); sleep 0.05; done
 func startRestartable(t *testing.T) restartable {
 	t.Helper()
 	n := restartable{dir: t.TempDir()}
-	build := exec.Command("go", "build", "-o", filepath.Join(n.dir, "roostd"), "roost/cmd/roostd")
-	build.Env = append(os.Environ(), "XDG_CACHE_HOME=") // TestMain's has nothing built in it
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	if err := testbin.Into(n.dir, "roostd"); err != nil {
+		t.Fatal(err)
 	}
 	text := restart
 	for name, flag := range map[string]string{"$LISTEN": "--url ws://%s/v1/connect", "$API": "--api http://%s"} {
-		ln, err := net.Listen("tcp", "127.0.0.1:0") // a port that is free now and when it is back
+		port, err := engines.FreePort() // now, and when it is back
 		if err != nil {
 			t.Fatal(err)
 		}
-		addr := ln.Addr().String()
-		if err := ln.Close(); err != nil {
-			t.Fatal(err)
-		}
+		addr := fmt.Sprint("127.0.0.1:", port)
 		text = strings.Replace(text, name, addr, 1)
 		n.flags = append(n.flags, strings.Fields(fmt.Sprintf(flag, addr))...)
 	}

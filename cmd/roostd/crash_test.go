@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -15,6 +14,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"roost/server/engines"
 )
 
 // TestCrashes kills a node under load, again and again, at random moments, and
@@ -25,6 +26,7 @@ func TestCrashes(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it starts processes for some seconds")
 	}
+	t.Parallel()
 	n := &node{t: t, dir: t.TempDir(), listen: freeAddr(t), api: freeAddr(t)}
 	n.start()
 	t.Cleanup(func() { n.kill() })
@@ -72,15 +74,14 @@ type node struct {
 	cmd *exec.Cmd
 }
 
-// freeAddr returns an address that nobody listens on now. A node that was killed
+// freeAddr returns an address that nobody listens on, and that the kernel gives to no client: a node that was killed
 // has to come back where it was.
 func freeAddr(t testing.TB) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := engines.FreePort()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().String()
+	return fmt.Sprint("127.0.0.1:", port)
 }
 
 // start starts the node and waits until it is ready.

@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"roost/server/engines"
 )
 
 // installedPeer runs a server that this machine may have: its configuration, in
@@ -51,12 +53,11 @@ func installedPeer(t *testing.T, program, file, config string, args ...string) (
 
 // freePort returns a port that nobody listens on now.
 func freePort(t *testing.T) int {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := engines.FreePort()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer ln.Close()
-	return ln.Addr().(*net.TCPAddr).Port
+	return port
 }
 
 // Configurations as the package comment says. Mosquitto 2.0.11 does not start

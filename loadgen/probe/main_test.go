@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"roost/server/testbin"
 )
 
 // binDir holds the server that the tests build, once.
@@ -34,12 +36,7 @@ func TestMain(m *testing.M) {
 }
 
 var buildRoostd = sync.OnceValues(func() (string, error) {
-	bin := filepath.Join(binDir, "roostd")
-	out, err := exec.Command("go", "build", "-o", bin, "../../cmd/roostd").CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("%w\n%s", err, out)
-	}
-	return bin, nil
+	return filepath.Join(binDir, "roostd"), testbin.Into(binDir, "roostd")
 })
 
 // node is a real server.
