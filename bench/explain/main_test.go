@@ -6,4 +6,6 @@ import (
 	"go.uber.org/goleak"
 )
 
+// On one goroutine: of what it imports only readers of files are called.
+
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -6,4 +6,6 @@ import (
 	"go.uber.org/goleak"
 )
 
+// On one goroutine: browsers are run when asked (ROOST_BROWSER), and read what is finished.
+
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -13,6 +13,8 @@ import (
 	"unicode/utf8"
 )
 
+// On one goroutine: of net it has the types of errors.
+
 func TestClassifyAndAdvice(t *testing.T) {
 	call := func(name string, e syscall.Errno) error {
 		return fmt.Errorf("poller: dial 10.0.0.9:80: %w", &os.SyscallError{Syscall: name, Err: e})
