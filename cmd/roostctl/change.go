@@ -116,13 +116,10 @@ func (c *changeFlags) byHand(v *cluster.View, stable *ring.Ring, plan cluster.Pl
 		}
 	}
 	for _, n := range c.set {
-		factor := factorOf(v, n.Zone)
-		if m, there := v.Members[n.ID]; there {
-			factor = factorOf(v, m.Zone)
-		} else {
+		if _, there := v.Members[n.ID]; !there {
 			p.doubts = append(p.doubts, fmt.Sprintf("node %s is not registered: the planner takes it out of the ring again", n.ID))
 		}
-		p.pins[n.ID] = cluster.Pin{Weight: n.Weight / factor}
+		p.pins[n.ID] = cluster.Pin{Weight: n.Weight}
 	}
 	for _, id := range c.remove {
 		p.change.Remove = append(p.change.Remove, id)

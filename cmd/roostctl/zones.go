@@ -156,6 +156,9 @@ func writeZones(t terminal, v *cluster.View, z *zones.Table) error {
 	for _, n := range z.Weights {
 		list = append(list, fmt.Sprintf("%s %.4g", clean(n.ID), n.Weight))
 	}
+	if len(z.Pinned) > 0 {
+		fmt.Fprintf(t.out, "pinned, so left as they are: %s\n", clean(strings.Join(z.Pinned, ", ")))
+	}
 	if len(list) == 0 {
 		_, err := fmt.Fprintln(t.out, "no weights change")
 		return err

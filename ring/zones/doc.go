@@ -14,7 +14,8 @@
 // for three checks, smoothed (slots.Governor: EWMA of the targets, hysteresis), zones
 // that are more than five slots off get another factor, so that their slots come
 // out at the fewest moves' end (slots.Rebalance); the others, and with them the
-// weights of their nodes, stay as they are. The sum of all weights stays too. Inside
+// weights of their nodes, stay as they are. So does what an operator has pinned: the other nodes of its zone
+// make up for it. The sum of all weights stays too, where factors are within their bounds. Inside
 // a zone the weights keep their proportions: they are what load has made of them.
 //
 //	slots  7210 5120 4054, targets 0.40 0.35 0.25  ->  6554 5734 4096

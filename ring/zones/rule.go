@@ -105,5 +105,9 @@ func (t *Table) why(sigma float64) string {
 	for i, z := range t.Zones {
 		list[i] = fmt.Sprintf("%s %d -> %d", label(z.Name), z.Slots, z.After)
 	}
-	return fmt.Sprintf("sigma over zones %.3f: slots %s", sigma, strings.Join(list, ", "))
+	why := fmt.Sprintf("sigma over zones %.3f: slots %s", sigma, strings.Join(list, ", "))
+	if len(t.Pinned) > 0 {
+		why += "; pinned, so left as they are: " + strings.Join(t.Pinned, ", ")
+	}
+	return why
 }

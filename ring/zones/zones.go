@@ -19,9 +19,12 @@ type Node struct {
 	Published float64
 	// Capacity is how many devices it can hold; 0 is not known.
 	Capacity float64
-	// Counts is how much of that counts for its zone's target: less than all where an
-	// operator wants less on the node.
+	// Counts is how much of that counts for its zone's target: less than all, or more, where an
+	// operator wants less or more on the node.
 	Counts float64
+	// Pinned says that Published is what an operator has set: it stays as it is, and the
+	// zone's factor does not apply to it.
+	Pinned bool
 	// Devices are those connected now; negative is not known.
 	Devices float64
 }
@@ -47,6 +50,8 @@ type Table struct {
 	Plan   *slot.Plan
 	// Weights are the nodes whose ring weight the plan changes, with the new one.
 	Weights []ring.Node
+	// Pinned are the nodes of zones that it changes whose weight stays, as an operator has set it; by id.
+	Pinned []string
 }
 
 // Bounds of a factor.
@@ -175,10 +180,14 @@ func (t *Table) normalise(shares []float64) error {
 func (t *Table) carryOut(r *ring.Ring, nodes []Node, factors map[string]float64, p *slot.Plan) {
 	nodes = live(r, nodes)
 	t.Before, t.After = p.Before, p.Later
-	weights, published := 0.0, map[string]float64{}
+	weights, published, pinned := 0.0, map[string]float64{}, map[string]float64{}
 	for _, n := range nodes {
 		weights += r.Node(r.Find(n.ID)).Weight
-		published[n.Zone] += n.Published
+		if n.Pinned {
+			pinned[n.Zone] += n.Published
+		} else {
+			published[n.Zone] += n.Published
+		}
 	}
 	changed := map[string]float64{}
 	for i := range t.Zones {
@@ -188,19 +197,29 @@ func (t *Table) carryOut(r *ring.Ring, nodes []Node, factors map[string]float64,
 		if z.Stays = z.After == z.Slots; z.Stays {
 			continue
 		}
-		want := weights * float64(z.After) / slot.Count
+		if published[z.Name] == 0 {
+			continue // all of it is pinned: the others come to it
+		}
+		want := weights*float64(z.After)/slot.Count - pinned[z.Name]
 		z.Factor = min(max(want/published[z.Name], LeastFactor), MostFactor)
 		changed[z.Name] = z.Factor
 	}
 	for _, n := range nodes {
 		f, ok := changed[n.Zone]
-		if !ok {
+		if ok && n.Pinned {
+			t.Pinned = append(t.Pinned, n.ID)
+		}
+		if !ok || n.Pinned {
 			continue
 		}
 		next := *r.Node(r.Find(n.ID))
+		held := next.Weight
 		next.Weight = min(max(n.Published*f, 1/float64(r.PointsPerUnit())), float64(ring.MaxNodePoints/r.PointsPerUnit()))
-		t.Weights = append(t.Weights, next)
+		if math.Abs(next.Weight/held-1) > 1e-6 { // else a factor at its bound would be tried for ever
+			t.Weights = append(t.Weights, next)
+		}
 	}
+	slices.Sort(t.Pinned)
 	slices.SortFunc(t.Weights, func(a, b ring.Node) int { return cmp.Compare(a.ID, b.ID) })
 }
 

@@ -15,7 +15,7 @@ import (
 
 // Pin is a ring weight that an operator has set, in the place of what a node
 // publishes: without it the planner would take a change by hand back. A node that
-// drains has weight 0 all the same; the zone's factor applies.
+// drains has weight 0 all the same. No zone's factor applies: evening out zones goes by the other nodes.
 type Pin struct {
 	Weight float64   `json:"weight"` // 0: the node owns nothing, and goes on serving
 	By     string    `json:"by,omitempty"`

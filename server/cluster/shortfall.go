@@ -64,7 +64,7 @@ func (w *shortfall) compare(old *ring.Node, n ring.Node, set *PlanSettings) {
 	}
 }
 
-// weightOf returns the ring weight of a member: as an operator has pinned it, unless
+// weightOf returns the ring weight of a member: as an operator has pinned it, whatever its zone's factor, unless
 // the node drains; as published; without that the one it has, and before that its
 // capacity.
 func weightOf(m *Member, v *View, pins map[string]Pin, old *ring.Node, set *PlanSettings) float64 {
@@ -74,6 +74,10 @@ func weightOf(m *Member, v *View, pins map[string]Pin, old *ring.Node, set *Plan
 	}
 	published, ok := v.Weights[m.ID]
 	pin, pinned := pins[m.ID]
+	factor := v.Zones.of(m.Zone)
+	if pinned {
+		factor = 1
+	}
 	switch {
 	case ok && published.Value == 0 || pinned && pin.Weight == 0:
 		return 0
@@ -84,7 +88,7 @@ func weightOf(m *Member, v *View, pins map[string]Pin, old *ring.Node, set *Plan
 	case old != nil:
 		return old.Weight
 	}
-	devices *= v.Zones.of(m.Zone)
+	devices *= factor
 	perUnit := set.PointsPerUnit
 	if perUnit == 0 {
 		perUnit = ring.DefaultPointsPerUnit

@@ -193,11 +193,16 @@ func ZoneNodes(v *View, r *ring.Ring, s PlanSettings) []zones.Node {
 	for _, id := range slices.Sorted(maps.Keys(v.Members)) {
 		m := v.Members[id]
 		n := zones.Node{ID: id, Zone: m.Zone, Capacity: m.Capacity, Counts: m.Capacity, Devices: -1}
-		if pin, pinned := pins[id]; pinned {
-			n.Counts = min(n.Counts, pin.Weight*s.Unit)
-		}
 		// A node that has not published has the weight of the ring, factor and all.
-		n.Published = weightOf(&m, v, pins, r.Node(r.Find(id)), &s) / v.Zones.of(m.Zone)
+		n.Published = weightOf(&m, v, pins, r.Node(r.Find(id)), &s)
+		if pin, pinned := pins[id]; pinned {
+			n.Pinned = true
+			if n.Counts > 0 { // what an operator wants on the node is what its zone is to have for it
+				n.Counts = pin.Weight * s.Unit
+			}
+		} else {
+			n.Published /= v.Zones.of(m.Zone)
+		}
 		if w, ok := v.Weights[id]; ok {
 			if said, err := w.Said(); err == nil && said.Connections != nil {
 				n.Devices = float64(*said.Connections)

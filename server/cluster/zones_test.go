@@ -84,6 +84,45 @@ func TestPinnedZones(t *testing.T) {
 	}
 }
 
+// TestPinsBeatZones: a weight that an operator has raised is not taken back by its zone, neither by capacity, nor by
+// targets that are set: then the other nodes of the zone make up for it, and the plan says so.
+func TestPinsBeatZones(t *testing.T) {
+	v := zonedView("a1@a", "a2@a", "b1@b", "b2@b")
+	r := ringOf(t, v, 1)
+	raised := ring.Node{ID: "a1", Addr: member("a1").Addr, Zone: "a", Weight: 2, Capacity: 10_000}
+	next, err := r.Apply(2, ring.Change{Set: []ring.Node{raised}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v.Config = map[string]Entry{"weights": {Value: []byte(`{"nodes":{"a1":{"weight":2}}}`)}}
+	if d, _ := Ahead(PlanInput{View: v, Stable: next, Now: planBegin}, PlanSettings{}); d.Kind != Nothing {
+		t.Errorf("by capacity: %v: %s", d.Kind, d.Why)
+	}
+	v.Config["zones"] = Entry{Value: []byte(`{"targets":{"a":1,"b":1}}`)}
+	d, _ := Ahead(PlanInput{View: v, Stable: next, Now: planBegin}, PlanSettings{})
+	if d.Kind != Zones || !strings.Contains(d.Why, "pinned, so left as they are: a1") || len(d.Stable.Set) != 3 {
+		t.Fatalf("by targets: %v: %s, %v", d.Kind, d.Why, d.Stable.Set)
+	}
+	weights := map[string]float64{"a1": 2}
+	for _, n := range d.Stable.Set {
+		weights[n.ID] = n.Weight
+	}
+	if weights["a1"] != 2 || math.Abs(weights["a2"]-0.5) > 0.02 || math.Abs(weights["b1"]-1.25) > 0.02 {
+		t.Errorf("weights %v", weights)
+	}
+	v.Zones.Factors = d.Factors
+	after, err := next.Apply(3, d.Stable)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d, _ := Ahead(PlanInput{View: v, Stable: after, Now: planBegin}, PlanSettings{}); d.Kind != Nothing {
+		t.Errorf("and then: %v: %s", d.Kind, d.Why)
+	}
+	if n, _ := Wanted(v, after, "a1", PlanSettings{}); n.Weight != 2 {
+		t.Errorf("a1 shall have %v", n.Weight)
+	}
+}
+
 // TestZonesAreLeftAlone: where that is said, where nothing can be compared, where
 // a node would hold more than it can, and while something else is going on.
 func TestZonesAreLeftAlone(t *testing.T) {
