@@ -2,68 +2,26 @@ package server
 
 import (
 	"encoding/json"
-	"hash/maphash"
-	"net/netip"
 	"strings"
-	"time"
 
 	"roost/poller"
 	"roost/server/session"
 	"roost/server/ws"
 )
 
-// Limits of GET /v1/route on the device listener, by the address that asks, on each loop:
-// anyone can reach it.
 const (
-	askRate  = 10 // a second
-	askBurst = 20
-	// askPlaces is how many buckets there are. Addresses share them by a hash that nobody
-	// outside knows: 16 KiB a loop, whoever asks.
-	askPlaces = 1024
+	// askRate is how many questions a second an address may ask of GET /v1/route on the device listener: anyone can reach it.
+	askRate = 10
 	// maxFailed is how many nodes may be said to have failed.
 	maxFailed = 16
 )
 
 var (
-	errAsking429 = &ws.HandshakeError{Status: 429, Text: "too many questions from this address", RetryAfter: 1}
-	errNobody    = &ws.HandshakeError{Status: 503, Text: "no other node is there: try again", RetryAfter: 5}
-	errFailed    = &ws.HandshakeError{Status: 400, Text: "query parameter failed: want at most 16 names of nodes, or host:port"}
+	errNobody = &ws.HandshakeError{Status: 503, Text: "no other node is there: try again", RetryAfter: 5}
+	errFailed = &ws.HandshakeError{Status: 400, Text: "query parameter failed: want at most 16 names of nodes, or host:port"}
+
+	refusedQuestions = refusals(429, "too many questions from this address", 61)
 )
-
-// askers are token buckets.
-type askers struct {
-	seed    maphash.Seed
-	buckets []bucket // nil until the first question
-}
-
-// bucket is what an address has left.
-type bucket struct {
-	tokens float32
-	at     uint32 // ms, when it was so
-}
-
-// take takes a token of an address at a time, ms; it reports false when there is none. An IPv6 network
-// of 64 bits is one address.
-func (a *askers) take(ip netip.Addr, now uint32) bool {
-	if a.buckets == nil {
-		a.seed, a.buckets = maphash.MakeSeed(), make([]bucket, askPlaces)
-		for i := range a.buckets {
-			a.buckets[i] = bucket{askBurst, now}
-		}
-	}
-	if ip.Is6() && !ip.Is4In6() {
-		prefix, _ := ip.Prefix(64) // of a valid address
-		ip = prefix.Addr()
-	}
-	b := &a.buckets[maphash.Comparable(a.seed, ip)%askPlaces]
-	b.tokens = min(b.tokens+float32(now-b.at)*askRate/1000, askBurst)
-	b.at = now
-	if b.tokens < 1 {
-		return false
-	}
-	b.tokens--
-	return true
-}
 
 // whither answers where a device is to connect.
 func (h *handler) whither(c poller.Conn, st *connState) *ws.HandshakeError {
@@ -73,8 +31,8 @@ func (h *handler) whither(c poller.Conn, st *connState) *ws.HandshakeError {
 	if e := ws.CheckPlain(&h.req); e != nil {
 		return e
 	}
-	if !h.askers.take(h.remote(c).Addr(), uint32(h.l.Now()/time.Millisecond)) {
-		return errAsking429
+	if after, ok := h.s.entrance.questions.Take(h.s.entrance.now(), h.remote(c).Addr()); !ok {
+		return refusal(refusedQuestions, after)
 	}
 	device, found, err := ws.QueryValue(h.req.RawQuery, "device", h.query[:0])
 	if !found || err != nil || !session.ValidID(device) {

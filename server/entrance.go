@@ -27,6 +27,7 @@ type entrance struct {
 	seed        maphash.Seed         // of the hashes of devices
 	addresses   *admission.Addresses // nil: no limit
 	devices     *admission.Devices   // nil: no limit
+	questions   *admission.Addresses // for routes (askers.go)
 	quarantined []ws.HandshakeError  // by after how many whole seconds
 
 	budget atomic.Int64 // connects a second that the node has measured that it takes
@@ -58,6 +59,7 @@ func refusal(list []ws.HandshakeError, after int) *ws.HandshakeError {
 func (e *entrance) init(limits admission.Limits, now func() time.Duration) {
 	e.limits, e.now, e.seed = limits, now, maphash.MakeSeed()
 	e.budget.Store(acceptRate)
+	e.questions = admission.NewAddresses(askRate)
 	if limits.Address > 0 {
 		e.addresses = admission.NewAddresses(limits.Address)
 	}

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"roost/server/admission"
+	"roost/server/client"
+	"roost/server/wire"
 )
 
 // limited starts a node with limits, for which time stands still.
@@ -266,5 +268,54 @@ func TestFightAcrossNodes(t *testing.T) {
 				t.Errorf("%s at %s: %v quarantines", tt.device, s.opt.Node, got)
 			}
 		}
+	}
+}
+
+// TestRulesKeepOutOfQuarantine: a client that keeps the protocol's rules does not come to 15 connects in a minute, however its connections
+// end: at once after the welcome, cut or sent away, or just when it forgets its failures.
+func TestRulesKeepOutOfQuarantine(t *testing.T) {
+	w := wire.Welcome{SID: []byte("0123456789abcdef"), Epoch: "e", Win: 32, Heartbeat: 30_000, Back: wire.Back{Base: 1_000, Max: 120_000}, Spread: 1_000}
+	welcome, beat := wire.AppendWelcome(nil, wire.JSON, &w), wire.AppendHeartbeat(nil, wire.JSON, 1_000, 0, wire.Ring{})
+	var down wire.Down
+	for name, live := range map[string]func(v *client.Session, c client.Conn, now time.Duration) (time.Duration, client.Next){
+		"cut at once": func(v *client.Session, c client.Conn, now time.Duration) (time.Duration, client.Next) {
+			return now, v.OnLost(c, now)
+		},
+		"sent away at once": func(v *client.Session, c client.Conn, now time.Duration) (time.Duration, client.Next) {
+			return now, v.OnClosed(c, now, 4003, "")
+		},
+		"cut when it is good": func(v *client.Session, c client.Conn, now time.Duration) (time.Duration, client.Next) {
+			for end := now + 10*time.Second; now < end; {
+				now = max(now, min(v.NextDeadline(), end))
+				if said, _ := v.OnTime(now, nil); len(said) > 0 {
+					v.OnMessage(c, now, beat, &down)
+				}
+			}
+			return now, v.OnLost(c, now)
+		},
+	} {
+		most, refused := 0, 0
+		for seed := range uint64(500) {
+			d := admission.NewDevices(admission.Usual.Device, admission.Usual.Quarantine)
+			var v client.Session
+			v.Init(fmt.Sprintf("dev-%d", seed), wire.JSON, client.Saved{}, seed)
+			for now := time.Duration(0); now < 20*time.Minute; {
+				c := v.Begin()
+				after, why := d.Look(now, 1, false)
+				if why != admission.LetIn {
+					refused++
+					now += v.OnDialFailed(c, now, time.Duration(after)*time.Second).After
+					continue
+				}
+				q, began := d.Count(now, 1, false)
+				if most = max(most, q.Connects); began {
+					t.Fatalf("%s, seed %d: kept out after %v: %+v", name, seed, now, q)
+				}
+				v.OnMessage(c, now, welcome, &down)
+				end, next := live(&v, c, now)
+				now = end + next.After
+			}
+		}
+		t.Logf("%s: %d connects in a minute at most, %d refused", name, most, refused)
 	}
 }

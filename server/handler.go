@@ -77,8 +77,6 @@ type handler struct {
 	whole   bool   // nothing came behind the request that is being answered
 	bye     uint16 // close code of the device that is being answered, 0 for none
 
-	askers askers // who asks for routes
-
 	openings map[poller.Handle]*opening // whose door has not answered
 
 	deflater ws.Deflater

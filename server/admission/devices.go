@@ -13,8 +13,8 @@ const (
 	// its session.
 	deviceBurst = 5
 	// MostInMinute is how many connects within a minute put a device into quarantine. A client that
-	// keeps the protocol's rules does not come near: its backoff makes 8 of them, and connections
-	// that last for the 10 s after which it forgets failures 6.
+	// keeps the protocol's rules makes 12 at most, whatever becomes of its connections
+	// (TestRulesKeepOutOfQuarantine in server: 30,000 minutes of them).
 	MostInMinute = 15
 	// plannedFree is how many connects in slots of other nodes are free in a minute. That one was
 	// planned the device says itself (hop), so there is an end to it.
