@@ -29,8 +29,8 @@ type mirror struct {
 	byID map[string]inbox.Ref
 	devs []device // by Ref; 0 is not used
 	free []inbox.Ref
-	left []inbox.Ref // may have left, oldest first; for sweeping
-	life uint32      // of the newest
+	left []parting // may have left, oldest first; for sweeping
+	life uint32    // of the newest
 
 	topics map[string]int // devices here that are in them
 }
@@ -58,6 +58,12 @@ type device struct {
 	// Opens or questions for them are under way: their answers may be older.
 	seen    mark
 	changes []change
+}
+
+// parting is that a device has left. It says nothing any more once the device has come again, or left again.
+type parting struct {
+	ref inbox.Ref
+	at  uint32 // device.leftAt
 }
 
 // topicsOf returns the topics of a device.
@@ -150,8 +156,13 @@ func (m *mirror) failed(ref inbox.Ref, now uint32) {
 		m.drop(ref) // nobody can have heard of it
 		return
 	}
-	d.leftAt = now
-	m.left = append(m.left, ref)
+	m.part(ref, d, now)
+}
+
+// part notes that a device is away from now on.
+func (m *mirror) part(ref inbox.Ref, d *device, now uint32) {
+	d.leftAt = max(now, 1)
+	m.left = append(m.left, parting{ref, d.leftAt})
 }
 
 // opened takes what a session has found. A later session of the device may have been
@@ -286,26 +297,26 @@ func (m *mirror) leave(ref inbox.Ref, fence, now uint32) bool {
 	if d == nil || d.fence != fence || d.leftAt != 0 {
 		return false
 	}
-	d.leftAt = max(now, 1)
+	m.part(ref, d, now)
 	m.setTopics(d, nil)
-	m.left = append(m.left, ref)
 	return true
 }
 
-// sweep frees what has left long ago.
+// sweep frees what has left long ago. What has come again, or left again, is passed over: else one device
+// that flaps would keep all that left behind it. It takes no longer than what it passes.
 func (m *mirror) sweep(now uint32) {
-	n := 0
-	for _, ref := range m.left {
-		d := m.get(ref)
-		if d != nil && d.leftAt != 0 && int32(now-d.leftAt) < quarantine {
-			break
-		}
-		n++
-		if d != nil && d.leftAt != 0 && d.opening == 0 {
-			m.drop(ref)
+	for len(m.left) > 0 && int32(now-m.left[0].at) >= quarantine {
+		v := m.left[0]
+		m.left = m.left[1:]
+		d := m.get(v.ref)
+		switch {
+		case d == nil || d.leftAt != v.at:
+		case d.opening > 0:
+			m.part(v.ref, d, now) // it is coming; if that fails, it is looked at again
+		default:
+			m.drop(v.ref)
 		}
 	}
-	m.left = append(m.left[:0], m.left[n:]...)
 }
 
 // drop forgets a device at once.
@@ -329,11 +340,8 @@ func (m *mirror) removed(id string, epoch inbox.Epoch, now uint32) (ref inbox.Re
 	}
 	m.setTopics(d, nil)
 	m.life++
-	wasLeft := d.leftAt != 0
-	*d = device{id: d.id, life: m.life, floor: max(d.fence, d.floor), gone: epoch, opening: d.opening, leftAt: now}
-	if !wasLeft {
-		m.left = append(m.left, ref)
-	}
+	*d = device{id: d.id, life: m.life, floor: max(d.fence, d.floor), gone: epoch, opening: d.opening}
+	m.part(ref, d, now)
 	return ref
 }
 

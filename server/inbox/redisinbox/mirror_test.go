@@ -1,6 +1,7 @@
 package redisinbox
 
 import (
+	"fmt"
 	"testing"
 
 	"roost/server/inbox"
@@ -123,6 +124,54 @@ func TestRefsComeBackLate(t *testing.T) {
 	m.failed(other, 300)
 	if m.byID["b"] != 0 {
 		t.Error("a device that could not be opened is still there")
+	}
+}
+
+// TestFlapping: devices that come and go again and again keep nothing of others that came once, and nothing of themselves.
+func TestFlapping(t *testing.T) {
+	m, e, fence := newMirror(), inbox.RandomEpoch(), uint32(0)
+	visit := func(id string, now uint32) {
+		fence++
+		ref, _ := m.begin(id)
+		m.opened(ref, &openReply{Opened: inbox.Opened{Fence: fence, Epoch: e}})
+		m.leave(ref, fence, now)
+	}
+	const flapping, once, hour = 3, 10, 3600
+	for now := uint32(1); now <= hour; now++ {
+		for i := range uint32(flapping) {
+			if (now+7*i)%20 == 0 { // it is away at nearly every look
+				visit(fmt.Sprint("flapping", i), now)
+			}
+		}
+		for i := range once {
+			visit(fmt.Sprint("d", now, "-", i), now)
+		}
+		m.sweep(now)
+		if most := once*quarantine + flapping; len(m.byID) > most || len(m.left) > most+flapping*(quarantine/20) {
+			t.Fatalf("after %d s %d devices are known and %d have left, want at most %d", now, len(m.byID), len(m.left), most)
+		}
+	}
+	m.sweep(hour + 2*quarantine)
+	if len(m.byID) != 0 || len(m.left) != 0 || len(m.free) != len(m.devs)-1 {
+		t.Errorf("%d devices are left, %d partings, %d of %d numbers free", len(m.byID), len(m.left), len(m.free), len(m.devs)-1)
+	}
+}
+
+// TestSweptWhileOpening: a device that comes back as its time is over, and then does not, is forgotten a little later.
+func TestSweptWhileOpening(t *testing.T) {
+	m, e := newMirror(), inbox.RandomEpoch()
+	ref, _ := m.begin("a")
+	m.opened(ref, &openReply{Opened: inbox.Opened{Fence: 1, Epoch: e}})
+	m.leave(ref, 1, 100)
+	m.begin("a")
+	m.sweep(100 + quarantine)
+	if m.byID["a"] != ref {
+		t.Fatal("it was forgotten while it was being opened")
+	}
+	m.failed(ref, 100+quarantine)
+	m.sweep(100 + 2*quarantine)
+	if m.byID["a"] != 0 {
+		t.Error("it is kept for ever")
 	}
 }
 
