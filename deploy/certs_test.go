@@ -50,7 +50,7 @@ func newCerts(t *testing.T) *certs {
 	}
 
 	key = newKey(t)
-	leaf = template("a publisher")
+	leaf = template("publisher-1")
 	leaf.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
 	c.publisher, err = tls.X509KeyPair(block("CERTIFICATE", sign(t, leaf, parsed, key, caKey)), keyBlock(t, key))
 	if err != nil {
