@@ -197,8 +197,9 @@ func (t *Table) carryOut(r *ring.Ring, nodes []Node, factors map[string]float64,
 		if z.Stays = z.After == z.Slots; z.Stays {
 			continue
 		}
-		if published[z.Name] == 0 {
-			continue // all of it is pinned: the others come to it
+		if published[z.Name] == 0 { // all of it is pinned: the others come to it, in some rounds
+			changed[z.Name] = z.Factor
+			continue
 		}
 		want := weights*float64(z.After)/slot.Count - pinned[z.Name]
 		z.Factor = min(max(want/published[z.Name], LeastFactor), MostFactor)
