@@ -17,8 +17,8 @@
 // All under a prefix, each with one writer:
 //
 //	/cluster              id and environment             first who comes; never changed
-//	/history              random, another one once etcd   with /cluster
-//	                      has lost its data
+//	/history              random, another one once etcd   with /cluster; who finds that
+//	                      has lost data                   etcd was set back, by compare-and-swap
 //	/redis                random: the mark of the data    who first takes a Redis for the
 //	                      in Redis                        cluster; never changed
 //	/nodes/<id>           address, zone, capacity, build  that node, lease of 10 s
@@ -58,7 +58,7 @@
 // A list takes the place of the whole view. In Listing the last view stays, marked
 // Stale after Silence. Members that are gone are looked at by a guard: where more
 // than half of them went within Window they stay until a list, Look later, says
-// the same.
+// the same. A revision below one that was seen begins a new history (setback.go).
 //
 // # A change of the ring
 //

@@ -152,17 +152,24 @@ func (w *Watcher) list(ctx context.Context) error {
 	if !resp.Succeeded {
 		return w.c.identityOf(ctx, resp.Responses[0].GetResponseRange())
 	}
-	d := empty(w.View(), k)
-	w.history = ""
+	d, history := empty(w.View(), k), ""
+	var b began
 	for _, r := range resp.Responses {
 		for _, kv := range r.GetResponseRange().GetKvs() {
-			if string(kv.Key) == k.history() {
-				w.history = string(kv.Value)
+			switch string(kv.Key) {
+			case k.history():
+				history, b.history = string(kv.Value), kv
+			case k.active():
+				b.pointer = kv
 			}
 			d.put(kv)
 		}
 	}
 	d.Revision = resp.Header.GetRevision()
+	if seen := w.raw.Revision; d.Revision < seen && history == w.history {
+		return w.c.anew(ctx, b, seen, d.Revision)
+	}
+	w.history = history
 	w.lists.Add(1)
 	w.show(d, true, begin)
 	return nil
@@ -280,7 +287,7 @@ func (w *Watcher) take(r *clientv3.WatchResponse) error {
 
 // probe asks for a sign of life, again and again: without it a watch whose servers
 // are all gone is silent for ever. It closes anew if etcd has another history than
-// the view: a watch that is taken up on it would wait for revisions to come. It
+// the view, or a smaller revision: a watch that is taken up on it would wait for revisions to come. It
 // does so too if the pointer has been another one than the view's twice in a row:
 // etcd before 3.4.25 tells of progress ahead of the events it has still to send
 // (etcd issue 15220), and a client that reconnects then goes on behind them.
@@ -290,13 +297,14 @@ func (w *Watcher) probe(ctx context.Context, history string, anew chan<- struct{
 		asked, cancel := context.WithTimeout(ctx, w.o.Silence/3)
 		_ = w.c.etcd.RequestProgress(asked) // silence says it
 		cancel()
-		now, pointer, err := w.signs(ctx)
+		seen := w.View().Revision // before etcd is asked
+		now, pointer, revision, err := w.signs(ctx)
 		if err != nil {
 			continue
 		}
 		v := w.View()
 		other := pointer != v.Pointer.Activation && v.Refused[w.c.keys.active()] == nil
-		if now != history || missed && other {
+		if now != history || revision < seen || missed && other {
 			close(anew)
 			return
 		}
@@ -304,15 +312,15 @@ func (w *Watcher) probe(ctx context.Context, history string, anew chan<- struct{
 	}
 }
 
-// signs reads what a view is compared with: the history, and the revision of the
-// pointer.
-func (w *Watcher) signs(ctx context.Context) (history string, pointer int64, err error) {
+// signs reads what a view is compared with: the history, the revision of the
+// pointer, and etcd's.
+func (w *Watcher) signs(ctx context.Context) (history string, pointer, revision int64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, w.o.Silence/3)
 	defer cancel()
 	k := w.c.keys
 	resp, err := w.c.etcd.Txn(ctx).Then(clientv3.OpGet(k.history()), clientv3.OpGet(k.active(), clientv3.WithKeysOnly())).Commit()
 	if err != nil {
-		return "", 0, err
+		return "", 0, 0, err
 	}
 	if kv := only(resp.Responses[0].GetResponseRange().GetKvs()); kv != nil {
 		history = string(kv.Value)
@@ -320,5 +328,5 @@ func (w *Watcher) signs(ctx context.Context) (history string, pointer int64, err
 	if kv := only(resp.Responses[1].GetResponseRange().GetKvs()); kv != nil {
 		pointer = kv.ModRevision
 	}
-	return history, pointer, nil
+	return history, pointer, resp.Header.GetRevision(), nil
 }

@@ -102,6 +102,29 @@ func (s *Etcd) Wipe() {
 	s.start()
 }
 
+// Save restarts the process, and keeps its data as they were in between for SetBack.
+func (s *Etcd) Save() {
+	s.tb.Helper()
+	s.Kill()
+	if err := errors.Join(os.RemoveAll(s.saved()), os.CopyFS(s.saved(), os.DirFS(s.dir))); err != nil {
+		s.tb.Fatalf("etcd: %v", err)
+	}
+	s.start()
+}
+
+// SetBack kills the process if it runs, and starts one on the same address with the data of
+// the last Save: the same history with smaller revisions, once.
+func (s *Etcd) SetBack() {
+	s.tb.Helper()
+	s.Kill()
+	if err := errors.Join(os.RemoveAll(s.dir), os.Rename(s.saved(), s.dir)); err != nil {
+		s.tb.Fatalf("etcd: %v", err)
+	}
+	s.start()
+}
+
+func (s *Etcd) saved() string { return s.dir + ".saved" }
+
 // Pause stops the process by SIGSTOP: connections stay open and silent.
 func (s *Etcd) Pause() { s.signal(syscall.SIGSTOP) }
 

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// TestEtcdLife: an etcd is healthy after start, restart and wipe, silent while it is
+// TestEtcdLife: an etcd is healthy after start, restart, wipe and being set back, silent while it is
 // paused, and gone when it is killed.
 func TestEtcdLife(t *testing.T) {
 	s := StartEtcd(t)
@@ -21,7 +21,9 @@ func TestEtcdLife(t *testing.T) {
 		t.Errorf("after Resume: %v", err)
 	}
 	s.Restart()
+	s.Save()
 	s.Wipe()
+	s.SetBack()
 	s.Kill()
 	if s.Healthy() || s.Alive() {
 		t.Error("healthy after Kill")
