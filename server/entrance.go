@@ -121,6 +121,13 @@ func (e *entrance) overtook(id []byte) {
 	}
 }
 
+// expect takes note that a device was told to come again to this node.
+func (e *entrance) expect(id []byte) {
+	if e.devices != nil {
+		e.devices.Expect(e.now(), e.hash(id))
+	}
+}
+
 // stormy reports whether so many devices connect that those who should be elsewhere had better wait.
 func (e *entrance) stormy() bool { return e.gate.storm(e.now(), e.rate()) }
 

@@ -222,6 +222,10 @@ func (e *exodus) tell(c poller.Conn, st *connState, now time.Time) time.Duration
 	}
 	e.h.away(c, st, e.r.code, max(0, e.at.Sub(now)), e.url)
 	st.tell()
+	if e.r.kind == comingBack {
+		e.h.id = e.k.store.Name(e.h.id[:0], st.peer.Ref)
+		e.k.s.entrance.expect(e.h.id)
+	}
 	if e.r.kind == moving || e.r.kind == again {
 		e.k.stray(st, true)
 	}

@@ -97,7 +97,7 @@ func TestAddressesNames(t *testing.T) {
 	}
 }
 
-// TestAddressesMany: a million addresses leave one that is being limited where it is, and the table as large as it was.
+// TestAddressesMany: a quarter of a million addresses leave one that is being limited where it is, and the table as large as it was.
 func TestAddressesMany(t *testing.T) {
 	a := NewAddresses(10)
 	hostile := addr("203.0.113.1")
@@ -105,8 +105,8 @@ func TestAddressesMany(t *testing.T) {
 		a.Take(0, hostile)
 	}
 	passed := 0
-	for i := range 1_000_000 {
-		now := time.Duration(i) * time.Microsecond // a second in all
+	for i := range 250_000 {
+		now := time.Duration(i) * 4 * time.Microsecond // a second in all
 		if _, ok := a.Take(now, netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})); !ok {
 			t.Fatalf("address %d was refused", i)
 		}

@@ -143,6 +143,24 @@ func (d *Devices) Overtook(now time.Duration, id uint64) {
 	}
 }
 
+// Expect takes note that a device was told by this node to come again: that connect does not count.
+func (d *Devices) Expect(now time.Duration, id uint64) {
+	set, mu := d.table.lock(id)
+	defer mu.Unlock()
+	v := known(set, id)
+	if v == nil {
+		return // it has not connected of late: one more is the first
+	}
+	d.flow(v, now)
+	v.tokens = min(v.tokens+1, deviceBurst)
+	for back := range uint32(parts) {
+		if n := &v.connects[(v.part+parts-back)%parts]; *n > 0 {
+			*n--
+			return
+		}
+	}
+}
+
 // DeviceCounts are what has become of connects of devices since the start.
 type DeviceCounts struct {
 	Early, Kept        uint64 // refused: faster than the rate, in quarantine

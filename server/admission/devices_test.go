@@ -149,6 +149,31 @@ func TestPlannedMoves(t *testing.T) {
 	}
 }
 
+// TestExpected: a device that its node tells to come again, and again, is not one that flaps.
+func TestExpected(t *testing.T) {
+	l := life{d: usualDevices()}
+	l.d.Expect(l.now, lifeID) // before it is known
+	for i := range 10 * MostInMinute {
+		if after, why := l.connect(false); why != LetIn {
+			t.Fatalf("connect %d: refused for %d s", i, after)
+		}
+		l.now += 300 * time.Millisecond
+		l.d.Expect(l.now, lifeID)
+	}
+	if len(l.began) != 0 {
+		t.Errorf("%+v", l.began)
+	}
+	for range deviceBurst + 1 {
+		l.d.Expect(l.now, lifeID) // nothing is saved up
+	}
+	for range deviceBurst {
+		l.connect(false)
+	}
+	if _, why := l.connect(false); why != TooFast {
+		t.Errorf("behind its burst: %v", why)
+	}
+}
+
 // TestFight: two clients with one id end each other's connections until the device is kept out, and that is told from one that flaps.
 func TestFight(t *testing.T) {
 	l := life{d: usualDevices()}
@@ -177,15 +202,15 @@ func TestDevicesMany(t *testing.T) {
 	}
 	const flapping = lifeID + 1
 	began := false
-	for i := range 600_000 { // 20,000 a second for 30 s
-		now := l.now + time.Duration(i)*50*time.Microsecond
+	for i := range 150_000 { // 5,000 a second for 30 s
+		now := l.now + time.Duration(i)*200*time.Microsecond
 		// Spread over all sets, as hashes are.
 		id := uint64(i)*0x9e3779b97f4a7c15 | 1<<63
 		if after, why := l.d.Look(now, id, false); why != LetIn {
 			t.Fatalf("device %d: refused for %d s", i, after)
 		}
 		l.d.Count(now, id, false)
-		if i%20_000 == 0 {
+		if i%5_000 == 0 {
 			_, now := l.d.Count(now, flapping, false)
 			began = began || now
 		}
