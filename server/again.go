@@ -41,6 +41,32 @@ func (b *backoff) due(now time.Time, first time.Duration) bool {
 	return true
 }
 
+// recall has those without a session in the store told to come back for one, now: the store has lost streams of devices
+// that are here, and all of those are known.
+func (k *clustered) recall() {
+	k.moves.recall.Store(true)
+	k.moves.signal()
+}
+
+// lookAtAlone begins a round of those that are without a session in the store, when it is time, and the store answers. One that
+// was recalled begins in the place of one that is under way: whose streams are lost again do not wait for its end.
+func (k *clustered) lookAtAlone(now time.Time) {
+	m := &k.moves
+	switch {
+	case !k.keeper.Up() || k.doors.resting(now):
+		return
+	case m.recall.Swap(false):
+		m.home = backoff{}
+		m.home.due(now, homeFirst)
+	case k.alone.Load() == 0:
+		m.home = backoff{}
+		return
+	case m.homing.Load() != nil || !m.home.due(now, homeFirst):
+		return
+	}
+	k.begin(&m.homing, &round{kind: comingBack, code: CloseRebalance, force: true})
+}
+
 // stray notes whether a device was told where it belongs and has not gone yet.
 func (k *clustered) stray(st *connState, is bool) {
 	if st.is(flagAstray) != is {

@@ -136,7 +136,7 @@ type clustered struct {
 	silence   silence
 
 	// Shared: atomic.
-	alone  atomic.Int64  // devices here whose session began while the store was away
+	alone  atomic.Int64  // devices here whose session began while the store was away, or whose stream it has lost
 	absorb atomic.Int64  // connects a second that the others take
 	wide   atomic.Int64  // ms over which the devices of all nodes come back; 0: no more than one node's backoff
 	others atomic.Int64  // nodes that take devices, beside this one

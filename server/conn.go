@@ -46,7 +46,7 @@ type connFlags uint8
 
 const (
 	flagPaused connFlags = 1 << iota // reading is paused until the output is out
-	flagAlone                        // kindDevice: its session began while the store was away
+	flagAlone                        // kindDevice: its session began while the store was away, or the store has lost its stream
 	flagAstray                       // kindDevice: it was told where it belongs, or has tried, and may stay (again.go)
 	flagAged                         // and has not gone since the last look at those
 	flagLast                         // kindDevice: it came while the node was going down (drain.go)

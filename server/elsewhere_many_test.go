@@ -189,22 +189,22 @@ func TestResyncs(t *testing.T) {
 		t.Fatalf("%d topics, all %v", len(r.topics), r.all)
 	}
 	r.ask("one more")
-	if topic, pause, ok := r.take(); topic != "" || !ok || pause != resyncPause {
-		t.Errorf("took %q %v %v", topic, pause, ok)
+	if topic, lost, ok := r.take(); topic != "" || !ok || lost {
+		t.Errorf("took %q %v %v", topic, lost, ok)
 	}
 	if topic, _, ok := r.take(); ok {
 		t.Errorf("then %q", topic)
 	}
 	r.ask("")
-	r.askLost() // all of them may come back: slower
-	if topic, pause, ok := r.take(); topic != "" || !ok || pause != resyncLost {
-		t.Errorf("took %q %v %v", topic, pause, ok)
+	r.askLost() // all of them may come back
+	if topic, lost, ok := r.take(); topic != "" || !ok || !lost {
+		t.Errorf("took %q %v %v", topic, lost, ok)
 	}
 	r.ask("t1")
 	r.ask("")
 	r.ask("t2") // all is looked at anyway
-	if topic, pause, ok := r.take(); topic != "" || !ok || pause != resyncPause {
-		t.Errorf("took %q %v %v", topic, pause, ok)
+	if topic, lost, ok := r.take(); topic != "" || !ok || lost {
+		t.Errorf("took %q %v %v", topic, lost, ok)
 	}
 	if _, _, ok := r.take(); ok {
 		t.Error("something is left")

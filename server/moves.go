@@ -20,7 +20,7 @@ import (
 //	node is back   those whose owner it is, by the same ring
 //	again          those that were told so, may stay and have not gone (again.go)
 //	emptied        all (Evacuate), until StayHere, as soon as a ring without this node is in force
-//	store is back  those whose session began without it: they come back for a real one
+//	store is back  those whose session began without it, or whose stream it has lost: they come back for another
 //	cut off        all, with 4101 (shed.go)
 //
 // Each but the first is a round: an exodus on every loop (exodus.go), which tells devices not
@@ -54,6 +54,7 @@ type moves struct {
 	drain  atomic.Pointer[drainWish]
 	round  atomic.Pointer[round] // moving or emptying; nil: none
 	homing atomic.Pointer[round] // of those that come back for the store
+	recall atomic.Bool           // those are told at once, whoever was told already
 
 	redirected atomic.Uint64             // told at connect
 	astray     atomic.Int64              // devices here that know where they belong, and may stay
@@ -142,6 +143,7 @@ func (k *clustered) runMoves() {
 			return
 		case <-k.opt.Changed:
 		case <-k.moves.wake:
+			k.lookAtAlone(time.Now())
 		case <-t.C:
 			k.lookAround(time.Now())
 		}
@@ -168,11 +170,7 @@ func (k *clustered) lookAround(now time.Time) {
 			k.moves.round.Store(nil)
 		}
 	}
-	if k.alone.Load() == 0 {
-		k.moves.home = backoff{}
-	} else if k.moves.homing.Load() == nil && up && !k.doors.resting(now) && k.moves.home.due(now, homeFirst) {
-		k.begin(&k.moves.homing, &round{kind: comingBack, code: CloseRebalance, force: true})
-	}
+	k.lookAtAlone(now)
 	k.lookAtStray(now)
 }
 

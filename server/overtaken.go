@@ -17,7 +17,6 @@ import (
 const (
 	movedText     = "you are connected to another node"
 	strangerText  = "another client connected as this device, to another node"
-	historyText   = "the store has lost a part of your stream: come back for a new one"
 	overtakenMost = 1 << 16
 )
 
@@ -42,12 +41,25 @@ func (k *clustered) zombie(z presence.Zombie) {
 // ended is told by the store that a session is over.
 func (k *clustered) ended(ref inbox.Ref, fence uint32, why error) {
 	if errors.Is(why, inbox.ErrHistory) {
-		k.s.closeSession(ref, fence, CloseRebalance, historyText)
+		k.bereave(ref, fence)
 		return
 	}
 	if !k.overtaken.put(overSession{ref, fence}) {
 		k.s.closeSession(ref, fence, CloseMoved, movedText)
 	}
+}
+
+// bereave takes note that the store has lost the stream of a session's device, or a part of it. The connection stays, for live messages,
+// until its device is back for a session with another stream, in a slot (lookAtAlone): of all devices at once, where
+// all streams are gone, closing them would leave each without a connection until its client dials, and with the third loss in a row
+// by a backoff (8.8 s: bench/results/chaos-2026-11-28).
+func (k *clustered) bereave(ref inbox.Ref, fence uint32) {
+	k.s.withSession(ref, fence, func(_ *handler, _ poller.Conn, st *connState) {
+		if !st.is(flagAlone) {
+			st.set(flagAlone, true)
+			k.alone.Add(1)
+		}
+	})
 }
 
 // overtaken are sessions that have a later one at another node. Whether it is the same
@@ -142,6 +154,10 @@ func (k *clustered) closeOvertaken(batch []overSession) {
 	answers, _ := k.opt.Presence.Store.Get(ctx, ids)
 	for i, v := range batch {
 		code, text := CloseMoved, movedText
+		if i < len(answers) && answers[i].OK && answers[i].Record.Hold == presence.Nobody {
+			k.bereave(v.ref, v.fence) // the store has not its session, but nobody else's either
+			continue
+		}
 		sid, connected := k.s.registry.Session(uint32(v.ref))
 		if connected && i < len(answers) && answers[i].OK && byAnother(&answers[i].Record, sid, v.fence) {
 			code, text = CloseTakenOver, strangerText

@@ -12,9 +12,6 @@ const (
 	// resyncPause is between two questions to the store about 256 devices each, when all
 	// are looked at: 100,000 devices take 4 s and more, and others get at Redis.
 	resyncPause = 10 * time.Millisecond
-	// resyncLost is that pause where Redis has lost what it had: those whose streams are
-	// gone come back for new ones, as many a second as a node takes.
-	resyncLost = 256 * time.Second / acceptRate
 	// resyncAgain is the time until the next try, when the store does not answer.
 	resyncAgain = 500 * time.Millisecond
 )
@@ -29,7 +26,7 @@ type resyncs struct {
 
 	mu     sync.Mutex // covers the following
 	all    bool
-	lost   bool // of all: most will have to come back
+	lost   bool // of all: those whose streams are gone are told to come back afterwards
 	topics map[string]struct{}
 	closed bool
 }
@@ -50,7 +47,7 @@ func (r *resyncs) ask(topic string) {
 	r.signal()
 }
 
-// askLost wants a look at all, most of which will have to come back.
+// askLost wants a look at all, after which those whose streams are gone come back.
 func (r *resyncs) askLost() {
 	r.mu.Lock()
 	r.lost = true
@@ -65,27 +62,24 @@ func (r *resyncs) signal() {
 	}
 }
 
-// take returns what to look at next, and how long to pause in it; ok is false when there is
-// nothing.
-func (r *resyncs) take() (topic string, pause time.Duration, ok bool) {
+// take returns what to look at next, "" for all, and whether those whose streams are gone come back afterwards; ok is
+// false when there is nothing.
+func (r *resyncs) take() (topic string, lost, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
-		return "", 0, false
+		return "", false, false
 	}
 	if r.all {
-		pause = resyncPause
-		if r.lost {
-			pause = resyncLost
-		}
+		lost = r.lost
 		r.all, r.lost = false, false
-		return "", pause, true
+		return "", lost, true
 	}
 	for topic := range r.topics {
 		delete(r.topics, topic)
-		return topic, 0, true
+		return topic, false, true
 	}
-	return "", 0, false
+	return "", false, false
 }
 
 // start begins to carry out. The goroutine ends after close, and at the latest when the
@@ -105,14 +99,21 @@ func (r *resyncs) run(s *Server) {
 		case <-s.stopTick:
 			return
 		}
-		for topic, pause, ok := r.take(); ok; topic, pause, ok = r.take() {
+		for topic, lost, ok := r.take(); ok; topic, lost, ok = r.take() {
 			r.n.Add(1)
-			if s.cluster.store.Resync(topic, pause) == nil {
-				continue
+			pause := resyncPause
+			if topic != "" {
+				pause = 0
 			}
-			if pause == resyncLost {
+			switch err := s.cluster.store.Resync(topic, pause); {
+			case err == nil && lost:
+				s.cluster.recall()
+				continue
+			case err == nil:
+				continue
+			case lost:
 				r.askLost()
-			} else {
+			default:
 				r.ask(topic) // nothing is lost by looking later
 			}
 			select {

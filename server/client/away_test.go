@@ -190,6 +190,31 @@ func TestChurnIsBounded(t *testing.T) {
 	}
 }
 
+// A device that is told to go and then told where it belongs, three times within seconds, as where Redis loses
+// everything again and again, is never without a dial in its slot.
+func TestSentOnThreeTimes(t *testing.T) {
+	r := newRig(t, Saved{})
+	r.connect("e", 0)
+	for i := range 3 {
+		for hop := range 2 {
+			old := r.s.Current()
+			r.away(old, time.Second, "")
+			from := r.now
+			if next := r.until(); next.Do != Reconnect || r.now-from != time.Second && (i < 2 || hop == 0) {
+				t.Fatalf("loss %d, hop %d: dialed %v after it was told: %+v", i, hop, r.now-from, next)
+			}
+			c := r.s.Begin()
+			if hop == 1 { // the node that it leaves may be quicker than the one that it goes to
+				if next := r.s.OnClosed(old, r.now, 4002, ""); next != (Next{}) {
+					t.Fatalf("replaced: %+v", next)
+				}
+			}
+			w := defaultWelcome("e", 0)
+			r.on(c, wire.AppendWelcome(nil, r.form, &w))
+		}
+	}
+}
+
 // After a good connection the churn of before is forgotten: at once is at once.
 func TestChurnIsForgotten(t *testing.T) {
 	r := newRig(t, Saved{})

@@ -94,8 +94,8 @@ func (s *Session) welcome(now time.Duration, w *wire.Welcome) Event {
 
 	s.settle(now) // of the one that is replaced: that is an end too
 	old := s.current
-	if old != 0 && s.ends < 255 {
-		s.ends++
+	if old != 0 {
+		s.ended(1)
 	}
 	s.current, s.next = s.next, 0
 	s.flags = s.flags&^(waiting|asked|answered) | hasSID

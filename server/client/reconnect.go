@@ -18,6 +18,9 @@ func (s *Session) OnClosed(c Conn, now time.Duration, code uint16, reason string
 	}
 	dialed := s.leave(c, now)
 	switch {
+	case class == classBack && s.next != 0:
+		s.ended(1) // its successor is at the node already, which is why it was closed
+		return Next{}
 	case class == classBack:
 		return s.plan(now, s.guard(), false)
 	case class == classLost && !dialed:
@@ -182,27 +185,33 @@ func (s *Session) countFailure() {
 	}
 }
 
-// freeEnds is how many connections in a row may end before they are good ones
-// without a wait on top of what the rules say.
-const freeEnds = 2
+const (
+	// freeEnds is how many connections in a row may end before they are good ones
+	// without a wait on top of what the rules say.
+	freeEnds = 2
+	// oneEnd is how much an end counts. One that was replaced as a node said counts 1: at each connect, and each time that
+	// Redis has lost the device's stream, it may be sent on once or twice, and the third time within some seconds must
+	// not cost it a backoff (8.8 s: bench/results/chaos-2026-11-28, redis-flush).
+	oneEnd = 3
+)
 
 // guard is extra for a connection that has just ended.
 func (s *Session) guard() time.Duration {
 	d := s.extra()
-	if s.ends < 255 {
-		s.ends++
-	}
+	s.ended(oneEnd)
 	return d
 }
+
+func (s *Session) ended(by uint8) { s.ends += min(by, 255-s.ends) }
 
 // extra returns what to wait beside the rule's time: nothing, unless connection
 // after connection ends before it is a good one. A node that welcomes and hangs
 // up would be hammered otherwise.
 func (s *Session) extra() time.Duration {
-	if s.ends < freeEnds {
+	if s.ends < freeEnds*oneEnd {
 		return 0
 	}
-	return s.jitter(s.ends-freeEnds, 0, never)
+	return s.jitter(s.ends/oneEnd-freeEnds, 0, never)
 }
 
 // jitter returns a random time from 0 to what rule 6 says after n failures, but to least at least and to

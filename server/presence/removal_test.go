@@ -37,10 +37,11 @@ func TestClaimDuringRemoval(t *testing.T) {
 		k, err := New(Options{Self: n1, Store: b})
 		must(t, err)
 		k.beatOnce(t.Context())
-		k.Release("d", mustClaim(t, k, "d", 1).Fence, Hangup)
+		first := mustClaim(t, k, "d", 1).Fence
+		k.Release("d", first, Hangup)
 		b.afterRelease = func() { mustClaim(t, k, "d", 1) }
 		must(t, k.turn(t.Context()))
-		if !all(t, m, n1)["d"] || record(t, m, "d").Fence != 2 {
+		if !all(t, m, n1)["d"] || record(t, m, "d").Fence != first+1 {
 			t.Errorf("d is not in the index; stored is %+v", record(t, m, "d"))
 		}
 	})

@@ -3,11 +3,24 @@ package presence
 // The rules on one record. Memory runs them as they are; the scripts of Redis
 // (script.go) say the same in Lua, and TestScriptsFollowRules compares the two.
 
+// First fences of devices that the store does not know: the seconds since fenceEpoch, Unix time, and firstMost at most, by
+// whatever clock, which leaves half of all to come.
+const (
+	fenceEpoch = 1_700_000_000
+	firstMost  = MaxFence / 2
+)
+
 // claim makes o the owner, whoever was before. floor is the highest fence that
 // the caller knows of the device: a store that has lost what it knew must not
-// give a number that is out already.
+// give a number that is out already. Other nodes may know a higher one, and would take the new session for
+// one that is over: so the first fence of a record is of the time, and above all before as long as a device
+// connects less than once a second.
 func (r *Record) claim(o Owner, sid uint64, now int64, floor uint32) Claim {
-	c := Claim{Previous: *r, Fence: max(r.Fence, floor) + 1}
+	known := int64(r.Fence)
+	if r.Hold == Nobody {
+		known = min(max(now/1000-fenceEpoch, 0), firstMost)
+	}
+	c := Claim{Previous: *r, Fence: max(uint32(known), floor) + 1}
 	*r = Record{Hold: Held, Owner: o, Fence: c.Fence, SID: sid, Since: now, Connected: now, Inbound: now}
 	return c
 }

@@ -70,7 +70,8 @@ end
 local function presence_claim(key, index, device, owner, sid, now, floor)
   if index ~= '' then redis.call('SADD', index, device) end
   local p = presence_read(key)
-  local fence = math.max(tonumber(p[3]) or 0, tonumber(floor)) + 1
+  local known = tonumber(p[3]) or math.min(math.floor(tonumber(now) / 1000) - ` + fenceEpochText + `, ` + firstMostText + `)
+  local fence = math.max(known, tonumber(floor), 0) + 1
   fence = string.format('%.0f', fence)
   redis.call('HSET', key, 'x', 1, 'o', owner, 'f', fence, 's', sid, 't', now, 'l', now, 'r', 0)
   redis.call('PERSIST', key)
@@ -208,6 +209,12 @@ if p[5] or not p[4] then return {} end
 redis.call('HSET', KEYS[2], 'done', 1)
 redis.call('PEXPIRE', KEYS[2], 60000)
 return {p[1] or '0', p[2] or '0', p[3] or '0'}`
+)
+
+// fenceEpoch and firstMost for scripts.
+const (
+	fenceEpochText = "1700000000"
+	firstMostText  = "1073741824"
 )
 
 // SIDText returns a session id as records hold it.

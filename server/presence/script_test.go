@@ -72,7 +72,7 @@ func applyBoth(t *rapid.T, s Store, device string, r *Record) (want, got any) {
 	o := rapid.SampledFrom([]Owner{n1, n2}).Draw(t, "by")
 	fence := rapid.Uint32Range(1, 4).Draw(t, "its fence")
 	sid := rapid.Uint64().Draw(t, "its sid")
-	now := rapid.Int64Range(1000, 1002).Draw(t, "now")
+	now := rapid.SampledFrom([]int64{1000, 1001, 1002, 1_700_000_002_999, 4_000_000_000_000}).Draw(t, "now")
 	connected := rapid.Int64Range(1000, 1002).Draw(t, "its connected")
 	prov := rapid.Bool().Draw(t, "provisional")
 	ctx := t.Context()
@@ -117,7 +117,27 @@ func applyBoth(t *rapid.T, s Store, device string, r *Record) (want, got any) {
 	return w, g[0]
 }
 
-// TestFences: a fence goes as far as MaxFence and is told as a whole number.
+// TestFencesAfterLoss: a session that is opened after the store has lost what it had, by a node that does not know
+// the device, has a higher fence than those before: other nodes remember them.
+func TestFencesAfterLoss(t *testing.T) {
+	srv := testredis.Start(t)
+	s := redisStage(t, "redis", "redis://"+srv.Addr(), nil)
+	const now = 1_800_000_000_123
+	var last uint32
+	for i := range int64(3) {
+		c, err := s.Claim(t.Context(), n1, "d", 1, now+1000*i, 0)
+		if err != nil || c.Fence <= last {
+			t.Fatalf("the claim is %+v after %d, %v", c, last, err)
+		}
+		last = c.Fence
+	}
+	srv.Text("FLUSHALL")
+	if c, err := s.Claim(t.Context(), n2, "d", 1, now+3000, 0); err != nil || c.Fence <= last {
+		t.Errorf("the claim is %+v after %d, %v", c, last, err)
+	}
+}
+
+// TestLargeFences: a fence goes as far as MaxFence and is told as a whole number.
 func TestLargeFences(t *testing.T) {
 	srv := testredis.Start(t)
 	s := redisStage(t, "redis", "redis://"+srv.Addr(), nil)
