@@ -5,7 +5,9 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
+	"roost/server/admission"
 	"roost/server/cluster"
 )
 
@@ -80,6 +82,32 @@ func TestEveryClusterFlagIsNamed(t *testing.T) {
 	for _, want := range []string{"ROOST_REDIS_PASSWORD", "ROOST_ETCD_PASSWORD", "-etcd ", "-redis "} {
 		if !strings.Contains(help.String(), want) {
 			t.Errorf("--help does not say %s", want)
+		}
+	}
+}
+
+// TestConnectFlags: how often devices may connect is bounded unless the command line says otherwise.
+func TestConnectFlags(t *testing.T) {
+	for args, want := range map[string]admission.Limits{
+		"": admission.Usual,
+		"--accept-rate 0 --address-rate 0 --device-rate 0 --quarantine 0":        {},
+		"--accept-rate 500 --address-rate 20 --device-rate 0.5 --quarantine 30s": {Node: 500, Address: 20, Device: 0.5, Quarantine: 30 * time.Second},
+	} {
+		s, err := parse(strings.Fields(args), func(string) string { return "" }, io.Discard)
+		if err != nil || s.opt.Connects != want {
+			t.Errorf("%q: %+v, %v; want %+v", args, s.opt.Connects, err, want)
+		}
+	}
+	for args, want := range map[string]string{
+		"--accept-rate -1":      "accept-rate is -1: want 0.1 to 1,000,000 connects a second, or 0 for no limit",
+		"--address-rate 0.01":   "address-rate is 0.01",
+		"--device-rate 1e9":     "device-rate is 1e+09",
+		"--quarantine 2h":       "quarantine is 2h0m0s: want whole seconds up to 1h0m0s, or 0 for none",
+		"--quarantine 1500ms":   "quarantine is 1.5s",
+		"--accept-rate several": "invalid value",
+	} {
+		if _, err := parse(strings.Fields(args), func(string) string { return "" }, io.Discard); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", args, err, want)
 		}
 	}
 }
