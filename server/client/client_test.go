@@ -294,6 +294,34 @@ func TestClientBacksOff(t *testing.T) {
 	})
 }
 
+// TestClientKeptOut: a quarantine is kept, and so is the slot of a refusal that comes as a message.
+func TestClientKeptOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNode(t, func(p *peer) {
+			go p.swallow()
+			p.raw((&ws.HandshakeError{Status: 429, Text: "kept out", RetryAfter: 300}).AppendResponse(nil))
+		}, func(p *peer) {
+			p.accept()
+			p.send(wire.AppendAway(nil, wire.JSON, 4101, 40_000, ""))
+			p.close(4101, "in your second")
+		}, func(p *peer) {
+			p.welcome(defaultWelcome("e", 0))
+			p.want(wire.OpHeartbeat)
+			p.end()
+		})
+		d := start(t, n, Options{})
+		time.Sleep(10 * time.Minute)
+		second := n.dialedAt(1).at
+		if second < 300*time.Second || second > 301*time.Second {
+			t.Errorf("dialed again after %v", second)
+		}
+		if third := n.dialedAt(2).at - second; third < 40*time.Second || third > 42*time.Second {
+			t.Errorf("dialed again %v after it was told 40 s", third)
+		}
+		d.stop()
+	})
+}
+
 // TestClientPanics: a panic of the application is the application's, and what
 // it was about is not acknowledged.
 func TestClientPanics(t *testing.T) {
