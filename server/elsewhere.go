@@ -105,10 +105,10 @@ func inlined(m *inbox.Message) *inbox.Message {
 
 // Notices has a store on the same Redis as the bus tell other nodes of what it stores: the Append of redisinbox.Notify, for
 // the node self. What the store has told, inbox.Put.Told says.
-func Notices(self string) func(before, behind []byte, device string, m *inbox.Message, tag uint32) ([]byte, []byte) {
-	return func(before, behind []byte, device string, m *inbox.Message, tag uint32) ([]byte, []byte) {
+func Notices(self string) func(dst []byte, device string, m *inbox.Message, tag uint32) []byte {
+	return func(dst []byte, device string, m *inbox.Message, tag uint32) []byte {
 		n := inbox.Notice{Device: []byte(device), Tag: tag, Message: inlined(m)}
-		return mesh.AppendStored(before, behind, self, &n)
+		return mesh.AppendStored(dst, self, &n)
 	}
 }
 

@@ -53,11 +53,7 @@ func (e *Envelope) Append(dst []byte) ([]byte, error) {
 	if err := e.bounds(); err != nil {
 		return dst, err
 	}
-	b := e.AppendBefore(dst)
-	b = appendNumber(b, fieldSeq, e.Seq)
-	b = appendBytes(b, fieldEpoch, e.Epoch)
-	b = appendNumber(b, fieldFence, e.Fence)
-	return e.AppendBehind(b), nil
+	return e.appendBehind(e.appendStream(e.appendBefore(dst))), nil
 }
 
 func appendNumber(dst []byte, field byte, v uint64) []byte {

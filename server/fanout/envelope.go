@@ -58,14 +58,14 @@ const (
 	// kindHello is the bus's own: a probe to the node's own channel. ID counts
 	// probes, Fence is the instance.
 	kindHello Kind = 9
-	// kindPack is the bus's own, too: several envelopes to one node; see StoredLua.
-	kindPack Kind = 10
-	lastKind      = kindPack
+	// kindStored is the bus's own, too: notices of a store to one node; see StoredLua. 10 was another form of it.
+	kindStored Kind = 11
+	lastKind        = kindStored
 )
 
 // String names a kind for logs and metrics.
 func (k Kind) String() string {
-	names := [...]string{"", "publish", "forward", "live", "latest", "topic", "notice", "result", "control", "hello", "pack"}
+	names := [...]string{"", "publish", "forward", "live", "latest", "topic", "notice", "result", "control", "hello", "pack", "stored"}
 	if k == 0 || int(k) >= len(names) {
 		return fmt.Sprintf("kind %d", uint8(k))
 	}

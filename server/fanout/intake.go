@@ -48,8 +48,8 @@ func (in *intake) arrive(from channelKind, m string) {
 		in.invalid.Add(1)
 	case kind == kindHello:
 		in.hello(m)
-	case kind == kindPack:
-		if from != toNode || !unpack(m, func(part string) { in.part(from, part) }) {
+	case kind == kindStored:
+		if from != toNode || !cutStored(m, in.stored) {
 			in.invalid.Add(1)
 		}
 	case from == toNode && kind == KindResult:
@@ -64,13 +64,14 @@ func (in *intake) arrive(from channelKind, m string) {
 	}
 }
 
-// part takes an envelope of a pack, in which there is no other one.
-func (in *intake) part(from channelKind, m string) {
-	if kind, _ := peek(m); kind == kindPack {
+// stored takes the parts of a notice that a store has sent.
+func (in *intake) stored(before string, stream []byte, behind string) {
+	kind, _ := peek(before)
+	if kind != KindNotice && kind != KindForward || len(before)+len(stream)+len(behind) > MaxEnvelope {
 		in.invalid.Add(1)
 		return
 	}
-	in.arrive(from, m)
+	in.queues[QueueInbox].join(before, stream, behind)
 }
 
 // hello takes a probe: our own, or that of another process with our id.

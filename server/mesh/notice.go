@@ -50,16 +50,16 @@ func (m *Mesh) Notice(owner string, n *inbox.Notice, wait time.Duration, answer 
 	w.ask(owner, n, w.answered)
 }
 
-// AppendStored appends the halves of a notice that a store sends itself, in its words: see fanout.StoredLua. n is as
+// AppendStored appends a notice that a store sends itself, in its words: see fanout.StoredLua. n is as
 // Notice has it, without what the store knows: Epoch, Fence and Seq.
-func AppendStored(before, behind []byte, self string, n *inbox.Notice) (before2, behind2 []byte) {
+func AppendStored(dst []byte, self string, n *inbox.Notice) []byte {
 	l := write(fanout.KindNotice)
 	defer l.done()
 	l.topic = append(l.topic[:0], self...)
 	e := &l.e
 	e.Origin = l.topic
 	about(e, n)
-	return e.AppendBefore(before), e.AppendBehind(behind)
+	return e.AppendStored(dst)
 }
 
 // Told takes that the store has told a device's node itself, what, and how many took the word. It returns what Notice

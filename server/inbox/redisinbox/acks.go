@@ -225,12 +225,13 @@ func (s *Store) flush() (err error) {
 
 // ackCall is the call of the script ack.
 func (s *Store) ackCall(vs ...*ack) call {
-	k := call{script: ackScript}
+	k := call{script: ackScript, keys: make([]string, 0, 2*len(vs)), args: make([]string, 2, 2+5*len(vs))}
+	k.args[0], k.args[1] = utoa(s.seconds()), inbox.RandomEpoch().String()
 	for _, v := range vs {
 		n := s.names(v.id)
 		k.keys = append(k.keys, n.list(), n.head())
-		k.args = append(k.args, utoa(v.fence), epochText(v.epoch), strconv.FormatUint(v.seq, 10), utoa(s.seconds()),
-			strconv.FormatUint(v.last, 10), tagText(v.tag), inbox.RandomEpoch().String())
+		k.args = append(k.args, utoa(v.fence), epochText(v.epoch), strconv.FormatUint(v.seq, 10),
+			strconv.FormatUint(v.last, 10), tagText(v.tag))
 	}
 	return k
 }

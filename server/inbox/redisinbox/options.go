@@ -86,12 +86,13 @@ type Presence struct {
 
 // Notify is what is needed of package fanout, which does not know inboxes.
 type Notify struct {
-	// Lua has the functions bus_notice(before, number, stream, fence, behind) and bus_pack(notices).
+	// Lua has the function bus_stored(parts), which returns what is published for one node. parts are two strings of
+	// each message: number(6) fence(4) size(1) stream, and what Append gave.
 	Lua string
 	// Channels is what the name of a node's channel begins with; the node's id follows.
 	Channels string
-	// Append appends what is before the numbers in the notice of a message for a device, and what is behind them.
-	Append func(before, behind []byte, device string, m *inbox.Message, tag uint32) (before2, behind2 []byte)
+	// Append appends the notice of a message for a device, without what the script knows.
+	Append func(dst []byte, device string, m *inbox.Message, tag uint32) []byte
 }
 
 // Why sessions end: package inbox has the words, for those who do not know this one.

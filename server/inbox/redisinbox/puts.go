@@ -79,7 +79,7 @@ func (s *Store) putsCall(topic string, now uint32, list []putOp) call {
 		channels = tell.Channels
 	}
 	args[11] = channels
-	var before, behind []byte
+	var notice []byte
 	for i := range list {
 		v := &list[i]
 		n := s.names(v.device)
@@ -93,8 +93,8 @@ func (s *Store) putsCall(topic string, now uint32, list []putOp) call {
 		}
 		args = append(args, v.item, v.id)
 		if tell != nil {
-			before, behind = tell.Append(before[:0], behind[:0], v.device, v.message, v.tag)
-			args = append(args, string(before), string(behind))
+			notice = tell.Append(notice[:0], v.device, v.message, v.tag)
+			args = append(args, string(notice))
 		}
 	}
 	return call{script: s.put, keys: keys, args: args}

@@ -143,10 +143,16 @@ func TestTold(t *testing.T) {
 		return start(t, server, clock, append([]func(*Options){func(o *Options) {
 			o.Presence = &Presence{Lua: presence.LuaFunctions, Key: presence.Key, Owner: owner.String(), Index: presence.IndexKey(owner)}
 			o.Notify = &Notify{Channels: "node:",
-				Lua: `local function bus_notice(a, seq, epoch, fence, b) return a .. seq .. ' ' .. fence .. b end
-				local function bus_pack(list) return table.concat(list, ',') end`,
-				Append: func(before, behind []byte, device string, m *inbox.Message, tag uint32) ([]byte, []byte) {
-					return fmt.Appendf(before, "<%s ", device), fmt.Appendf(behind, " %s>", m.Payload)
+				Lua: `local function bus_stored(parts)
+				  local all = {}
+				  for i = 1, #parts, 2 do
+				    local seq, fence = struct.unpack('>I6I4', parts[i])
+				    all[#all + 1] = string.format(parts[i + 1], seq, fence)
+				  end
+				  return table.concat(all, ',')
+				end`,
+				Append: func(dst []byte, device string, m *inbox.Message, tag uint32) []byte {
+					return fmt.Appendf(dst, "<%s %%d %%d %s>", device, m.Payload)
 				}}
 		}}, change...)...)
 	}

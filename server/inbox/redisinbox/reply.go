@@ -178,25 +178,55 @@ type putReply struct {
 	err     error // of this message alone
 }
 
-// putFields is how many fields the script says of each.
-const putFields = 8
-
-// parsePuts reads the reply about n messages. The error is about all of them.
+// parsePuts reads the reply about n messages (lua/put.lua). The error is about all of them.
 func parsePuts(v any, n int) ([]putReply, error) {
 	list, ok := v.([]any)
-	if !ok || len(list) != n*putFields {
-		return nil, fmt.Errorf("redisinbox: a reply about %d messages is %T of %d, want %d", n, v, len(list), n*putFields)
+	if !ok || len(list) != 2*n+1 {
+		return nil, fmt.Errorf("redisinbox: a reply about %d messages is %T of %d, want %d", n, v, len(list), 2*n+1)
+	}
+	took, ok := list[2*n].([]any)
+	if !ok {
+		return nil, fmt.Errorf("redisinbox: a reply about %d messages ends with %T, want how many were told", n, list[2*n])
 	}
 	all := make([]putReply, n)
 	for i := range all {
-		all[i] = parsePut(list[i*putFields : (i+1)*putFields])
+		numbers, ok := list[2*i].(string)
+		if !ok {
+			all[i].parse(list[2*i])
+			continue
+		}
+		rest, _ := list[2*i+1].(string)
+		all[i].parseStored(numbers, rest, took)
 	}
 	return all, nil
 }
 
-func parsePut(list []any) (p putReply) {
-	f := fields{v: list}
-	word := f.text()
+// parseStored reads what is said of a message that is stored. took is how many took the notices of each node.
+func (p *putReply) parseStored(numbers, rest string, took []any) {
+	if len(numbers) < 11 || len(rest) < 6 {
+		p.err = fmt.Errorf("%w: %w: %d and %d bytes about a message", inbox.ErrFailed, errReply, len(numbers), len(rest))
+		return
+	}
+	epoch, ok := inbox.ParseEpoch([]byte(numbers[11:]))
+	if !ok || int(numbers[10]) != len(numbers)-11 {
+		p.err = fmt.Errorf("%w: %w: %q is not the name of a stream", inbox.ErrFailed, errReply, numbers[11:])
+		return
+	}
+	var n [16]byte // the number has six bytes, and then come four and four
+	copy(n[2:], numbers[:10])
+	copy(n[12:], rest[:4])
+	p.verdict, p.epoch, p.indexed, p.owner = inbox.Stored, epoch, rest[4] == 1, rest[6:]
+	p.seq, p.fence, p.gone = binary.BigEndian.Uint64(n[:]), binary.BigEndian.Uint32(n[8:]), uint64(binary.BigEndian.Uint32(n[12:]))
+	if at := int(rest[5]); at > 0 && at <= len(took) {
+		if n, _ := took[at-1].(int64); n >= 0 {
+			p.told = 1 + int(n)
+		}
+	}
+}
+
+// parse reads what is said of a message that is not stored.
+func (p *putReply) parse(v any) {
+	f, word := open(v)
 	switch word {
 	case "unknown":
 		p.verdict = inbox.Unknown
@@ -210,25 +240,18 @@ func parsePut(list []any) (p putReply) {
 		p.seq, p.fence, p.epoch = f.number(), uint32(f.number()), f.epoch()
 		f.number()
 		p.owner, p.outcome = f.text(), f.digit()
-	case "stored":
-		p.verdict = inbox.Stored
-		p.seq, p.fence, p.epoch, p.gone = f.number(), uint32(f.number()), f.epoch(), f.number()
-		p.owner, p.indexed = f.text(), f.text() == "1"
-		if n, _ := f.next("how many were told").(int64); n >= 0 {
-			p.told = 1 + int(n)
-		}
 	case "failed":
 		_, _ = f.number(), f.number()
 		if why := f.text(); f.err == nil {
 			p.err = refusal(why, errors.New(why))
+			return
 		}
 	default:
 		f.bad("a verdict", word)
 	}
 	if f.err != nil {
-		return putReply{err: fmt.Errorf("%w: %w", inbox.ErrFailed, f.err)}
+		*p = putReply{err: fmt.Errorf("%w: %w", inbox.ErrFailed, f.err)}
 	}
-	return p
 }
 
 // openReply is the reply of the script open.

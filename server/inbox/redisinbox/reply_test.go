@@ -50,7 +50,8 @@ func FuzzItem(f *testing.F) {
 
 // FuzzReplies: whatever a script answers, no parser panics, and what is short is an error.
 func FuzzReplies(f *testing.F) {
-	f.Add("stored", []byte{1, 8, 0, 1, 2, 3, 1})
+	f.Add("duplicate", []byte{1, 8, 0, 1, 2, 3, 1})
+	f.Add("\x00\x00\x00\x00\x00\x07\x00\x00\x00\x01\x041z.1", []byte{0, 0, 0, 0, 1, 1, 'n', '1'})
 	f.Add("open", []byte{1, 0, 1, 1, 1, 1, 2, 1, 1, 3, 4, 4})
 	f.Add("is", []byte{1, 2, 1, 1, 4})
 	f.Add("acked", []byte{1, 1, 4})
@@ -79,7 +80,7 @@ func FuzzReplies(f *testing.F) {
 			}
 			list = append(list, v)
 		}
-		for _, v := range []any{list, word, nil, []any{}, []any{list}} {
+		for _, v := range []any{list, word, nil, []any{}, []any{list}, []any{list, "", []any{}}, []any{word, string(shape), []any{int64(1)}}, []any{string(shape), word, []any{nil}}} {
 			_, _ = parsePuts(v, 1)
 			_, _ = parseOpen(v)
 			_, _ = parseAck(v)
@@ -87,8 +88,40 @@ func FuzzReplies(f *testing.F) {
 			_, _ = parseFetch(v, false)
 			_, _ = parseInfo(v)
 		}
-		if p := parsePut(list[:1]); p.err == nil && (p.verdict == inbox.Stored || p.verdict == inbox.Duplicate) {
+		var p putReply
+		if p.parse(list[:1]); p.err == nil && (p.verdict == inbox.Stored || p.verdict == inbox.Duplicate) {
 			t.Fatalf("nothing behind %q is %+v", word, p)
 		}
 	})
+}
+
+// TestPutReply: what is said of a message that is stored, and who has taken its notice; what is cut is an error.
+func TestPutReply(t *testing.T) {
+	numbers, rest := "\x01\x02\x03\x04\x05\x06\xff\x00\x00\x01\x041z.1", "\x00\x00\x00\x09\x01\x02n1:7"
+	for _, row := range []struct {
+		took any
+		told int
+	}{{[]any{int64(5), int64(3)}, 4}, {[]any{int64(5), int64(0)}, 1}, {[]any{int64(5), int64(-1)}, 0}, {[]any{int64(5)}, 0}} {
+		all, err := parsePuts([]any{numbers, rest, row.took}, 1)
+		if err != nil || all[0].err != nil {
+			t.Fatal(err, all)
+		}
+		p := all[0]
+		if p.verdict != inbox.Stored || p.seq != 0x010203040506 || p.fence != 0xff000001 || p.epoch.String() != "1z.1" || p.gone != 9 || !p.indexed || p.owner != "n1:7" || p.told != row.told {
+			t.Errorf("%v: %+v, want %d told", row.took, p, row.told)
+		}
+	}
+	for i := range numbers {
+		if all, err := parsePuts([]any{numbers[:i], rest, []any{}}, 1); err != nil || all[0].err == nil {
+			t.Errorf("%d bytes of numbers: %+v %v", i, all, err)
+		}
+	}
+	if all, err := parsePuts([]any{numbers, rest[:5], []any{}}, 1); err != nil || all[0].err == nil {
+		t.Errorf("five bytes behind: %+v %v", all, err)
+	}
+	for _, bad := range []any{nil, []any{}, []any{numbers, rest}, []any{numbers, rest, "x"}} {
+		if _, err := parsePuts(bad, 1); err == nil {
+			t.Errorf("%v is taken", bad)
+		}
+	}
 }

@@ -9,50 +9,61 @@
 -- tag is a random number of the append. Who knows the tag of message n, and finds it
 -- there, knows that all up to n is the history that it has seen.
 local list, head = KEYS[1], KEYS[2]
-local st
+local call = redis.call
+local st = {}
 
 -- The state is one field, p: as fields of their own, reading and writing nine of them is a
--- third of what a put costs Redis. i is apart, because it is set from outside.
+-- third of what a put costs Redis. Beside it is i, '1': the device is in the index of all; that is set from outside.
 local form = '>I6I6I4I4I4I4I4I4Bc4Bc0'
 
-local function load()
-  local h = redis.call('HMGET', head, 'p', 'i')
-  st = {s = 0,                        -- last number given
-        a = 0,                        -- last number acknowledged
-        b = 0,                        -- bytes of messages that wait
-        n = 0,                        -- messages that wait
-        x = 0,                        -- none of them expires before
-        f = 0,                        -- fence: number of the last session
-        w = 0,                        -- newest ten minutes that have idempotency keys
-        q = 0,                        -- how many they have
-        v = 0,                        -- 1: so may the ten minutes before them
-        c = '',                       -- tag of message s
-        e = false,                    -- epoch; false: the device is not known
-        i = h[2] or '0',              -- '1': the device is in the index of all
-        len = 0,                      -- items in the list
-        gone = 0}                     -- messages found expired by this script
-  if not h[1] then return end
-  st.s, st.a, st.b, st.n, st.x, st.f, st.w, st.q, st.v, st.c, st.e = struct.unpack(form, h[1])
-  if st.c == '\0\0\0\0' then st.c = '' end
-  if st.s > st.a then st.len = redis.call('LLEN', list) end
-  if st.len == 0 and st.n > 0 then
-    -- The list is kept until the last of its messages has expired.
-    st.gone, st.n, st.b, st.x = st.n, 0, 0, 0
+-- parse takes the state. How many items the list has is not in it: count asks.
+local function parse(p)
+  st.gone, st.len = 0, 0         -- messages found expired by this script; items in the list
+  if p then
+    st.s,                        -- last number given
+    st.a,                        -- last number acknowledged
+    st.b,                        -- bytes of messages that wait
+    st.n,                        -- messages that wait
+    st.x,                        -- none of them expires before
+    st.f,                        -- fence: number of the last session
+    st.w,                        -- newest ten minutes that have idempotency keys
+    st.q,                        -- how many they have
+    st.v,                        -- 1: so may the ten minutes before them
+    st.c,                        -- tag of message s
+    st.e = struct.unpack(form, p) -- epoch; false: the device is not known
+    if st.c == '\0\0\0\0' then st.c = '' end
+  else
+    st.s, st.a, st.b, st.n, st.x, st.f, st.w, st.q, st.v, st.c, st.e = 0, 0, 0, 0, 0, 0, 0, 0, 0, '', false
   end
+end
+
+-- vanished takes that Redis has dropped the list: it is kept until the last of its messages has expired.
+local function vanished()
+  st.gone, st.n, st.b, st.x = st.gone + st.n, 0, 0, 0
+end
+
+local function count()
+  if st.s > st.a then st.len = call('LLEN', list) end
+  if st.len == 0 and st.n > 0 then vanished() end
+end
+
+local function load()
+  parse(call('HGET', head, 'p'))
+  count()
 end
 
 local function save()
   local tag = st.c
   if tag == '' then tag = '\0\0\0\0' end
-  redis.call('HSET', head, 'p', struct.pack(form, st.s, st.a, st.b, st.n, st.x, st.f, st.w, st.q, st.v, tag, #st.e, st.e))
+  call('HSET', head, 'p', struct.pack(form, st.s, st.a, st.b, st.n, st.x, st.f, st.w, st.q, st.v, tag, #st.e, st.e))
 end
 
 -- create makes the device known. What else is there was left behind by a removal. HSET is
 -- first: it fails where Redis has no memory, and nothing does any more in a script that has written.
 local function create(epoch)
-  redis.call('HSET', head, 'p', '')
-  redis.call('DEL', list, head)
-  st.e, st.i, st.len = epoch, '0', 0
+  call('HSET', head, 'p', '')
+  call('DEL', list, head)
+  st.e, st.len = epoch, 0
 end
 
 local function u32(s, i)
@@ -67,8 +78,8 @@ end
 
 -- trim takes holes off the front.
 local function trim()
-  while st.len > 0 and redis.call('LINDEX', list, 0) == '' do
-    redis.call('LPOP', list)
+  while st.len > 0 and call('LINDEX', list, 0) == '' do
+    call('LPOP', list)
     st.len = st.len - 1
   end
 end
@@ -77,12 +88,12 @@ end
 local function expire(now)
   if st.n == 0 or st.x > now then return end
   local low = 4294967295
-  for i, item in ipairs(redis.call('LRANGE', list, 0, -1)) do
+  for i, item in ipairs(call('LRANGE', list, 0, -1)) do
     if item ~= '' then
       local at = u32(item, 2)
       if at <= now then
         st.n, st.b, st.gone = st.n - 1, st.b - size(item), st.gone + 1
-        redis.call('LSET', list, i - 1, '')
+        call('LSET', list, i - 1, '')
       elseif at < low then
         low = at
       end
@@ -93,19 +104,25 @@ local function expire(now)
 end
 
 -- drop takes all up to seq as delivered; it returns how many messages that were, and
--- the names of bodies among them.
+-- the names of bodies among them. Who has all needs no count of what there is.
 local function drop(seq, now)
-  local acked, names = 0, {}
-  local k = math.min(st.len, seq - (st.s - st.len))
-  if k > 0 then
-    for _, item in ipairs(redis.call('LRANGE', list, 0, k - 1)) do
-      if item ~= '' then
-        st.n, st.b = st.n - 1, st.b - size(item)
-        if u32(item, 2) <= now then st.gone = st.gone + 1 else acked = acked + 1 end
-        if string.byte(item) == 115 then names[#names + 1] = string.sub(item, 14) end
-      end
+  local acked, names, k = 0, {}, st.s - st.a
+  if seq < st.s then
+    count()
+    k = math.min(st.len, seq - (st.s - st.len))
+  end
+  local items = k > 0 and call('LPOP', list, k) or {}
+  for _, item in ipairs(items) do
+    if item ~= '' then
+      st.n, st.b = st.n - 1, st.b - size(item)
+      if u32(item, 2) <= now then st.gone = st.gone + 1 else acked = acked + 1 end
+      if string.byte(item) == 115 then names[#names + 1] = string.sub(item, 14) end
     end
-    redis.call('LTRIM', list, k, -1)
+  end
+  if seq == st.s then
+    st.len = 0
+    if st.n > 0 then vanished() end
+  elseif k > 0 then
     st.len = st.len - k
     trim()
   end
@@ -120,9 +137,10 @@ local function lost(last, tag)
   if last > st.s then return true end
   if #tag ~= 4 then return false end
   if last == st.s then return st.c ~= tag end
+  if st.len == 0 then count() end
   local i = last - (st.s - st.len + 1)
   if i < 0 then return false end
-  local item = redis.call('LINDEX', list, i)
+  local item = call('LINDEX', list, i)
   return item and item ~= '' and string.sub(item, 6, 9) ~= tag
 end
 

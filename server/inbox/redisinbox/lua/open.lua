@@ -27,4 +27,4 @@ end
 claim(now, floor)
 save()
 for i = 1, #claimed do claimed[i] = claimed[i] or '' end
-return {'open', st.f, st.e, st.s, st.a, resumed, from, st.c, acked, st.gone, st.i, redis.call('SMEMBERS', KEYS[3]), names, claimed}
+return {'open', st.f, st.e, st.s, st.a, resumed, from, st.c, acked, st.gone, call('HGET', head, 'i') or '0', redis.call('SMEMBERS', KEYS[3]), names, claimed}

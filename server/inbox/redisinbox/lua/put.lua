@@ -5,106 +5,141 @@
 --                  what the channels of nodes begin with, '' where none is to be told
 --   KEYS           of each message: list, hash, its idempotency keys of this ten minutes and of the ten before;
 --                  with a topic the device's topics; with this node the device's presence
---   ARGV from 13   of each message: item, id; with channels what is before and behind the numbers in its notice
---   reply          of each message 8: verdict, number, fence, stream, expired, owner, indexed or outcome, and how many took
---                  the notice, -1 where there is none
-local call = redis.call
+--   ARGV from 13   of each message: item, id; with channels its notice, without the numbers
+--   reply          of each message two. Stored, in bytes, which cost Redis and the node half of what fields of their own do:
+--                    number(6) fence(4) size(1) stream
+--                    expired(4) indexed(1) notice(1) owner      notice: which of the nodes that are told, from 1 on; 0 for none
+--                  All others a list: verdict, number, fence, stream, expired, owner, outcome; and ''.
+--                  Behind them a list: how many took the notices of each node, -1 where nobody knows
 local now, maxMessages, maxBytes, store, epoch = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4] == '1', ARGV[5]
 local maxKeys, topic, self, here, elsewhere, away, channels = tonumber(ARGV[6]), ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11], ARGV[12]
 local subsAt, ownerAt = topic ~= '' and 5, self ~= '' and (topic ~= '' and 6 or 5)
-local keysEach, argsEach = 4 + (subsAt and 1 or 0) + (ownerAt and 1 or 0), channels ~= '' and 4 or 2
+local keysEach, argsEach = 4 + (subsAt and 1 or 0) + (ownerAt and 1 or 0), channels ~= '' and 3 or 2
 local window = math.floor(now / 600)
+local KEYS, ARGV, pack, sub = KEYS, ARGV, struct.pack, string.sub
 local home = string.match(self, '^(.*):%d+$')
 
-local told = {} -- by node: notices, and where the reply says how many took them
+local nodes = {}              -- by owner: the id of the node that is to be told, false for none
+local told, notices = {}, {}  -- nodes in their order; by node: its number among them, at, and its notices in two parts each
 
--- fits reports whether there is room for bytes more, once what has expired is gone.
-local function fits(bytes)
+-- room reports whether there is room for bytes more, once what has expired is gone.
+local function room(bytes)
+  count()
   if st.len < maxMessages and st.b + bytes <= maxBytes then return true end
   expire(now)
   return st.len < maxMessages and st.b + bytes <= maxBytes
 end
 
-local function put(k, a, out, o)
+-- again is the answer where first is what became of a message that had the id, and still counts.
+local function again(first, owner)
+  local seq, expires, outcome = string.match(first, '^(%d+) (%d+) (%d+)$')
+  if seq and tonumber(expires) > now then return {'duplicate', tonumber(seq), st.f, st.e, 0, owner, outcome} end
+end
+
+-- notify collects the notice of a message, and returns the number of its node.
+local function notify(owner, numbers, notice)
+  local node = nodes[owner]
+  if node == nil then
+    node = string.match(owner, '^(.*):%d+$') or owner
+    node = node ~= '' and node ~= home and node
+    nodes[owner] = node
+  end
+  if not node then return 0 end
+  local t = notices[node]
+  if not t then
+    if #told == 255 then return 0 end
+    told[#told + 1] = node
+    t = {at = #told}
+    notices[node] = t
+  end
+  local n = #t
+  t[n + 1], t[n + 2] = numbers, notice
+  return t.at
+end
+
+local function put(k, a)
   list, head = KEYS[k + 1], KEYS[k + 2]
   local item, id = ARGV[a + 1], ARGV[a + 2]
-  load()
+  local h = call('HMGET', head, 'p', 'i')
+  parse(h[1])
   if not st.e then
-    if not store then out[o] = 'unknown' return end
+    if not store then return {'unknown'} end
     create(epoch)
+    h[2] = false
   end
-  if subsAt and call('SISMEMBER', KEYS[k + subsAt], topic) == 0 then out[o] = 'unknown' return end
+  if subsAt and call('SISMEMBER', KEYS[k + subsAt], topic) == 0 then return {'unknown'} end
   local owner = ''
   if ownerAt then
     local p = call('HMGET', KEYS[k + ownerAt], 'x', 'o')
     if p[1] == '1' then owner = p[2] or '' end
   end
-  local keys, count, fresh, older = KEYS[k + 3], st.q, false, st.v == 1
+  local bytes, expires = size(item), u32(item, 2)
+  -- Mostly there is room whatever is in the list, and then the id is looked up and noted by one command.
+  local quick = st.s - st.a < maxMessages and st.b + bytes <= maxBytes
+  local keys, used, fresh, older, note = KEYS[k + 3], st.q, false, st.v == 1
   if id ~= '' then
     if st.w < window then
-      count, fresh, older = 0, true, st.w == window - 1
+      used, fresh, older = 0, true, st.w == window - 1
     elseif st.w > window then
       older = true -- another node's clock was ahead of ours
     end
-    local first = not fresh and call('HGET', keys, id) or older and call('HGET', KEYS[k + 4], id)
-    if first then
-      local seq, expires, outcome = string.match(first, '^(%d+) (%d+) (%d+)$')
-      if seq and tonumber(expires) > now then
-        out[o], out[o + 1], out[o + 2], out[o + 3], out[o + 5], out[o + 6] = 'duplicate', tonumber(seq), st.f, st.e, owner, outcome
-        return
-      end
+    local likely = '0'
+    if ownerAt then likely = owner == '' and away or owner == self and here or elsewhere end
+    note = string.format('%.0f %d %s', st.s + 1, math.min(expires, now + 600), likely)
+    quick = quick and used < maxKeys
+    local first = older and call('HGET', KEYS[k + 4], id)
+    local answer = first and again(first, owner)
+    if not answer and (not quick or call('HSETNX', keys, id, note) == 0) then
+      first = call('HGET', keys, id)
+      answer = first and again(first, owner)
+      if not answer and quick then call('HSET', keys, id, note) end -- the one that had it counts no more
     end
-    if count >= maxKeys then out[o] = 'limited' return end
+    if answer then return answer end
+    if used >= maxKeys then return {'limited'} end
   end
-  local bytes = size(item)
-  if bytes > maxBytes then out[o] = 'full' return end
-  if not fits(bytes) then
-    save()
-    out[o], out[o + 4] = 'full', st.gone
-    return
+  if not quick then
+    if bytes > maxBytes then return {'full', 0, 0, '', 0} end
+    if not room(bytes) then
+      save()
+      return {'full', 0, 0, '', st.gone}
+    end
+    if id ~= '' then call('HSET', keys, id, note) end
   end
-  local expires = u32(item, 2)
+  local len = redis.pcall('RPUSH', list, item)
+  if type(len) ~= 'number' then
+    if id ~= '' then call('HDEL', keys, id) end -- or it would be a duplicate of nothing
+    error(len)
+  end
+  if len == 1 and st.n > 0 then vanished() end
   if st.n == 0 or expires < st.x then st.x = expires end
-  st.s, st.n, st.b, st.c = st.s + 1, st.n + 1, st.b + bytes, string.sub(item, 6, 9)
-  call('RPUSH', list, item)
+  st.s, st.n, st.b, st.c = st.s + 1, st.n + 1, st.b + bytes, sub(item, 6, 9)
   -- A minute more than the ttl: who judges is the clock in now, this is only the broom.
-  if st.len == 0 then
+  if len == 1 then
     call('EXPIRE', list, expires - now + 60)
   else
     call('EXPIRE', list, expires - now + 60, 'GT')
   end
   if id ~= '' then
-    local likely = '0'
-    if ownerAt then likely = owner == '' and away or owner == self and here or elsewhere end
-    local til = math.min(expires, now + 600)
-    call('HSET', keys, id, string.format('%.0f %d %s', st.s, til, likely))
     -- From the first of them on: the last one counts for ten minutes from the end of these.
     if fresh or st.w > window then call('EXPIRE', keys, 1260) end
-    if st.w > window then st.v = 1 else st.w, st.q, st.v = window, count + 1, older and 1 or 0 end
+    if st.w > window then st.v = 1 else st.w, st.q, st.v = window, used + 1, older and 1 or 0 end
   end
   save()
-  out[o], out[o + 1], out[o + 2], out[o + 3], out[o + 4], out[o + 5], out[o + 6] = 'stored', st.s, st.f, st.e, st.gone, owner, st.i
-  if argsEach == 4 and owner ~= '' then
-    local node = string.match(owner, '^(.*):%d+$') or owner
-    if node ~= home then
-      local t = told[node] or {notices = {}, at = {}}
-      told[node] = t
-      t.notices[#t.notices + 1] = bus_notice(ARGV[a + 3], st.s, st.e, st.f, ARGV[a + 4])
-      t.at[#t.at + 1] = o + 7
-    end
-  end
+  local numbers = pack('>I6I4Bc0', st.s, st.f, #st.e, st.e)
+  local at = argsEach == 3 and notify(owner, numbers, ARGV[a + 3]) or 0
+  return numbers, pack('>I4BB', st.gone, h[2] == '1' and 1 or 0, at) .. owner
 end
 
 local out = {}
 for i = 0, #KEYS / keysEach - 1 do
-  local o = i * 8 + 1
-  out[o], out[o + 1], out[o + 2], out[o + 3], out[o + 4], out[o + 5], out[o + 6], out[o + 7] = '', 0, 0, '', 0, '', '0', -1
-  local ok, why = pcall(put, i * keysEach, 12 + i * argsEach, out, o)
-  if not ok then out[o], out[o + 3] = 'failed', type(why) == 'table' and why.err or why end
+  local ok, said, more = pcall(put, i * keysEach, 12 + i * argsEach)
+  if not ok then said = {'failed', 0, 0, type(said) == 'table' and said.err or tostring(said)} end
+  out[2 * i + 1], out[2 * i + 2] = said, more or ''
 end
-for node, t in pairs(told) do
-  local n = redis.pcall('PUBLISH', channels .. node, bus_pack(t.notices))
-  if type(n) ~= 'number' then n = -1 end -- they are stored: whoever asked tells the node himself
-  for _, at in ipairs(t.at) do out[at] = n end
+local took = {}
+for i, node in ipairs(told) do
+  local n = redis.pcall('PUBLISH', channels .. node, bus_stored(notices[node]))
+  took[i] = type(n) == 'number' and n or -1 -- they are stored: whoever asked tells the node himself
 end
+out[#out + 1] = took
 return out
