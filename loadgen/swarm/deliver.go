@@ -22,8 +22,7 @@ type lastMessage struct {
 // deliver accounts for a message that a client has got at time now. One that
 // comes after its deadline is Missing, unless it was kept for a client that was
 // away.
-func (w *Worker) deliver(st *conn, now int64, b []byte) {
-	i := st.client
+func (w *Worker) deliver(i uint32, now int64, b []byte) {
 	c := &w.clients[i]
 	n := w.rec.counts(c.group)
 	m := &w.cache
@@ -31,8 +30,11 @@ func (w *Worker) deliver(st *conn, now int64, b []byte) {
 	if (len(b) == 0 || !bytes.Equal(b, m.bytes)) && !w.recognise(b, n) {
 		return
 	}
-	n.BytesIn += uint64(m.size)
 	s := m.stream
+	if s == nil && m.past == nil && w.keepEarly(i, now) {
+		return
+	}
+	n.BytesIn += uint64(m.size)
 	if s == nil {
 		w.deliverLate(i, m, n)
 		return

@@ -50,6 +50,7 @@
 //	unanswered, or tried in vain (tried.go)           Delivered if it came, else Missing
 //	to itself, of a client that was cut off           Gap, if it means to come back
 //	of a phase that is settled                        Late where it comes: it was Missing there
+//	of one that has not begun here (early.go)         kept until it begins
 //	came again, also of a phase that is settled       Duplicate
 //
 // A message without a stamp is Foreign and is nobody's fault: servers greet and

@@ -34,3 +34,27 @@ func TestLateIsMissing(t *testing.T) {
 		t.Errorf("%+v, %d misses of %d", c, h.Misses, h.Count())
 	}
 }
+
+// TestWorkerToldLate: what comes of a phase before the worker is told of it is of that phase: nothing is missing.
+func TestWorkerToldLate(t *testing.T) {
+	f := newFake(t, &fake{})
+	r := newRig(t, f.plain(40, ramp(40), publish(scenario.ToAll, 300, 200*time.Millisecond)), 2)
+	r.run(0)
+	at := r.clock.Now() + int64(5*time.Millisecond)
+	if err := r.workers[0].Begin(1, at); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "messages", func() bool { return f.sent(10) }, r.progress)
+	behind, conns := f.pingAll()
+	await(t, "everybody has them", func() bool { return f.answers(behind) == conns }, r.progress)
+	if err := r.workers[1].Begin(1, at); err != nil {
+		t.Fatal(err)
+	}
+	r.await("plan of phase", func() bool { return r.progress().PlanDone })
+	r.finish(r.settled())
+	c := r.sum.Total()
+	r.conserve(c)
+	if c.Expected != 40*60 || c.Delivered != c.Expected || c.Late != 0 || c.Stray != 0 {
+		t.Errorf("%+v", c)
+	}
+}

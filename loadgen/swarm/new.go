@@ -32,7 +32,7 @@ func New(cfg Config) (*Worker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("swarm: %w", err)
 	}
-	w := &Worker{cfg: cfg, s: s, targets: t, total: uint32(s.Clients.Count),
+	w := &Worker{cfg: cfg, s: s, targets: t, begun: -1, total: uint32(s.Clients.Count),
 		count: uint32(plan.Shard(s.Clients.Count, cfg.Worker, cfg.Workers))}
 	w.level.phase.Store(-1)
 	w.groups = newGroups(s)

@@ -84,7 +84,7 @@ func levels(phases []scenario.Phase) (level uint32) {
 }
 
 func (w *Worker) beginPhase(p *phase, ramp *plan.Arrivals, before, goal uint32) {
-	w.phase = p
+	w.phase, w.begun = p, p.index
 	w.cache.forget()
 	w.wanted = min(goal, w.total)
 	w.dials.ramp = nil
@@ -103,6 +103,7 @@ func (w *Worker) beginPhase(p *phase, ramp *plan.Arrivals, before, goal uint32) 
 	for i := range w.clients {
 		w.enter(uint32(i), &w.clients[i])
 	}
+	w.deliverEarly(p)
 	w.pace.wake(p.begin)
 }
 

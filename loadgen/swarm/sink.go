@@ -43,7 +43,7 @@ func (s *sink) Ready(resumed bool) {
 }
 
 // Deliver takes a message.
-func (s *sink) Deliver(payload []byte) { s.w.deliver(s.st, s.at, payload) }
+func (s *sink) Deliver(payload []byte) { s.w.deliver(s.st.client, s.at, payload) }
 
 // Refused counts a message that was published over this connection. Which one it
 // was is not known, so its subscribers miss it.

@@ -47,6 +47,8 @@ type Worker struct {
 
 	// Owned by the loop: what is being done.
 	phase    *phase // nil before the first and between phases
+	begun    int    // the last phase that has begun here; -1: none
+	early    []early
 	rec      recorder
 	wanted   uint32 // clients of all workers that are meant to be connected: those below
 	ledger   ledger
