@@ -294,6 +294,17 @@ func (c *Controller) LiveWeight(n Node) float64 {
 	return 0
 }
 
+// SetLive has the node's LiveWeight go on from w, kept within [Min, Max] x its capacity: from what was learned of it before
+// this controller began. It reports false for no node, one added since the last Update, or without LiveSettings.On.
+func (c *Controller) SetLive(n Node, w float64) bool {
+	k := c.find(n)
+	if k == nil || !c.live.set.On || !(w > 0) {
+		return false
+	}
+	k.live = c.bounded(w, k.capacity)
+	return true
+}
+
 // Changed reports whether the last Update changed the node's weight for new
 // placements or its LiveWeight, from none if the node is new. It is false for no
 // node: that one was removed is its caller's to know.

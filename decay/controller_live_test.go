@@ -151,3 +151,36 @@ func TestLiveStepOff(t *testing.T) {
 		}
 	}
 }
+
+// TestSetLive: a weight goes on from what was learned before, within its bounds, and stays there without a reason
+// to move.
+func TestSetLive(t *testing.T) {
+	p, err := NewPipeline(Settings{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := NewController(p, ControlSettings{Live: LiveSettings{On: true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := p.Add(0, "a", 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.SetLive(n, 1) {
+		t.Error("of a node that no Update has seen")
+	}
+	c.Update(0, math.NaN())
+	for _, tt := range []struct{ w, want float64 }{{1.6, 1.6}, {100, 4}, {0.01, 0.5}} {
+		if !c.SetLive(n, tt.w) || c.LiveWeight(n) != tt.want {
+			t.Errorf("%v: %v, want %v", tt.w, c.LiveWeight(n), tt.want)
+		}
+		c.Update(time.Hour, math.NaN())
+		if c.LiveWeight(n) != tt.want {
+			t.Errorf("%v: later %v", tt.w, c.LiveWeight(n))
+		}
+	}
+	if c.SetLive(n, 0) || c.SetLive(n, math.NaN()) || c.SetLive(Node{}, 1) {
+		t.Error("what is no weight, or no node")
+	}
+}

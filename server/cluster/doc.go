@@ -23,6 +23,7 @@
 //	                      in Redis                        cluster; never changed
 //	/nodes/<id>           address, zone, capacity, build  that node, lease of 10 s
 //	/weights/<id>         weight and what it is made of   that node, lease of 5 s
+//	/learned/<id>         Learned: its weight by load     that node, lease of 30 min
 //	/rings/v/<version>    a snapshot (ring/snapshot)      planner or operator, once
 //	/rings/active         Pointer                         planner or operator, by compare-and-swap
 //	/rings/zones          ZoneFactors                     planner or operator, by compare-and-swap

@@ -47,6 +47,7 @@ func (k keys) nodes() string                { return k.prefix + inNodes }
 func (k keys) node(id string) string        { return k.prefix + inNodes + id }
 func (k keys) weights() string              { return k.prefix + inWeights }
 func (k keys) weight(id string) string      { return k.prefix + inWeights + id }
+func (k keys) learned(id string) string     { return k.prefix + "/learned/" + id }
 func (k keys) versions() string             { return k.prefix + inVersions }
 func (k keys) version(v uint64) string      { return k.prefix + inVersions + strconv.FormatUint(v, 10) }
 func (k keys) active() string               { return k.prefix + active }

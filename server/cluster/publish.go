@@ -33,6 +33,9 @@ type Publisher struct {
 	lease clientv3.LeaseID
 	last  Weight // as put
 	put   time.Time
+	// Of Learn, which outlives the publisher.
+	long    clientv3.LeaseID
+	learned Learned // as put
 }
 
 // Publisher returns the publisher of a node's weight. There is one a node.

@@ -48,7 +48,8 @@
 // levels, which would oscillate. Its step is 10 minutes, for a change takes as long to
 // be seen: versions for weights are 5 minutes apart, and each is 5 minutes on trial.
 // Each node steers only itself, from its own look at all: where looks differ by some
-// seconds, so do the means, and nothing else. Nodes that drain do not count.
+// seconds, so do the means, and nothing else. Nodes that drain do not count. What it has come to is kept in
+// /learned/<id> for half an hour (learning.go), and a process that starts within that goes on from there.
 //
 // # Goroutines and locks
 //

@@ -18,6 +18,7 @@ type weigher struct {
 	c    *decay.Controller
 
 	nodes map[string]*weighed
+	begin float64 // what this node's weight begins with, over its capacity; 0: with that
 }
 
 // weighed is a node in the pipeline.
@@ -77,6 +78,9 @@ func (w *weigher) step(now time.Duration, all []standing, held bool) (devices fl
 	// the live weights that are used move no more than their budget anyway.
 	w.c.HoldLive(held)
 	w.c.Update(now, math.NaN())
+	if own := w.nodes[w.self]; w.begin > 0 && w.c.SetLive(own.node, w.begin*own.capacity) {
+		w.begin = 0
+	}
 	return w.c.LiveWeight(w.nodes[w.self].node) * w.unit, nil
 }
 

@@ -31,6 +31,7 @@ type weightLoop struct {
 	lastAt   time.Time
 	cpu      float64 // percent, over the last interval; NaN before
 	revision int64   // of own samples
+	learning learning
 }
 
 func newWeightLoop(n *Node, j *Join) (*weightLoop, error) {
@@ -85,12 +86,16 @@ func (l *weightLoop) tell(ctx context.Context) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.recall(ctx)
 	w, err := l.make(time.Now())
 	if err == nil {
 		// A lease of WeightTTL does not outlive a longer wait.
 		ctx, cancel := context.WithTimeout(ctx, cluster.WeightTTL-weighEvery)
 		err = l.publisher.Publish(ctx, w)
 		cancel()
+	}
+	if err == nil {
+		err = l.learn(ctx, time.Now())
 	}
 	if err != nil && l.n.ctx.Err() == nil && l.n.notes.due("weight", time.Now()) {
 		l.n.o.Log.Warn("the weight is not published", "err", err)
@@ -113,6 +118,7 @@ func (l *weightLoop) make(now time.Time) (cluster.Weight, error) {
 	if err != nil {
 		return cluster.Weight{}, err
 	}
+	l.learning.now = cluster.Learned{Relative: math.Round(live/capacity*1e4) / 1e4, Capacity: capacity, Cores: l.j.Cores}
 	factor := l.factor(v, now)
 	value, why := weightOf(live, factor), ""
 	if s := l.n.drainer.now.Load(); s != nil {
