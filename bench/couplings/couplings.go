@@ -70,6 +70,9 @@ type run struct {
 	Sockets  []SocketOutcome `json:"sockets,omitempty"`
 }
 
+// choices of the publisher that are tried on sockets.
+var choices = []publisher.Choose{publisher.Any, publisher.ByRing, publisher.BeforePush, publisher.AfterFailure}
+
 // Run compares all policies in all worlds, then the publisher's on real sockets. It
 // prints a report to out and writes it, with results.json, to a folder.
 func Run(ctx context.Context, o Options, out io.Writer) error {
@@ -86,7 +89,7 @@ func Run(ctx context.Context, o Options, out io.Writer) error {
 		return err
 	}
 	if !o.Pure {
-		for _, how := range []publisher.Choose{publisher.Any, publisher.ByRing, publisher.BeforePush, publisher.AfterFailure} {
+		for _, how := range choices {
 			list, err := sockets(ctx, how, o.Rate, o.Phase)
 			if err != nil {
 				return fmt.Errorf("bench couplings: %v on sockets: %w", how, err)

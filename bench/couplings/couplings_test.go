@@ -16,9 +16,19 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// simulates is called by tests of simulations: one is on one goroutine, the race detector makes it ten times as slow and has
+// nothing to find.
+func simulates(t *testing.T) {
+	t.Helper()
+	if raceDetector {
+		t.Skip("a simulation is run without the race detector (make test-plain)")
+	}
+}
+
 // outcomes runs all policies in a world.
 func outcomes(t *testing.T, w *world, seed uint64) map[string]Outcome {
 	t.Helper()
+	simulates(t)
 	all := map[string]Outcome{}
 	for i := range policies {
 		o, err := Simulate(context.Background(), w, &policies[i], seed)
@@ -40,8 +50,8 @@ func worldNamed(t *testing.T, name string, length time.Duration) *world {
 	return nil
 }
 
-// TestAlone: of a world with one node at rest every number is known.
-func TestAlone(t *testing.T) {
+// TestSimulationAlone: of a world with one node at rest every number is known.
+func TestSimulationAlone(t *testing.T) {
 	w := world{RTT: ms([]float64{20}), Nodes: []nodeSpec{{Weight: 1, Places: 1000}}, Service: time.Nanosecond, Rate: 100, Length: 20 * time.Second}
 	for name, o := range outcomes(t, &w, 1) {
 		if o.Pushes < 1800 || o.Pushes > 2200 || o.P50 < 19.99 || o.P999 > 20.01 || o.Tries != 1 || o.FirstFailed != 0 || o.Near != 1 || o.Lost != 0 {
@@ -56,10 +66,10 @@ func TestAlone(t *testing.T) {
 	}
 }
 
-// TestCosts: of two nodes the first refuses or hangs, and the second is 10 ms away: a
+// TestSimulationCosts: of two nodes the first refuses or hangs, and the second is 10 ms away: a
 // push that begins at the first one costs a round trip or the timeout more, and a look
 // its round trip.
-func TestCosts(t *testing.T) {
+func TestSimulationCosts(t *testing.T) {
 	w := world{RTT: ms([]float64{4, 10}), Nodes: []nodeSpec{{Zone: 0, Weight: 1, Places: 1000}, {Zone: 1, Weight: 1, Places: 1000}},
 		Service: time.Nanosecond, Rate: 200, Length: 20 * time.Second}
 	// All pushes come from zone 0 here.
@@ -78,8 +88,8 @@ func TestCosts(t *testing.T) {
 	}
 }
 
-// TestWhatIsKnown: what the report says holds for other seeds too.
-func TestWhatIsKnown(t *testing.T) {
+// TestSimulationKnows: what the report says holds for other seeds too.
+func TestSimulationKnows(t *testing.T) {
 	const length = 9 * time.Second
 	for seed := uint64(1); seed < 3; seed++ {
 		healthy := outcomes(t, worldNamed(t, "healthy", length), seed)
@@ -98,8 +108,8 @@ func TestWhatIsKnown(t *testing.T) {
 	}
 }
 
-// TestSame: the same seed gives the same numbers.
-func TestSame(t *testing.T) {
+// TestSimulationRepeats: the same seed gives the same numbers.
+func TestSimulationRepeats(t *testing.T) {
 	w := worldNamed(t, "restarts", 4*time.Second)
 	if a, b := outcomes(t, w, 5), outcomes(t, w, 5); !reflect.DeepEqual(a, b) {
 		t.Errorf("%+v\n%+v", a, b)
@@ -109,8 +119,24 @@ func TestSame(t *testing.T) {
 	}
 }
 
-// TestRun: a short run writes its report and results, and no message is lost on sockets.
-func TestRun(t *testing.T) {
+// TestSockets: every choice of a node on real sockets, through each phase; no push fails.
+func TestSockets(t *testing.T) {
+	for _, how := range choices {
+		list, err := sockets(t.Context(), how, 100, 100*time.Millisecond)
+		if err != nil || len(list) != len(phases) {
+			t.Fatalf("%v: %d phases, %v", how, len(list), err)
+		}
+		for _, o := range list {
+			if o.Failed > 0 || o.Pushes == 0 {
+				t.Errorf("%v: %+v", how, o)
+			}
+		}
+	}
+}
+
+// TestSimulationRun: a short run writes its report and results, and no message is lost on sockets.
+func TestSimulationRun(t *testing.T) {
+	simulates(t)
 	folder := t.TempDir()
 	var out bytes.Buffer
 	err := Run(context.Background(), Options{Out: folder, Length: 3 * time.Second, Phase: 100 * time.Millisecond, Command: []string{"bench", "couplings"}}, &out)

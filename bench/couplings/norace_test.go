@@ -1,0 +1,5 @@
+//go:build !race
+
+package couplings
+
+const raceDetector = false
