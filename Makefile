@@ -6,6 +6,9 @@ GO        ?= go
 PKGS      := ./...
 RUN_FLAGS ?= --listen 127.0.0.1:8080 --api 127.0.0.1:8081 --auth none --data-dir var --echo
 FUZZTIME  ?= 2s
+# Everything is compiled in one way, what is shipped as what is tested, and the same for a clone in another folder: what one has
+# compiled all have.
+export GOFLAGS := $(filter-out -trimpath,$(GOFLAGS)) -trimpath
 
 .PHONY: help
 help: ## this list
@@ -25,23 +28,30 @@ build: bin/roostd bin/loadgen bin/bench bin/roostctl ## build bin/roostd, bin/lo
 # The Go tool knows best what is out of date.
 .PHONY: bin/roostd bin/loadgen bin/bench bin/roostctl bin/deskcluster
 bin/roostd bin/loadgen bin/bench bin/roostctl bin/deskcluster: bin/%: need-go
-	@$(GO) build -trimpath -o $@ ./cmd/$*
+	@$(GO) build -o $@ ./cmd/$*
 
 # Each stage has what no other has. go vet has been there (lint), so go test leaves it out; without DWARF (-w), which no
-# test reads, some 90 test binaries are linked in less.
-TEST  := $(GO) test -vet=off -ldflags=-w -timeout 10m
+# test reads, some 90 test binaries are linked in less. Commands that tests start as processes are built once (server/testbin).
+TEST   := ROOST_BIN=$(CURDIR)/bin $(GO) test -vet=off -ldflags=-w -timeout 10m
+TESTED := bin/roostd bin/loadgen bin/roostctl
 # Those whose tests run on one goroutine have nothing for the race detector: they run whole without it, as do ring and decay,
-# where some things are too large for it (16 million points, 24 million records).
-RACY   = $(shell tools/racy.sh yes)
+# where some things are too large for it (16 million points, 24 million records). Of these two, tests in which goroutines
+# meet have Stress in their names.
+STARTS = $(shell tools/racy.sh yes)
 PURE   = $(sort $(shell tools/racy.sh no; $(GO) list ./ring/... ./decay/...))
+RACY   = $(filter-out $(PURE),$(STARTS))
+STRESS = $(filter $(PURE),$(STARTS))
 PLAIN  = $(filter-out $(PURE),$(shell grep -rlE --include='*_test.go' '^func (Benchmark|Test[A-Za-z0-9]*(Alloc|Simulation))' poller server loadgen bench cmd | grep -v '^bench/[a-z]*peers/' | xargs -n1 dirname | sort -u | sed 's|^|roost/|'))
 # What computes steps back behind tests that wait (nice): some of those have a second for what takes milliseconds. For the same
 # reason the stages come one after the other: side by side on two cores, tests of leases and of load failed.
 POLITE := -toolexec 'nice -n 10'
+# Tests under the race detector wait for half of their time: one package more at once than there are processors.
+WIDE   := -p $(shell echo $$(($$(nproc) + 1)))
 
 .PHONY: test
-test: need-go need-all need-format lint ## all tests: format, vet, staticcheck, race, allocation gates, benchmarks once, fuzz smoke, C, JavaScript
-	$(TEST) -race -shuffle=on $(POLITE) $(RACY)
+test: need-go need-all need-format lint $(TESTED) ## all tests: format, vet, staticcheck, race, allocation gates, benchmarks once, fuzz smoke, C, JavaScript
+	$(TEST) -race -shuffle=on $(WIDE) $(POLITE) $(RACY)
+	$(TEST) -race -shuffle=on $(POLITE) -run Stress $(STRESS)
 	@$(MAKE) --no-print-directory test-plain
 	@$(MAKE) --no-print-directory test-pure
 	@# Side by side: the last two wait for other programs most of the time.
@@ -103,7 +113,8 @@ test-report: need-go ## the pages of results, comparisons and trends in Chromium
 
 .PHONY: check
 check: need-go need-servers need-format lint ## before each commit: format, vet, staticcheck, short tests; under 2 minutes
-	$(GO) test -vet=off -ldflags=-w -short -shuffle=on -timeout 2m $(WAITING) $(PKGS)
+	@# In order, so that what has not changed is not run again.
+	$(GO) test -vet=off -ldflags=-w -short -timeout 2m $(PKGS)
 
 .PHONY: lint
 lint: need-go
@@ -148,7 +159,7 @@ bench-cluster: build need-servers ## a cluster's latencies, ring changes and cho
 
 .PHONY: bench-ring
 bench-ring: need-go ## the ring beside other libraries, interleaved; writes bench/results (about 15 minutes)
-	cd bench/ringpeers && $(GO) build -trimpath -o ../../bin/bench-ring .
+	cd bench/ringpeers && $(GO) build -o ../../bin/bench-ring .
 	bin/bench-ring $(BENCH_FLAGS)
 
 .PHONY: decay-report

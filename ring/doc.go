@@ -45,7 +45,7 @@
 //   - Equal definitions answer alike, whatever their history (TestHistory,
 //     CheckInvariants), in every language (testdata/vectors.tsv).
 //   - A Ring never changes; a lookup takes no lock and allocates nothing
-//     (TestSwapWhileReading, TestLookupAlloc).
+//     (TestStressSwaps, TestLookupAlloc).
 //   - The table is the rule (TestTableIsTheRule and TestTies: a twin looks at all
 //     points).
 //

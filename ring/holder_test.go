@@ -71,8 +71,8 @@ func TestCanary(t *testing.T) {
 	}
 }
 
-// TestSwapWhileReading: readers see one ring or the other, whole.
-func TestSwapWhileReading(t *testing.T) {
+// TestStressSwaps: readers see one ring or the other, whole.
+func TestStressSwaps(t *testing.T) {
 	a := mustBuild(t, equalNodes(4), Options{TableBits: 8})
 	b := mustBuild(t, equalNodes(9), Options{TableBits: 12})
 	var h Holder

@@ -138,7 +138,7 @@ c_example() { # the owner of the first device of the vectors, as text
 
 rust() { rustc --edition 2021 -O -L "$build" examples/rust/vectors.rs -o "$build/rust" && "$build/rust" "$data"; }
 
-go_example() { (cd examples/go && GOFLAGS=-mod=mod GOWORK=off CGO_ENABLED=1 CC=$CC go run . "$data"); }
+go_example() { (cd examples/go && GOFLAGS="-mod=mod -trimpath" GOWORK=off CGO_ENABLED=1 CC=$CC go run . "$data"); }
 
 node_headers() { # where node_api.h is, if anywhere
 	local d
