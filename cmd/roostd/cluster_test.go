@@ -23,6 +23,7 @@ func TestThreeNodes(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it starts processes for some seconds")
 	}
+	t.Parallel()
 	d := newDesk(t)
 	nodes := map[string]*proc{}
 	for _, id := range []string{"n1", "n2", "n3"} {
@@ -91,6 +92,7 @@ func TestStartWithoutEtcd(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it starts processes for some seconds")
 	}
+	t.Parallel()
 	d := newDesk(t)
 	dir := filepath.Join(t.TempDir(), "n1")
 	args := append(d.args("n1"), "--data-dir", dir)
@@ -122,6 +124,7 @@ func TestWrongPlaces(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it starts processes for some seconds")
 	}
+	t.Parallel()
 	d := newDesk(t)
 	launch(t, d.args("n1")...)
 	d.sees("n1 says that it reaches Redis", func(v *cluster.View) bool { return reaches(v, "n1") })
@@ -160,6 +163,7 @@ func TestEndOfANode(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it starts processes for some seconds")
 	}
+	t.Parallel()
 	d := newDesk(t)
 	a, b := launch(t, d.args("n1")...), launch(t, append(d.args("n2"), "--drain", "5m")...)
 	d.agree(0, "n1", "n2")

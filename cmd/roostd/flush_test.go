@@ -111,6 +111,7 @@ func TestFlush(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it starts processes for some seconds")
 	}
+	t.Parallel()
 	d := newDesk(t)
 	a, b := launch(t, d.args("n1")...), launch(t, d.args("n2")...)
 	d.agree(0, "n1", "n2")
@@ -149,6 +150,7 @@ func TestSwappedRedis(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it starts processes for some seconds")
 	}
+	t.Parallel()
 	d := newDesk(t)
 	d.redis = testredis.Start(t, "--appendonly", "yes", "--appendfsync", "always")
 	a := launch(t, d.args("n1")...)

@@ -57,6 +57,7 @@ func TestSecureCluster(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it starts processes for some seconds")
 	}
+	t.Parallel()
 	redis, dir, args := secureDesk(t)
 	p := launch(t, args()...)
 	testredis.Await(t, "the ring in Redis", func() bool { return redis.Text("GET", "roost:ring:active") != "" })
