@@ -57,6 +57,8 @@ func (s *Store) identify(ctx context.Context, id cluster.Identity, take bool) (F
 	if err != nil {
 		if s.plain(ctx) {
 			err = errPlain
+		} else if refused := s.uncertified(ctx); refused != nil {
+			err = refused
 		}
 		return Found{}, s.why(err)
 	}
@@ -153,6 +155,46 @@ func (s *Store) plain(ctx context.Context) bool {
 	return err == nil && (answer[0] == '+' || answer[0] == '-')
 }
 
+// uncertified returns what a server that is reached by TLS has against the certificate of this node, or that there is
+// none; nil if nothing. In TLS 1.3 it says so after the handshake, to the first who reads, which the library takes for a
+// connection that broke.
+func (s *Store) uncertified(ctx context.Context) error {
+	if s.option.TLSConfig == nil {
+		return nil
+	}
+	ctx, cancel := s.within(ctx)
+	defer cancel()
+	c, err := (&tls.Dialer{NetDialer: &s.option.Dialer, Config: s.option.TLSConfig}).DialContext(ctx, "tcp", s.option.InitAddress[0])
+	if err == nil {
+		defer c.Close()
+		_ = c.SetDeadline(time.Now().Add(s.o.Deadline))
+		if _, err = c.Write([]byte("PING\r\n")); err == nil {
+			_, err = io.ReadFull(c, make([]byte, 1))
+		}
+	}
+	switch none := len(s.option.TLSConfig.Certificates) == 0 && s.option.TLSConfig.GetClientCertificate == nil; {
+	case err == nil:
+		return nil
+	case wantsCertificate(err), none && strings.Contains(err.Error(), "remote error: tls: handshake failure"): // TLS 1.2 has no word for it
+		return fmt.Errorf("%w: %w", errUncertified, err)
+	}
+	return nil
+}
+
+// errUncertified is that a server takes nobody without a certificate, or with this one.
+var errUncertified = errors.New("it lets nobody in with that certificate, or without one")
+
+// wantsCertificate reports whether an error is a TLS alert about the certificate of this node; crypto/tls has no type for
+// those of the other side.
+func wantsCertificate(err error) bool {
+	for _, alert := range []string{"certificate required", "bad certificate", "unknown certificate authority"} {
+		if strings.Contains(err.Error(), "remote error: tls: "+alert) {
+			return true
+		}
+	}
+	return false
+}
+
 // misconfigured says what to do about an answer that waiting does not mend; "" if it may.
 func misconfigured(text string, err error) string {
 	word, _, _ := strings.Cut(text, " ")
@@ -176,6 +218,8 @@ func misconfigured(text string, err error) string {
 		return "the Sentinels watch no master of this name: mend what is after the / in redis-sentinel://"
 	case errors.As(err, &header), errors.Is(err, errPlain):
 		return "it speaks without TLS: write redis:// without the second s, or name its tls-port"
+	case errors.Is(err, errUncertified), wantsCertificate(err):
+		return "it wants a certificate that its authority has signed (--redis-cert, --redis-key)"
 	case errors.As(err, &verify):
 		return "its certificate is not one that this node trusts"
 	}

@@ -1,11 +1,17 @@
 package ringmirror
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
+	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
 
+	"roost/server/engines"
+	"roost/server/testcerts"
 	"roost/server/testredis"
 )
 
@@ -36,6 +42,49 @@ func TestMisconfigured(t *testing.T) {
 		"a replica":                     {"redis://" + replica.Addr(), "name its master"},
 	} {
 		misconfiguredURL(t, name, tt.url, tt.text)
+	}
+}
+
+// TestWantsCertificate: a Redis that lets nobody in without a certificate is told from one that is away, whoever
+// comes without, or with one that another authority has signed.
+func TestWantsCertificate(t *testing.T) {
+	t.Parallel()
+	f, other := testcerts.New(t), testcerts.New(t)
+	port, err := engines.FreePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	testredis.Start(t, "--tls-port", fmt.Sprint(port), "--tls-cert-file", f.Cert, "--tls-key-file", f.Key, "--tls-ca-cert-file", f.CA, "--tls-auth-clients", "yes")
+	ca, err := os.ReadFile(f.CA)
+	if err != nil {
+		t.Fatal(err)
+	}
+	trust := x509.NewCertPool()
+	trust.AppendCertsFromPEM(ca)
+	with := func(cert, key string) *tls.Config {
+		pair, err := tls.LoadX509KeyPair(cert, key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &tls.Config{RootCAs: trust, Certificates: []tls.Certificate{pair}}
+	}
+	for name, c := range map[string]*tls.Config{"none": {RootCAs: trust}, "another authority's": with(other.ClientCert, other.ClientKey), "1.2": {RootCAs: trust, MaxVersion: tls.VersionTLS12}} {
+		s, err := Open(Options{URL: fmt.Sprintf("rediss://127.0.0.1:%d", port), TLS: c, Deadline: 2 * time.Second})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		if _, err := s.Look(limit(t), desk); !errors.Is(err, ErrWrongRedis) || !strings.Contains(err.Error(), "--redis-cert") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	s, err := Open(Options{URL: fmt.Sprintf("rediss://127.0.0.1:%d", port), TLS: with(f.ClientCert, f.ClientKey), Deadline: 2 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if _, err := s.Look(limit(t), desk); err != nil {
+		t.Error(err)
 	}
 }
 
