@@ -3,6 +3,7 @@ package poller
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -79,6 +80,201 @@ func naive(q []waiting, w waiting, lim Limits) (after []waiting, dropped []uint3
 	return append(after, w), dropped, Queued
 }
 
+// queueTrial is a connection with its queue as the test knows it, and what its peer has read.
+type queueTrial struct {
+	t      *rapid.T
+	l      *Loop
+	h      Handle
+	client *rawClient
+	limits []Limits
+
+	limit      uint8
+	model      []waiting
+	next       uint32   // number of the next frame
+	promised   []uint32 // ids written or queued, in order
+	lost       map[uint32]bool
+	everWaited bool
+
+	written, queued, refused, dropped int // frames, by what became of them
+
+	stream []byte // read, and no whole frame yet
+	seen   int    // of promised
+}
+
+// write writes frames at once, and compares the queue with the naive one.
+func (q *queueTrial) write(class Class, frames, size int, shared bool) {
+	if shared {
+		frames = 1 // WriteShared counts one
+	}
+	w := waiting{class: class, frames: frames}
+	var b []byte
+	for range frames {
+		b = append(b, frame(q.next, size)...)
+		w.ids = append(w.ids, q.next)
+		q.next++
+	}
+	w.bytes = len(b)
+	var err error
+	do(tb(q.t), q.l, func(l *Loop) {
+		if err = q.writeOnLoop(w, b, shared); err == nil {
+			err = errors.Join(q.compare(), l.check())
+		}
+	})
+	if err != nil {
+		q.t.Fatal(err)
+	}
+}
+
+func (q *queueTrial) writeOnLoop(w waiting, b []byte, shared bool) error {
+	c := q.l.Conn(q.h)
+	q.forget(c)
+	want, gone, wanted := []waiting(nil), []uint32(nil), Queued
+	waited := len(q.model) > 0
+	if waited {
+		want, gone, wanted = naive(q.model, w, q.limits[q.limit])
+	}
+	size := len(b)
+	var r Result
+	switch {
+	case shared:
+		r = c.WriteShared(b, w.class)
+	case w.frames > 1:
+		r = c.WriteJoined(b, w.class, w.frames)
+	default:
+		r = c.Write(b, w.class)
+		clear(b) // it is the writer's again
+	}
+	if !waited {
+		var err error
+		if want, wanted, err = q.alone(c, w, size, r); err != nil {
+			return err
+		}
+	}
+	if r != wanted {
+		return fmt.Errorf("write %v: result %d, want %d; queue %v", w, r, wanted, q.model)
+	}
+	q.model = want
+	for _, id := range gone {
+		q.lost[id] = true
+		q.dropped++
+	}
+	switch r {
+	case Written:
+		q.written += w.frames
+	case Queued:
+		q.queued += w.frames
+	case Full:
+		q.refused += w.frames
+		return nil
+	}
+	q.promised = append(q.promised, w.ids...)
+	return nil
+}
+
+// forget takes what the loop has sent meanwhile from the front of the model.
+func (q *queueTrial) forget(c Conn) {
+	s := c.get()
+	if s.out == 0 {
+		q.model = nil
+		return
+	}
+	out := q.l.outs[s.out-1]
+	if q.model = q.model[len(q.model)-len(out.items):]; out.off > 0 {
+		q.model[0].begun = true
+	}
+}
+
+// alone says what may become of a write with nothing before it: how much the socket takes nobody knows.
+func (q *queueTrial) alone(c Conn, w waiting, size int, r Result) (want []waiting, wanted Result, err error) {
+	lim := q.limits[q.limit]
+	switch r {
+	case Written:
+		return nil, Written, nil
+	case Full: // the socket is full and the bound smaller than the write
+		if w.class == Control && size <= lim.ControlBytes || w.class != Control && size <= lim.Bytes && w.frames <= lim.Messages {
+			return nil, 0, errors.New("refused by an empty queue")
+		}
+		return nil, Full, nil
+	}
+	it := q.l.outs[c.get().out-1].items[0] // begun, or behind a full socket
+	if w.begun, w.bytes = it.begun, len(it.b); it.begun != (len(it.b) < size) {
+		return nil, 0, errors.New("begun is wrong")
+	}
+	return []waiting{w}, Queued, nil
+}
+
+// compare holds the queue against the model.
+func (q *queueTrial) compare() error {
+	s := q.l.Conn(q.h).get()
+	if s.out == 0 {
+		return nil
+	}
+	q.everWaited = true
+	var items []waiting
+	for _, it := range q.l.outs[s.out-1].items {
+		items = append(items, waiting{class: it.class, bytes: len(it.b), frames: int(it.frames)})
+	}
+	for i, it := range items {
+		if i >= len(q.model) || it.class != q.model[i].class || it.bytes != q.model[i].bytes || it.frames != q.model[i].frames {
+			return fmt.Errorf("queue %v, want %v", items, q.model)
+		}
+	}
+	return nil
+}
+
+// read has the peer read, and holds the frames against what was promised.
+func (q *queueTrial) read(n int) {
+	ids, rest, err := parse(append(q.stream, q.client.readNow(n)...))
+	if err != nil {
+		q.t.Fatal(err)
+	}
+	for _, id := range ids {
+		for q.lost[q.promised[q.seen]] {
+			q.seen++
+		}
+		if q.promised[q.seen] != id {
+			q.t.Fatalf("frame %d came, want %d", id, q.promised[q.seen])
+		}
+		q.seen++
+	}
+	q.stream = rest
+}
+
+// step does one thing of all that there are.
+func (q *queueTrial) step() {
+	t := q.t
+	sizes := rapid.OneOf(rapid.IntRange(8, 300), rapid.IntRange(8, 12<<10), rapid.SampledFrom([]int{30 << 10}))
+	switch op := rapid.IntRange(0, 9).Draw(t, "op"); {
+	case op == 0:
+		q.read(rapid.IntRange(1, 20<<10).Draw(t, "read"))
+	case op == 1:
+		q.limit = rapid.Uint8Range(0, uint8(len(q.limits)-1)).Draw(t, "limit")
+		do(tb(t), q.l, func(l *Loop) { l.Conn(q.h).SetLimit(q.limit) })
+	case op <= 4:
+		q.write(Control, 1, rapid.IntRange(8, 250).Draw(t, "size"), false)
+	case op <= 6:
+		q.write(Reliable, rapid.IntRange(1, 3).Draw(t, "frames"), sizes.Draw(t, "size"), rapid.Bool().Draw(t, "shared"))
+	default:
+		q.write(Droppable, rapid.IntRange(1, 3).Draw(t, "frames"), sizes.Draw(t, "size"), rapid.Bool().Draw(t, "shared"))
+	}
+}
+
+// readAll reads to the end: what was promised and not dropped has come.
+func (q *queueTrial) readAll() {
+	t, final := q.t, q.next
+	await(tb(t), "the queue drains", func() bool { q.read(1 << 20); return waitingOf(tb(t), q.l, q.h) == 0 })
+	q.write(Reliable, 1, 8, false)
+	await(tb(t), "the last frame comes", func() bool { q.read(1 << 20); return q.seen > 0 && q.promised[q.seen-1] == final })
+	for _, id := range q.promised[q.seen:] {
+		if !q.lost[id] {
+			t.Fatalf("frame %d was promised and did not come", id)
+		}
+	}
+	if q.written+q.queued != len(q.promised) || len(q.lost) != q.dropped {
+		t.Fatalf("written %d, queued %d, promised %d; lost %d, dropped %d", q.written, q.queued, len(q.promised), len(q.lost), q.dropped)
+	}
+}
+
 // TestOutQueueModel writes all classes to a peer that reads now and then, and
 // compares the queue with the naive one after each write, and the stream with
 // what was promised at the end.
@@ -99,173 +295,21 @@ func TestOutQueueModel(t *testing.T) {
 		client, h := dialConnRapid(t, p, opened)
 		defer client.close()
 		before := p.Stats()
-		var (
-			stream                []byte
-			model                 []waiting
-			promised              []uint32 // ids written or queued, in order
-			lost                  = map[uint32]bool{}
-			next                  = uint32(1)
-			refused, dropped      int
-			limit                 uint8
-			everWaited            bool
-			written, queued, seen int
-		)
-		lim := func() Limits { return limits[limit] }
-		write := func(class Class, frames, size int, shared bool) {
-			if shared {
-				frames = 1 // WriteShared counts one
-			}
-			w := waiting{class: class, frames: frames}
-			var b []byte
-			for range frames {
-				b = append(b, frame(next, size)...)
-				w.ids = append(w.ids, next)
-				next++
-			}
-			w.bytes = len(b)
-			var failure string
-			do(tb(t), l, func(l *Loop) {
-				c := l.Conn(h)
-				s := c.get()
-				// What the loop has sent meanwhile is gone from the front.
-				have := 0
-				if s.out != 0 {
-					q := l.outs[s.out-1]
-					have = len(q.items)
-					if model = model[len(model)-have:]; q.off > 0 {
-						model[0].begun = true
-					}
-				}
-				model = model[len(model)-have:]
-				var want []waiting
-				var gone []uint32
-				wantResult := Queued
-				if have > 0 {
-					want, gone, wantResult = naive(model, w, lim())
-				}
-				var r Result
-				switch {
-				case shared:
-					r = c.WriteShared(b, class)
-				case frames > 1:
-					r = c.WriteJoined(b, class, frames)
-				default:
-					r = c.Write(b, class)
-					clear(b) // it is the writer's again
-				}
-				if have == 0 {
-					switch r {
-					case Queued: // begun, or a full socket with an empty queue
-						it := l.outs[s.out-1].items[0]
-						w.begun, w.bytes = it.begun, len(it.b)
-						want = []waiting{w}
-						if it.begun != (len(it.b) < len(b)) {
-							failure = "begun is wrong"
-						}
-					case Full: // the socket is full and the bound smaller than the write
-						if (class == Control && len(b) <= lim().ControlBytes) || (class != Control && len(b) <= lim().Bytes && frames <= lim().Messages) {
-							failure = "refused by an empty queue"
-						}
-						wantResult = Full
-					case Written:
-						wantResult = Written
-					}
-				}
-				if r != wantResult && failure == "" {
-					failure = fmt.Sprintf("write %v: result %d, want %d; queue %v", w, r, wantResult, model)
-				}
-				model = want
-				for _, id := range gone {
-					lost[id] = true
-					dropped++
-				}
-				switch r {
-				case Written:
-					written += frames
-				case Queued:
-					queued += frames
-				case Full:
-					refused += frames
-				}
-				if r == Written || r == Queued {
-					promised = append(promised, w.ids...)
-				}
-				if s.out != 0 {
-					everWaited = true
-					var items []waiting
-					for _, it := range l.outs[s.out-1].items {
-						items = append(items, waiting{class: it.class, bytes: len(it.b), frames: int(it.frames)})
-					}
-					for i, it := range items {
-						if i >= len(model) || it.class != model[i].class || it.bytes != model[i].bytes || it.frames != model[i].frames {
-							failure = fmt.Sprintf("queue %v, want %v", items, model)
-							break
-						}
-					}
-				}
-				if err := l.check(); err != nil && failure == "" {
-					failure = err.Error()
-				}
-			})
-			if failure != "" {
-				t.Fatal(failure)
-			}
-		}
-		read := func(n int) {
-			stream = append(stream, client.readNow(n)...)
-			ids, rest, err := parse(stream)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, id := range ids {
-				for lost[promised[seen]] {
-					seen++
-				}
-				if promised[seen] != id {
-					t.Fatalf("frame %d came, want %d", id, promised[seen])
-				}
-				seen++
-			}
-			stream = rest
-		}
-		sizes := rapid.OneOf(rapid.IntRange(8, 300), rapid.IntRange(8, 12<<10), rapid.SampledFrom([]int{30 << 10}))
+		q := &queueTrial{t: t, l: l, h: h, client: client, limits: limits, next: 1, lost: map[uint32]bool{}}
 		for range rapid.IntRange(1, 60).Draw(t, "steps") {
-			switch op := rapid.IntRange(0, 9).Draw(t, "op"); {
-			case op == 0:
-				read(rapid.IntRange(1, 20<<10).Draw(t, "read"))
-			case op == 1:
-				limit = rapid.Uint8Range(0, uint8(len(limits)-1)).Draw(t, "limit")
-				do(tb(t), l, func(l *Loop) { l.Conn(h).SetLimit(limit) })
-			case op <= 4:
-				write(Control, 1, rapid.IntRange(8, 250).Draw(t, "size"), false)
-			case op <= 6:
-				write(Reliable, rapid.IntRange(1, 3).Draw(t, "frames"), sizes.Draw(t, "size"), rapid.Bool().Draw(t, "shared"))
-			default:
-				write(Droppable, rapid.IntRange(1, 3).Draw(t, "frames"), sizes.Draw(t, "size"), rapid.Bool().Draw(t, "shared"))
-			}
+			q.step()
 		}
-		final := next
-		await(tb(t), "the queue drains", func() bool { read(1 << 20); return waitingOf(tb(t), l, h) == 0 })
-		write(Reliable, 1, 8, false)
-		await(tb(t), "the last frame comes", func() bool { read(1 << 20); return seen > 0 && promised[seen-1] == final })
-		for _, id := range promised[seen:] {
-			if !lost[id] {
-				t.Fatalf("frame %d was promised and did not come", id)
-			}
-		}
+		q.readAll()
 		after := p.Stats()
-		if n := after.Overflow - before.Overflow; n != uint64(refused) {
-			t.Fatalf("Overflow %d, want %d", n, refused)
+		if n := after.Overflow - before.Overflow; n != uint64(q.refused) {
+			t.Fatalf("Overflow %d, want %d", n, q.refused)
 		}
-		if n := after.Dropped - before.Dropped; n != uint64(dropped) {
-			t.Fatalf("Dropped %d, want %d", n, dropped)
-		}
-		if written+queued != len(promised) || len(lost) != dropped {
-			t.Fatalf("written %d, queued %d, promised %d; lost %d, dropped %d", written, queued, len(promised), len(lost), dropped)
+		if n := after.Dropped - before.Dropped; n != uint64(q.dropped) {
+			t.Fatalf("Dropped %d, want %d", n, q.dropped)
 		}
 		do(tb(t), l, func(*Loop) {
-			if n := drained[h]; (n > 0) != everWaited {
-				t.Errorf("Drained was called %d times, output had to wait: %v", n, everWaited)
+			if n := drained[h]; (n > 0) != q.everWaited {
+				t.Errorf("Drained was called %d times, output had to wait: %v", n, q.everWaited)
 			}
 			delete(drained, h)
 		})
