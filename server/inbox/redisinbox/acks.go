@@ -225,7 +225,7 @@ func (s *Store) flush() (err error) {
 
 // ackCall is the call of the script ack.
 func (s *Store) ackCall(vs ...*ack) call {
-	k := call{script: ackScript, keys: make([]string, 0, 2*len(vs)), args: make([]string, 2, 2+5*len(vs))}
+	k := call{script: ackScript, apart: len(vs) > 1, keys: make([]string, 0, 2*len(vs)), args: make([]string, 2, 2+5*len(vs))}
 	k.args[0], k.args[1] = utoa(s.seconds()), inbox.RandomEpoch().String()
 	for _, v := range vs {
 		n := s.names(v.id)

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -21,6 +23,8 @@ type call struct {
 	name   string // of the command, when there is no script
 	keys   []string
 	args   []string
+	apart  bool  // its keys lie in several slots: not for a Redis Cluster
+	until  int64 // of a bounded script: until when it may be carried out; 0: as long as is waited for it
 }
 
 // reply is what came of a call: a string, an int64, nil, or a []any of those.
@@ -39,6 +43,8 @@ type link struct {
 	scripts  []*script     // that a server is given when it knows one of them not
 	stop     chan struct{} // closed by close
 	ended    chan struct{} // closed when nobody connects any more
+
+	clock redisClock
 
 	// mu covers the following. It is taken alone.
 	mu     sync.Mutex
@@ -83,6 +89,7 @@ func (l *link) connect() {
 		if err == nil {
 			ctx, cancel := context.WithTimeout(context.Background(), l.deadline)
 			l.load(ctx, c)
+			l.clock.ask(ctx, c)
 			cancel()
 			l.take(c)
 			return
@@ -155,19 +162,37 @@ func (l *link) close() {
 // and inbox.ErrFailed, wrapped; errUnclear among them when a call may have been carried
 // out nevertheless.
 func (l *link) do(calls []call, wait bool) []reply {
-	replies := make([]reply, len(calls))
 	if len(calls) == 0 {
-		return replies
+		return nil
 	}
 	c, err := l.get()
+	if err == nil && c.Mode() == rueidis.ClientModeCluster && slices.ContainsFunc(calls, func(k call) bool { return k.apart }) {
+		err = fmt.Errorf("%w: it has only just been seen to be a Redis Cluster", inbox.ErrFailed)
+	}
 	if err != nil {
-		for i := range replies {
-			replies[i].err = err
-		}
-		return replies
+		return slices.Repeat([]reply{{err: err}}, len(calls))
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), l.deadline)
 	defer cancel()
+	until := int64(0)
+	for i := range calls {
+		if s := calls[i].script; s != nil && s.bounded {
+			if until == 0 {
+				until = l.clock.least() + l.deadline.Milliseconds()
+			}
+			calls[i].until = until
+		}
+	}
+	replies := l.once(ctx, c, calls, wait)
+	if until != 0 {
+		l.punctual(ctx, c, calls, replies, wait)
+	}
+	return replies
+}
+
+// once is do for calls that say until when they may be carried out.
+func (l *link) once(ctx context.Context, c rueidis.Client, calls []call, wait bool) []reply {
+	replies := make([]reply, len(calls))
 	cmds := make(rueidis.Commands, 0, len(calls)+1)
 	for i := range calls {
 		cmds = append(cmds, build(c, &calls[i], false))
@@ -182,7 +207,9 @@ func (l *link) do(calls []call, wait bool) []reply {
 			again = append(again, i)
 			continue
 		}
-		replies[i] = take(results[i])
+		if replies[i] = take(results[i]); errors.Is(replies[i].err, errUnclear) {
+			l.clock.doubted.Store(true)
+		}
 	}
 	if wait {
 		l.waited(results[len(calls)], replies)
@@ -246,13 +273,17 @@ func (l *link) load(ctx context.Context, c rueidis.Client) {
 
 // build makes the command; full: with the text of the script.
 func build(c rueidis.Client, k *call, full bool) rueidis.Completed {
+	args := k.args
+	if k.until != 0 {
+		args = append(slices.Clip(args), strconv.FormatInt(k.until, 10))
+	}
 	switch {
 	case k.script == nil:
-		return c.B().Arbitrary(strings.Fields(k.name)...).Keys(k.keys...).Args(k.args...).Build()
+		return c.B().Arbitrary(strings.Fields(k.name)...).Keys(k.keys...).Args(args...).Build()
 	case full:
-		return c.B().Eval().Script(k.script.text).Numkeys(int64(len(k.keys))).Key(k.keys...).Arg(k.args...).Build()
+		return c.B().Eval().Script(k.script.text).Numkeys(int64(len(k.keys))).Key(k.keys...).Arg(args...).Build()
 	}
-	return c.B().Evalsha().Sha1(k.script.sha).Numkeys(int64(len(k.keys))).Key(k.keys...).Arg(k.args...).Build()
+	return c.B().Evalsha().Sha1(k.script.sha).Numkeys(int64(len(k.keys))).Key(k.keys...).Arg(args...).Build()
 }
 
 // errUnclear says that nobody knows whether the call was carried out.

@@ -238,6 +238,8 @@ type pipeline struct {
 	s                 *Store
 	now               uint32
 	first, main, last []step
+	settle            []indexed // after last: index.go
+	apart             bool      // it is a Redis Cluster: indexes lie on other servers than devices
 	commits           []progress
 	next              int // of commits: those before have finished
 	perCall           int
@@ -253,7 +255,7 @@ type pipeline struct {
 }
 
 func (s *Store) newPipeline() pipeline {
-	return pipeline{s: s, now: s.seconds(), perCall: s.perCall()}
+	return pipeline{s: s, now: s.seconds(), perCall: s.perCall(), apart: s.redis.cluster()}
 }
 
 // run carries the steps out.
@@ -276,6 +278,7 @@ func (p *pipeline) run() {
 		p.tell()
 	}
 	p.part(p.last, false)
+	_ = p.s.settle(p.settle) // else the sweep does
 }
 
 // What waits is sent in a few pieces, each when the one before has been answered: who gets the first message of a request of 50
@@ -312,7 +315,7 @@ func (p *pipeline) tell() {
 	for ; p.next < len(p.commits); p.next++ {
 		g := &p.commits[p.next]
 		switch all := g.done == len(g.c.Ops); {
-		case !g.puts || len(p.last) > 0:
+		case !g.puts || len(p.last)+len(p.settle) > 0:
 			return
 		case g.c.Err == nil && !all:
 			if g.done > g.told && g.c.Some != nil {

@@ -22,8 +22,7 @@ import (
 //	body:<name>        string    content of a message to many
 //	spread:<t>\x00<id> string    receivers of a message to many that had this id; "" while it is under way
 //
-// Indexes may name devices too many, never too few: they are written first and cleaned
-// last, and a device is asked before it is given anything.
+// Indexes may name devices too many (index.go): a device is asked before it is given anything.
 
 // shards is in how many parts an index of devices lies: over as many slots of a
 // cluster, and none of them large.
@@ -75,9 +74,10 @@ func (s *Store) indexKey(topic string, shard int) string {
 	if topic == "" {
 		return s.opt.Prefix + "inbox:all:" + strconv.Itoa(shard)
 	}
-	return s.opt.Prefix + "topic:" + topic + ":" + strconv.Itoa(shard)
+	return s.topicPrefix() + topic + ":" + strconv.Itoa(shard)
 }
 
+func (s *Store) topicPrefix() string           { return s.opt.Prefix + "topic:" }
 func (s *Store) topicsKey() string             { return s.opt.Prefix + "inbox:topics" }
 func (s *Store) latestKey(topic string) string { return s.opt.Prefix + "latest:" + topic }
 func (s *Store) bodyKey(name string) string    { return s.opt.Prefix + "body:" + name }

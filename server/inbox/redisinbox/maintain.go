@@ -3,7 +3,6 @@ package redisinbox
 import (
 	"maps"
 	"slices"
-	"strconv"
 	"time"
 )
 
@@ -11,6 +10,7 @@ import (
 const (
 	clockTicks  = 10 // Redis is asked for its time, and how much there is
 	latestTicks = 5  // latest values are read again
+	indexTicks  = 10 // the indexes of a part of the devices are looked at: what they lack is rare
 )
 
 // latestMost is how many latest values are read again at once.
@@ -38,8 +38,13 @@ func (s *Store) maintain() {
 	part := max(len(s.m.devs)*int(time.Second)/int(s.opt.Sweep), 1)
 	s.mu.Unlock()
 	s.sweep(part)
+	if s.ticks%indexTicks == indexTicks-1 {
+		s.sweepIndexes(part) // so in ten times as long as a sweep takes
+	}
 	if s.ticks%clockTicks == 0 {
 		s.measure()
+	} else if s.redis.clock.doubted.Swap(false) {
+		s.setClock()
 	}
 	if s.ticks%latestTicks == 0 {
 		s.mu.Lock()
@@ -69,6 +74,20 @@ func (s *Store) sweep(part int) {
 	}
 }
 
+// sweepIndexes mends the indexes of the next so many devices.
+func (s *Store) sweepIndexes(part int) {
+	for part > 0 {
+		refs, next := s.some(max(s.mended, 1), min(part, spreadSlice), "")
+		if len(refs) > 0 && s.mend(refs) != nil {
+			return
+		}
+		if s.mended = next; next == 0 {
+			return
+		}
+		part -= max(len(refs), 1)
+	}
+}
+
 // measure asks Redis for its time and for the sizes of indexes.
 func (s *Store) measure() {
 	calls := []call{{name: "ZCARD", keys: []string{s.topicsKey()}}}
@@ -87,9 +106,7 @@ func (s *Store) measure() {
 		s.known, s.topics = known, int(topics)
 		s.mu.Unlock()
 	}
-	if s.opt.Now == nil {
-		s.setClock()
-	}
+	s.setClock()
 }
 
 // setClock compares our clock with that of Redis. A difference that the round trip may
@@ -98,17 +115,15 @@ func (s *Store) setClock() {
 	before := time.Now()
 	r := s.redis.do([]call{{script: timeScript, keys: []string{s.topicsKey()}}}, false)[0]
 	took := time.Since(before)
-	list, _ := r.v.([]any)
-	parts := texts(list)
-	if len(parts) != 2 {
+	t, ok := parseTime(r.v)
+	if !ok {
 		return // the next time then
 	}
-	sec, err1 := strconv.ParseInt(parts[0], 10, 64)
-	us, err2 := strconv.ParseInt(parts[1], 10, 64)
-	if err1 != nil || err2 != nil {
+	s.redis.clock.note(t)
+	if s.opt.Now != nil {
 		return
 	}
-	offset := time.Unix(sec, us*1000).Sub(before.Add(took / 2))
+	offset := t.Sub(before.Add(took / 2))
 	if offset.Abs() <= took/2 {
 		offset = 0
 	}

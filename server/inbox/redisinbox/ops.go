@@ -60,11 +60,7 @@ func (s *Store) ackStep(v *ack) step {
 
 // known plans that a device which was never connected is in the index of all, after
 // what made it known: a message to all that comes in between is not for it.
-func (p *pipeline) known(device string) {
-	p.last = append(p.last,
-		step{k: call{name: "ZADD", keys: []string{p.s.indexKey("", shardOf(device))}, args: []string{"0", device}}},
-		step{k: call{name: "HSET", keys: []string{p.s.names(device).head()}, args: []string{"i", "1"}}})
-}
+func (p *pipeline) known(device string) { p.settle = append(p.settle, indexed{device: device}) }
 
 // stored takes what came of a put.
 func (s *Store) stored(op *inbox.Put, r *putReply, tag uint32) {
@@ -122,28 +118,30 @@ func (s *Store) counted(v inbox.Verdict) {
 // latest plans a latest value.
 func (p *pipeline) latest(c *inbox.Commit, op *inbox.Latest) {
 	s := p.s
-	key := []string{s.latestKey(op.Topic)}
-	if op.Message == nil {
-		p.main = append(p.main, step{c: c, k: call{name: "DEL", keys: key}, take: func(v any) error {
-			s.mu.Lock()
-			s.latest.set(op.Topic, "")
-			s.mu.Unlock()
-			if n, _ := v.(int64); n == 0 {
-				op.Err = inbox.ErrUnknown
-			}
-			return nil
-		}})
+	value, ttl := "", uint32(0)
+	if m := op.Message; m != nil {
+		if !s.room(op.Topic) {
+			op.Err = inbox.ErrTopics
+			return
+		}
+		value, ttl = string(m.AppendContent(binary.BigEndian.AppendUint32(nil, p.now+m.TTL))), m.TTL+60
+	}
+	k := call{script: latestScript, keys: []string{s.latestKey(op.Topic)}, args: []string{op.Topic, value, utoa(ttl)}}
+	switch {
+	case value == "":
 		p.forget(op.Topic)
-		return
+	case p.apart:
+		p.index(c, s.topicsKey(), op.Topic)
+	default:
+		k.apart, k.keys = true, append(k.keys, s.topicsKey())
 	}
-	if !s.room(op.Topic) {
-		op.Err = inbox.ErrTopics
-		return
-	}
-	value := string(op.Message.AppendContent(binary.BigEndian.AppendUint32(nil, p.now+op.Message.TTL)))
-	p.index(c, s.topicsKey(), op.Topic)
-	p.main = append(p.main, step{c: c, k: call{name: "SET", keys: key,
-		args: []string{value, "EX", utoa(op.Message.TTL + 60)}}, take: func(any) error {
+	p.main = append(p.main, step{c: c, k: k, take: func(v any) error {
+		f, word := open(v)
+		if n := f.number(); f.err != nil || word != "set" {
+			return errReply
+		} else if n == 0 {
+			op.Err = inbox.ErrUnknown
+		}
 		s.mu.Lock()
 		s.latest.set(op.Topic, value)
 		s.mu.Unlock()
@@ -204,37 +202,34 @@ func (p *pipeline) subscription(c *inbox.Commit, op *inbox.Subscription) {
 	shard := s.indexKey(op.Topic, shardOf(device))
 	if op.On {
 		on = "1"
+	}
+	k := call{script: subscribeScript, keys: []string{n.list(), n.head(), n.subs()},
+		args: []string{op.Topic, on, utoa(fence), strconv.Itoa(inbox.MaxSubscriptions), device}}
+	if !p.apart {
+		k.apart, k.keys = true, append(k.keys, shard, s.topicsKey(), s.latestKey(op.Topic))
+	} else if op.On {
 		p.index(c, s.topicsKey(), op.Topic)
 		p.index(c, shard, device)
 	}
-	p.main = append(p.main, step{c: c, k: call{script: subscribeScript, keys: []string{n.list(), n.head(), n.subs()},
-		args: []string{op.Topic, on, utoa(fence), strconv.Itoa(inbox.MaxSubscriptions)}},
-		take: func(v any) error {
-			err := s.subscribed(op, device, v)
-			if op.On && op.Err != nil {
-				p.leave(op.Topic, device) // it was indexed for nothing
-			}
-			return err
-		}})
-	if op.On {
+	p.main = append(p.main, step{c: c, k: k, take: func(v any) error { return s.subscribed(op, device, v) }})
+	if p.apart {
+		p.settle = append(p.settle, indexed{device, []string{op.Topic}})
+	}
+	switch {
+	case !op.On:
+		p.forget(op.Topic)
+	case p.apart:
 		p.last = append(p.last, step{k: call{name: "GET", keys: []string{s.latestKey(op.Topic)}}, take: func(v any) error {
 			s.tookLatest(op.Topic, v)
 			return nil
 		}})
-		return
 	}
-	p.leave(op.Topic, device)
-}
-
-// leave plans that the index does not name a device that is not in the topic.
-func (p *pipeline) leave(topic, device string) {
-	p.last = append(p.last, step{k: call{name: "ZREM", keys: []string{p.s.indexKey(topic, shardOf(device))}, args: []string{device}}})
-	p.forget(topic)
 }
 
 // subscribed takes what came of a subscription.
 func (s *Store) subscribed(op *inbox.Subscription, device string, v any) error {
-	switch v {
+	f, word := open(v)
+	switch word {
 	case "done":
 	case "unknown":
 		op.Err = inbox.ErrUnknown
@@ -248,6 +243,10 @@ func (s *Store) subscribed(op *inbox.Subscription, device string, v any) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.m.subscribed(device, change{op.Topic, op.On})
+	if len(f.v) > 0 { // where it lies on the same server
+		value, _ := f.v[0].(string)
+		s.latest.set(op.Topic, value)
+	}
 	return nil
 }
 
@@ -259,35 +258,38 @@ func (p *pipeline) removal(c *inbox.Commit, op *inbox.Removal) {
 	if v := s.acks.take(op.Device); v != nil { // they are no loss
 		p.main = append(p.main, p.s.ackStep(v))
 	}
-	p.main = append(p.main, step{c: c, k: call{script: removeScript,
-		keys: []string{n.list(), n.head(), n.subs(), this, before}}, take: func(v any) error { return s.removed(op, v) }})
-	p.last = append(p.last, step{k: call{name: "ZREM", keys: []string{s.indexKey("", shardOf(op.Device))},
-		args: []string{op.Device}}})
+	shard := shardOf(op.Device)
+	k := call{script: removeScript, keys: []string{n.list(), n.head(), n.subs(), this, before},
+		args: []string{op.Device, s.topicPrefix(), ":" + strconv.Itoa(shard)}}
+	if !p.apart {
+		k.apart, k.keys = true, append(k.keys, s.indexKey("", shard))
+	}
+	p.main = append(p.main, step{c: c, k: k, take: func(v any) error {
+		topics, err := s.removed(op, v)
+		if p.apart && err == nil && op.Err == nil {
+			p.settle = append(p.settle, indexed{op.Device, topics})
+		}
+		return err
+	}})
 }
 
-// removed takes what came of a removal, and cleans the indexes of topics: they may name
-// devices that are not in them.
-func (s *Store) removed(op *inbox.Removal, v any) error {
+// removed takes what came of a removal, and returns the topics that the device was in.
+func (s *Store) removed(op *inbox.Removal, v any) (topics []string, err error) {
 	f, word := open(v)
 	op.Err = nil
 	if word == "unknown" {
 		op.Err = inbox.ErrUnknown
-		return nil
+		return nil, nil
 	}
 	epoch, live, gone, topics := f.epoch(), f.number(), f.number(), f.texts()
 	if f.err != nil || word != "removed" {
-		return errReply
+		return nil, errReply
 	}
 	s.acks.poll(op.Device) // of a device that is no more
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	op.Ref = s.m.removed(op.Device, epoch, s.seconds())
 	s.n.Removed += live
 	s.n.Expired += gone
-	s.mu.Unlock()
-	calls := make([]call, 0, len(topics))
-	for _, t := range topics {
-		calls = append(calls, call{name: "ZREM", keys: []string{s.indexKey(t, shardOf(op.Device))}, args: []string{op.Device}})
-	}
-	s.redis.do(calls, false)
-	return nil
+	return topics, nil
 }

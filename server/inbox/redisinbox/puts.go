@@ -97,7 +97,7 @@ func (s *Store) putsCall(topic string, now uint32, list []putOp) call {
 			args = append(args, string(notice))
 		}
 	}
-	return call{script: s.put, keys: keys, args: args}
+	return call{script: s.put, keys: keys, args: args, apart: len(list) > 1}
 }
 
 // takePuts takes what came of a call.

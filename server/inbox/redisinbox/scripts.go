@@ -8,8 +8,9 @@ import (
 
 // script is a Lua script and the name that Redis gives it.
 type script struct {
-	text string
-	sha  string
+	text    string
+	sha     string
+	bounded bool // it begins with late.lua
 }
 
 //go:embed lua/lib.lua
@@ -49,6 +50,15 @@ var lookupLua string
 //go:embed lua/check.lua
 var checkLua string
 
+//go:embed lua/late.lua
+var lateLua string
+
+//go:embed lua/index.lua
+var indexLua string
+
+//go:embed lua/latest.lua
+var latestLua string
+
 //go:embed lua/subscribe.lua
 var subscribeLua string
 
@@ -57,28 +67,30 @@ var removeLua string
 
 var (
 	noteScript      = newScript(noteLua)
-	openScript      = newScript(libLua, claimLua, openLua)
+	openScript      = newScript(lateLua, libLua, claimLua, openLua)
 	ackScript       = newScript(libLua, ackLua)
 	lookScript      = newScript(libLua, lookLua)
 	fetchScript     = newScript(libLua, fetchLua)
 	lookupScript    = newScript(libLua, lookupLua)
 	checkScript     = newScript(libLua, checkLua)
-	subscribeScript = newScript(libLua, subscribeLua)
-	removeScript    = newScript(libLua, removeLua)
+	subscribeScript = newScript(lateLua, libLua, subscribeLua)
+	removeScript    = newScript(lateLua, libLua, removeLua)
+	latestScript    = newScript(lateLua, latestLua)
+	indexScript     = newScript(indexLua)
 	// A key makes it one node's of a cluster, always the same.
 	timeScript = newScript("return redis.call('TIME')")
 )
 
 // scripts are all of them: a server that has just started is given them at once.
 var scripts = []*script{noteScript, openScript, ackScript, lookScript, fetchScript,
-	lookupScript, checkScript, subscribeScript, removeScript, timeScript}
+	lookupScript, checkScript, subscribeScript, removeScript, latestScript, indexScript, timeScript}
 
 // openWith returns the script open of a store.
 func openWith(p *Presence) *script {
 	if p == nil {
 		return openScript
 	}
-	return newScript(libLua, p.Lua, presenceLua, openLua)
+	return newScript(lateLua, libLua, p.Lua, presenceLua, openLua)
 }
 
 // putWith returns the script put of a store.
@@ -95,5 +107,5 @@ func newScript(parts ...string) *script {
 		text += p + "\n"
 	}
 	sum := sha1.Sum([]byte(text)) //nolint:gosec // see above
-	return &script{text: text, sha: hex.EncodeToString(sum[:])}
+	return &script{text: text, sha: hex.EncodeToString(sum[:]), bounded: parts[0] == lateLua}
 }

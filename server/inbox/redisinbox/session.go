@@ -51,7 +51,7 @@ func (s *Store) OpenAs(id []byte, r inbox.Resume, sid uint64, at int64) (opened 
 		}
 	}
 	if err == nil && !o.indexed {
-		err = s.index(name)
+		err = s.settle([]indexed{{device: name}})
 	}
 	if err != nil {
 		s.mu.Lock()
@@ -98,18 +98,6 @@ func (s *Store) openCall(d *device, id string, r inbox.Resume, sid uint64, at in
 }
 
 func utoa(v uint32) string { return strconv.FormatUint(uint64(v), 10) }
-
-// index makes a device known to those who go through all, and notes that it is.
-func (s *Store) index(id string) error {
-	for _, r := range s.redis.do([]call{{name: "ZADD", keys: []string{s.indexKey("", shardOf(id))}, args: []string{"0", id}}}, false) {
-		if r.err != nil {
-			return r.err
-		}
-	}
-	// If this fails, the next session does it again.
-	s.redis.do([]call{{name: "HSET", keys: []string{s.names(id).head()}, args: []string{"i", "1"}}}, false)
-	return nil
-}
 
 // Leave implements inbox.Leaver.
 func (s *Store) Leave(ref inbox.Ref, fence uint32) {

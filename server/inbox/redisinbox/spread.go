@@ -195,6 +195,7 @@ func (w *spreader) attempt(devices []string) (again []string, fatal bool, err er
 		}
 		groups, calls = append(groups, list), append(calls, s.putsCall(w.op.Topic, w.now, list))
 	}
+	var unknown []indexed
 	for i, r := range s.redis.do(calls, true) {
 		list := groups[i]
 		if r.err != nil {
@@ -214,8 +215,15 @@ func (w *spreader) attempt(devices []string) (again []string, fatal bool, err er
 				continue
 			}
 			w.given(list[k].device, &all[k])
+			if all[k].verdict == inbox.Unknown {
+				unknown = append(unknown, indexed{device: list[k].device})
+				if t := w.op.Topic; t != "" {
+					unknown[len(unknown)-1].topics = []string{t}
+				}
+			}
 		}
 	}
+	_ = s.settle(unknown) // who is named and is not in; else the next message finds it
 	return again, false, err
 }
 

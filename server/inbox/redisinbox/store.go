@@ -36,9 +36,10 @@ type Store struct {
 	spread queue // commits with a message to many: those take long
 
 	// Owned by the maintaining goroutine, but for the channel.
-	due   chan struct{}
-	swept inbox.Ref
-	ticks int
+	due    chan struct{}
+	swept  inbox.Ref
+	mended inbox.Ref
+	ticks  int
 
 	doubts doubts
 
