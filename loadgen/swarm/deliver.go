@@ -78,17 +78,22 @@ func (w *Worker) deliver(i uint32, now int64, b []byte) {
 	}
 	n.Expected++
 	n.Delivered++
-	if l == &w.unjudged { // slow on purpose: its times say nothing of the server
-		return
+	if l != &w.unjudged { // slow on purpose: its times say nothing of the server
+		w.clocked(s, c.group, now)
 	}
-	record(w.rec.groupHist(c.group, tally.Delivery), now-m.stamp.Due)
-	record(w.rec.groupHist(c.group, tally.DeliverySent), now-m.stamp.Sent)
+}
+
+// clocked notes the times of a delivery of the message in the cache.
+func (w *Worker) clocked(s *stream, group uint8, now int64) {
+	m := &w.cache.stamp
+	record(w.rec.groupHist(group, tally.Delivery), now-m.Due)
+	record(w.rec.groupHist(group, tally.DeliverySent), now-m.Sent)
 	if at := w.rec.arrival; at != 0 {
 		w.rec.hist(histRxLag, now-at)
-		record(w.rec.groupHist(c.group, tally.DeliveryKernel), at-m.stamp.Due)
+		record(w.rec.groupHist(group, tally.DeliveryKernel), at-m.Due)
 	}
-	if s.readers != nil && w.groups.healthy(c.group) {
-		s.rounds.deliver(m.stamp.Number, s.stride, now)
+	if s.readers != nil && w.groups.healthy(group) {
+		s.rounds.deliver(m.Number, s.stride, now)
 	}
 }
 
