@@ -89,7 +89,7 @@ func (k *clustered) lookAtStray(now time.Time) {
 	case m.again.next.IsZero():
 		m.again.next = now.Add(first)
 	case m.round.Load() == nil && !m.emptying() && !k.cut.Load() && m.again.due(now, first):
-		k.begin(&m.round, &round{kind: again, code: CloseRebalance})
+		k.replace(&round{kind: again, code: CloseRebalance})
 	}
 }
 

@@ -25,7 +25,8 @@ import (
 //
 // Each but the first is a round: an exodus on every loop (exodus.go), which tells devices not
 // long before their slots, so that a round that is called off has not sent away more than those of the next
-// seconds. There is one round of moving or emptying, the newest, and one of coming back beside it.
+// seconds. There is one round of moving or emptying, the newest, and one of coming back beside it. One that another has
+// taken the place of before it was done is begun anew when that is over.
 
 const (
 	// mostHops is how often in a row a device is sent on: rings of nodes may differ for a moment,
@@ -63,9 +64,8 @@ type moves struct {
 
 	// Owned by runMoves.
 	served   *drainWish      // the wish that a round was begun for
-	emptied  *cluster.Active // by which ring the last round of emptying was begun
+	emptied  *cluster.Active // by which ring the last round of emptying was begun; nil: it was called off
 	settled  *cluster.Active // for which all have been told
-	looked   *cluster.Active // for which a round was begun
 	alive    map[string]bool // members that were there when it was looked last
 	cutSince time.Time
 	home     backoff
@@ -136,7 +136,6 @@ func (k *clustered) runMoves() {
 	t := time.NewTicker(k.s.opt.timing.tick)
 	defer t.Stop()
 	k.moves.settled = k.opt.Rings.Load()
-	k.moves.looked = k.moves.settled
 	for {
 		select {
 		case <-k.s.stopTick:
@@ -165,9 +164,9 @@ func (k *clustered) lookAround(now time.Time) {
 		k.cut.Store(cut)
 		if cut {
 			k.s.opt.Log.Error("cut off from the store, which other nodes reach: devices are sent away", "over", k.opt.ShedOver)
-			k.begin(&k.moves.round, &round{kind: shedding, code: CloseOverloaded, over: k.opt.ShedOver})
-		} else if r := k.moves.round.Load(); r != nil && r.kind == shedding {
-			k.moves.round.Store(nil)
+			k.replace(&round{kind: shedding, code: CloseOverloaded, over: k.opt.ShedOver})
+		} else {
+			k.callOff(shedding)
 		}
 	}
 	k.lookAtAlone(now)
@@ -219,7 +218,7 @@ func (k *clustered) measureOthers() {
 	k.others.Store(int64(len(alive)))
 	k.moves.alive = alive
 	if len(back) > 0 {
-		k.begin(&k.moves.round, &round{kind: moving, code: CloseRebalance, only: back})
+		k.replace(&round{kind: moving, code: CloseRebalance, only: back})
 	}
 }
 
@@ -232,7 +231,7 @@ func (k *clustered) lookAtDrain() {
 	case wish == nil:
 		k.s.opt.Log.Info("the node is not emptied any more", "devices", k.s.registry.Len())
 		k.moves.served = nil
-		k.moves.round.Store(nil)
+		k.callOff(emptying)
 		k.moves.pace.forget()
 		return
 	case wish != k.moves.served:
@@ -263,39 +262,21 @@ func (k *clustered) without() bool {
 
 // empty begins a round of emptying.
 func (k *clustered) empty(over time.Duration) {
+	k.replace(&round{kind: emptying, code: CloseDrain, over: over, force: true})
 	k.moves.emptied = k.opt.Rings.Load()
-	k.begin(&k.moves.round, &round{kind: emptying, code: CloseDrain, over: over, force: true})
 }
 
-// emptyFurther begins another one by another ring, for those who had nowhere to go: the others may
+// emptyFurther begins another one where the last was called off, or by another ring, for those who had nowhere to go: the others may
 // all have been without weight until this node's was gone.
 func (k *clustered) emptyFurther(now *cluster.Active) {
 	m := &k.moves
-	if m.served == nil || m.waits() || m.round.Load() != nil || now.Pointer.Activation == m.emptied.Pointer.Activation || k.s.registry.Len() == 0 {
+	switch {
+	case m.served == nil || m.waits() || m.round.Load() != nil || k.s.registry.Len() == 0:
+		return
+	case m.emptied != nil && now.Pointer.Activation == m.emptied.Pointer.Activation:
 		return
 	}
 	k.empty(max(time.Until(m.served.began.Add(m.served.over)), time.Second))
-}
-
-// lookAtRing begins a round where there is another ring.
-func (k *clustered) lookAtRing() {
-	m, now := &k.moves, k.opt.Rings.Load()
-	if r := m.round.Load(); r != nil && r.done.Load() {
-		if r.ring != nil {
-			m.settled = r.ring
-		}
-		m.round.CompareAndSwap(r, nil)
-	}
-	if m.emptying() && !k.cut.Load() {
-		k.emptyFurther(now)
-		return
-	}
-	if now.Pointer.Activation == m.looked.Pointer.Activation || k.cut.Load() {
-		return
-	}
-	m.looked = now
-	m.pace.forget()
-	k.begin(&m.round, &round{kind: moving, code: CloseRebalance, ring: now, before: m.settled})
 }
 
 // redirect tells a device that has connected that it belongs elsewhere.
