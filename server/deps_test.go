@@ -88,7 +88,7 @@ var mayImport = map[string]struct {
 	"bench/decaysim":      {[]string{"decay", "decay/window", "decay/plant", "bench/chart", "bench/experiment", "bench/stats", "loadgen/usage"}, "decay in virtual time: no server, no generator"},
 	"bench/couplings":     {[]string{"bench/experiment", "decay", "loadgen/usage", "ring", "ring/snapshot", "server/publisher"}, "when weights act: in virtual time by the product's rules, and its publisher against servers of known behaviour"},
 	"bench/rings":         {[]string{"bench/experiment", "loadgen/tally", "loadgen/usage", "ring", "server/cluster"}, "changes of the ring as a cluster makes them, on a real etcd"},
-	"bench/crossnode":     {[]string{"bench/chaos/rig", "bench/experiment", "loadgen/tally", "loadgen/usage", "server/client", "server/publisher", "server/wire"}, "publisher to device on another node: nodes are processes"},
+	"bench/crossnode":     {[]string{"bench/chaos/rig", "bench/experiment", "loadgen/tally", "loadgen/usage", "server/client", "server/publisher", "server/wire", "server/ws"}, "publisher to device on another node: nodes are processes"},
 	"bench/trend":         {[]string{"bench/stats", "bench/compare", "loadgen/result", "loadgen/report/svg"}, "result files over time"},
 	"bench/explain":       {[]string{"bench/compare", "bench/cpuprofile", "bench/experiment"}, "where a difference comes from"},
 	"loadgen":             {nil, "the map of its packages"},

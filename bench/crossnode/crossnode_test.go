@@ -14,7 +14,6 @@ import (
 
 	"roost/bench/chaos/rig"
 	"roost/loadgen/tally"
-	"roost/server/client"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -53,10 +52,10 @@ func TestCommands(t *testing.T) {
 func TestReceipt(t *testing.T) {
 	d := &devices{begin: time.Now().Add(-time.Second)}
 	r := &receipt{number: 3, hist: tally.NewHist(), from: 500 * time.Millisecond}
-	d.message(client.Message{Payload: payload(3, 0)}) // no load is under way
+	d.message(d.now(), payload(3, 0)) // no load is under way
 	d.load.Store(r)
 	for _, p := range []string{string(payload(3, 900*time.Millisecond)), string(payload(3, 100*time.Millisecond)), string(payload(2, 900*time.Millisecond)), "", "[3", "[3,x]", "{}"} {
-		d.message(client.Message{Payload: []byte(p)})
+		d.message(d.now(), []byte(p))
 	}
 	if r.count() != 2 || r.hist.Count() != 1 || time.Duration(r.hist.Max()) < 100*time.Millisecond || time.Duration(r.hist.Max()) > 5*time.Second {
 		t.Errorf("%d came, %d count, the largest took %v", r.count(), r.hist.Count(), time.Duration(r.hist.Max()))

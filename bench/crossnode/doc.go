@@ -10,7 +10,7 @@
 // message was due, whatever held its request up, until the device's client has it.
 //
 //	setup    the cluster, and who is whose
-//	devices  the clients, and what they got
+//	devices  the clients, and what they got; device is one of them
 //	load     one load: paced, counted, awaited
 //	stages   what a node's own histograms say of a publish
 //	Run      all loads, as a report and results.json

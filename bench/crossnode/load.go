@@ -130,6 +130,9 @@ func (s *setup) measure(ctx context.Context, number int, l load, mode string, wa
 	if err := x.await(ctx); err != nil {
 		return nil, err
 	}
+	if err := s.devices.gone(); err != nil {
+		return nil, err
+	}
 	return x.finish(before, stages, calls, taker, had)
 }
 
