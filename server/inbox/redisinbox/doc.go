@@ -20,7 +20,7 @@
 //	Commit     queued; 16,384 commits or 256 MiB wait at most, then inbox.ErrBusy
 //	pipeline   all that waits, up to 2,048 operations, in up to four pieces: who gets the first message of
 //	           a request has it while the last ones are stored (Commit.Some)
-//	script     up to 16 messages a call, each by itself: known? repeated? room? numbered and appended; with
+//	script     up to 25 messages a call, each by itself: known? repeated? room? numbered and appended; with
 //	           Options.Notify the node that has the device is told, one PUBLISH a node and call
 //	WAIT       with Options.Replicas: until so many replicas have it
 //	stored     the mirror of a device that is connected here moves, then Done

@@ -259,3 +259,72 @@ func TestKeysByTheClock(t *testing.T) {
 	}
 	n.check()
 }
+
+// TestKeysOfMany: of a device with many messages the ids become a table in Redis, in which all of them are found and nothing else is.
+func TestKeysOfMany(t *testing.T) {
+	server, clock := testredis.Start(t), newClock()
+	n := start(t, server, clock)
+	n.open("d")
+	const many = 40
+	var ops []inbox.Op
+	for i := range many {
+		ops = append(ops, message("d", fmt.Sprint("k", i), "x", 60))
+	}
+	if err := n.do(ops...); err != nil {
+		t.Fatal(err)
+	}
+	keys, _ := n.names("d").keys(n.seconds())
+	if kind, size := server.Text("OBJECT", "ENCODING", keys), server.Text("HLEN", keys); kind != "hashtable" || size != fmt.Sprint(many) {
+		t.Errorf("%s ids in a %s, want %d in a hashtable", size, kind, many)
+	}
+	for i := range many {
+		if p := n.put("d", fmt.Sprint("k", i), "x", 60); p.Verdict != inbox.Duplicate || p.Seq != uint64(i+1) {
+			t.Errorf("k%d: %+v", i, p)
+		}
+	}
+	n.check()
+}
+
+// TestListGone: Redis drops a list a minute after the last of its messages has expired; what comes then is the only one in it.
+func TestListGone(t *testing.T) {
+	server, clock := testredis.Start(t), newClock()
+	n := start(t, server, clock)
+	o := n.open("d")
+	n.put("d", "", "1", 60)
+	n.put("d", "", "2", 60)
+	server.Text("DEL", n.names("d").list())
+	clock.add(3 * time.Minute)
+	if p := n.put("d", "", "3", 60); p.Verdict != inbox.Stored || p.Seq != 3 {
+		t.Errorf("%+v", p)
+	}
+	same(t, "after the list has gone", n.fetch(o, 1), "skip 2 ttl", "3 3")
+	if got := n.Counts().Expired; got != 2 {
+		t.Errorf("%d expired, want 2", got)
+	}
+	n.check()
+	server.Text("DEL", n.names("d").list())
+	clock.add(3 * time.Minute)
+	n.Ack(o.Ref, o.Fence, 3)
+	n.flush()
+	if got := n.Counts().Expired; got != 3 {
+		t.Errorf("%d expired, want 3", got)
+	}
+	n.check()
+}
+
+// TestIDOfNothing: the id of a message that could not be stored is free.
+func TestIDOfNothing(t *testing.T) {
+	server, clock := testredis.Start(t), newClock()
+	n := start(t, server, clock)
+	n.open("d")
+	list := n.names("d").list()
+	server.Text("SET", list, "no list")
+	if err := n.do(message("d", "k", "x", 60)); err == nil {
+		t.Error("it is stored in what is no list")
+	}
+	server.Text("DEL", list)
+	if p := n.put("d", "k", "x", 60); p.Verdict != inbox.Stored {
+		t.Errorf("%+v", p)
+	}
+	n.check()
+}
