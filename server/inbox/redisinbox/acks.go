@@ -258,7 +258,7 @@ func (s *Store) acked(vs []*ack, r *reply) (again []*ack, err error) {
 		s.n.Acknowledged += a.acked
 		s.n.Expired += a.gone
 		s.mu.Unlock()
-		s.dropped(a.bodies)
+		s.dropped(v.ref, a.bodies)
 		s.ended(v.ref, v.fence, a.state)
 	}
 	return again, err

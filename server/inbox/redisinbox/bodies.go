@@ -1,14 +1,22 @@
 package redisinbox
 
-import "roost/server/inbox"
+import (
+	"maps"
+
+	"roost/server/inbox"
+)
 
 // Bounds of the contents of messages to many that are kept here: a device that comes
 // back shares them with thousands of others.
 const (
 	maxContents     = 256
 	maxContentBytes = 16 << 20
-	// maxSpreads is how many messages to many this node remembers the receivers of.
-	maxSpreads = 1024
+	// maxSpreads is how many messages to many this node remembers, 4 MiB of them. What is forgotten counts as
+	// acknowledged by all to one that waits for it: 30 s at most, in which 500 more would have to come each second.
+	maxSpreads = 16 << 10
+	// maxReceipts is how many of their numbers, 44 bytes each, are kept, for 57 at most: 27 MiB. Who has none gets the message
+	// out of Redis, as if another node had published it. All of it is in what server/capacity.go leaves for the process itself.
+	maxReceipts = 500_000
 )
 
 // bodies are messages to many: contents that were fetched, and who of the devices here
@@ -21,6 +29,10 @@ type bodies struct {
 	spreads map[uint32]*spreading // by Body.Serial
 	byName  map[string]*spreading
 	serial  uint32
+	oldest  uint32 // no spreads before it
+	bare    uint32 // those before it have no receipts
+
+	receipts int // there is room for
 }
 
 // spreading is a message to many.
@@ -28,7 +40,8 @@ type spreading struct {
 	name    string
 	serial  uint32
 	expires uint32
-	seqs    map[inbox.Ref]receipt // of devices here
+	seqs    map[inbox.Ref]receipt // of devices here that have not acknowledged; nil: there are none any more
+	room    int                   // for how many there is memory
 	left    int                   // receivers everywhere that have not acknowledged, as far as is known here
 	ended   bool                  // left counts all receivers
 
@@ -70,19 +83,15 @@ func (b *bodies) begin(name string, expires uint32) *spreading {
 	}
 	v := &spreading{name: name, serial: b.serial, expires: expires, seqs: map[inbox.Ref]receipt{}}
 	b.spreads[v.serial], b.byName[name] = v, v
-	for serial, old := range b.spreads {
-		if len(b.spreads) <= maxSpreads {
-			break
-		}
-		if old != v {
-			b.end(serial)
-		}
+	for ; len(b.spreads) > maxSpreads; b.oldest++ {
+		b.end(b.oldest)
 	}
 	return v
 }
 
 func (b *bodies) end(serial uint32) {
 	if v := b.spreads[serial]; v != nil {
+		b.strip(v)
 		delete(b.spreads, serial)
 		if b.byName[v.name] == v {
 			delete(b.byName, v.name)
@@ -90,11 +99,49 @@ func (b *bodies) end(serial uint32) {
 	}
 }
 
-// dropped notes that receivers have acknowledged, or that it has expired for them. It returns
+// note notes the number that a message has for a device here. Where there is no room, the oldest messages' are forgotten.
+func (b *bodies) note(v *spreading, ref inbox.Ref, r receipt) {
+	for ; b.receipts >= maxReceipts && b.bare != v.serial; b.bare++ {
+		if old := b.spreads[b.bare]; old != nil {
+			b.strip(old)
+		}
+	}
+	if v.seqs == nil || b.receipts >= maxReceipts {
+		return
+	}
+	v.seqs[ref] = r
+	if n := len(v.seqs); n > v.room {
+		b.receipts, v.room = b.receipts+n-v.room, n
+	}
+}
+
+// had forgets the number of a device that has the message. A map keeps its memory, so one that has become
+// four times too large is exchanged.
+func (b *bodies) had(v *spreading, ref inbox.Ref) {
+	delete(v.seqs, ref)
+	switch n := len(v.seqs); {
+	case !v.ended || 4*n > v.room:
+	case n == 0:
+		b.strip(v)
+	default:
+		left := make(map[inbox.Ref]receipt, n)
+		maps.Copy(left, v.seqs)
+		b.receipts, v.room, v.seqs = b.receipts+n-v.room, n, left
+	}
+}
+
+// strip forgets the numbers of a message.
+func (b *bodies) strip(v *spreading) {
+	b.receipts -= v.room
+	v.seqs, v.room = nil, 0
+}
+
+// dropped notes that a receiver has acknowledged messages, or that they have expired for it. It returns
 // those that are counted, and are other nodes'.
-func (b *bodies) dropped(names []string) (others []string) {
+func (b *bodies) dropped(ref inbox.Ref, names []string) (others []string) {
 	for _, name := range names {
 		if v := b.byName[name]; v != nil {
+			b.had(v, ref)
 			if v.left--; v.left <= 0 && v.ended {
 				b.end(v.serial)
 			}

@@ -26,13 +26,13 @@ func isCounted(name string) bool { return name[:min(len(name), len(counted))] ==
 
 func (s *Store) countKey(name string) string { return s.opt.Prefix + "acked:" + name }
 
-// dropped takes the names of messages to many that receivers have acknowledged.
-func (s *Store) dropped(names []string) {
+// dropped takes the names of messages to many that a receiver has acknowledged.
+func (s *Store) dropped(ref inbox.Ref, names []string) {
 	if len(names) == 0 {
 		return
 	}
 	s.mu.Lock()
-	others := s.bodies.dropped(names)
+	others := s.bodies.dropped(ref, names)
 	s.mu.Unlock()
 	s.acks.count(others)
 }

@@ -66,7 +66,7 @@ func (s *Store) OpenAs(id []byte, r inbox.Resume, sid uint64, at int64) (opened 
 	s.m.opened(ref, &o)
 	s.n.Acknowledged += o.acked
 	s.n.Expired += o.gone
-	s.acks.count(s.bodies.dropped(o.bodies))
+	s.acks.count(s.bodies.dropped(ref, o.bodies))
 	o.Ref = ref
 	return o.Opened, o.claim, nil
 }

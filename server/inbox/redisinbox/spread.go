@@ -72,6 +72,8 @@ func (s *Store) spreadOut(op *inbox.Spread) error {
 	s.mu.Lock()
 	if v.ended = true; v.left <= 0 {
 		s.bodies.end(v.serial)
+	} else if len(v.seqs) == 0 {
+		s.bodies.strip(v)
 	}
 	s.mu.Unlock()
 	if err != nil {
@@ -250,7 +252,9 @@ func (w *spreader) given(device string, p *putReply) {
 	news, fence := nothing, uint32(0)
 	if d != nil {
 		fence = d.fence
-		w.v.seqs[ref] = receipt{d.life, p.seq}
+		if d.leftAt == 0 {
+			s.bodies.note(w.v, ref, receipt{d.life, p.seq})
+		}
 		if p.verdict == inbox.Stored {
 			news = d.noted(p.fence, p.epoch, p.seq, w.tag)
 		}
