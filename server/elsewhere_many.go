@@ -91,7 +91,7 @@ func (s *Server) castsAway(casts []*latestCast) {
 	}
 	for _, c := range casts {
 		if c.wait > 0 {
-			go s.sendCasts(casts, time.Now())
+			s.casting.Go(func() { s.sendCasts(casts, time.Now()) })
 			return
 		}
 	}

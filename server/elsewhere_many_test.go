@@ -1,10 +1,14 @@
 package server
 
 import (
+	"bytes"
 	"fmt"
 	"net/http"
+	"runtime"
 	"strings"
 	"testing"
+
+	"roost/server/fanout"
 )
 
 // publisher waits; a subscription that is answered gets what is published next, wherever.
@@ -214,6 +218,33 @@ func TestResyncs(t *testing.T) {
 	if _, _, ok := r.take(); ok {
 		t.Error("something is begun after the end")
 	}
+}
+
+// TestCloseWaitsForCasts: a publish of a latest value that waits for other nodes' counts ends with the node, and nothing of it
+// is left.
+func TestCloseWaitsForCasts(t *testing.T) {
+	f, n := trio(t)
+	f.hub.SetFault(func(fanout.Flight) fanout.Fault { return fanout.Fault{Drop: true} })
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		resp, err := http.Post("http://"+n[0].APIAddr().String()+"/v1/publish", "application/json", strings.NewReader(`{"topic":"fw","class":"latest","ttl":60,"payload":1,"wait":25}`))
+		if err == nil {
+			resp.Body.Close()
+		}
+	}()
+	casting := func() bool {
+		b := make([]byte, 1<<20)
+		return bytes.Contains(b[:runtime.Stack(b, true)], []byte("sendCasts"))
+	}
+	eventually(t, "it waits", casting)
+	if err := n[0].Close(); err != nil {
+		t.Error(err)
+	}
+	if casting() {
+		t.Error("it still waits")
+	}
+	<-done
 }
 
 // TestElsewhereOwner: what presence says of an earlier start of this node is not elsewhere.

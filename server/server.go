@@ -65,7 +65,8 @@ type Server struct {
 	once     sync.Once     // covers the end
 	closed   error         // what came of it
 	helpers  sync.WaitGroup
-	apiDone  chan error // gets the API listener's end, once
+	casting  sync.WaitGroup // begun by commits, so until the store is closed; they end with the mesh
+	apiDone  chan error     // gets the API listener's end, once
 }
 
 // New starts a node: when it returns, both listeners accept.
@@ -274,6 +275,7 @@ func (s *Server) end() error {
 	s.helpers.Wait()
 	s.resync.close()
 	err = errors.Join(err, s.store.Close())
+	s.casting.Wait()
 	s.resync.wait()
 	return err
 }
