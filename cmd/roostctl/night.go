@@ -28,7 +28,7 @@ does or has done, who works on it, and what nights leave of each node's weight n
 		return err
 	}
 	defer s.close()
-	n, err := s.nights(ctx, e.id.Environment, time.Now(), *all)
+	n, err := s.nights(ctx, e.id.Environment, cluster.ClockOf(s.w.View(), time.Now()), *all)
 	if err != nil {
 		return err
 	}
@@ -63,7 +63,7 @@ is recorded, so that no node begins it again; the next night is as planned.`)
 		return err
 	}
 	defer s.close()
-	n, err := s.nights(ctx, e.id.Environment, time.Now(), true)
+	n, err := s.nights(ctx, e.id.Environment, cluster.ClockOf(s.w.View(), time.Now()), true)
 	if err != nil {
 		return err
 	}
@@ -73,15 +73,20 @@ is recorded, so that no node begins it again; the next night is as planned.`)
 	}
 	ctx, cancel := context.WithTimeout(ctx, *within)
 	defer cancel()
-	now := time.Now()
-	done, err := s.c.Nights().Abort(ctx, night, dawn.Abort{Now: now, Window: *window, Reason: r.why + ", by " + r.by}, "roostctl:"+r.by, uint64(now.Unix()))
+	local := time.Now()
+	now := cluster.ClockOf(s.w.View(), local)
+	done, err := s.c.Nights().Ahead(now.Sub(local)).Abort(ctx, night, dawn.Abort{Now: now, Window: *window, Reason: r.why + ", by " + r.by}, "roostctl:"+r.by, uint64(local.Unix()))
 	if errors.Is(err, cluster.ErrNoNight) {
 		return fmt.Errorf("%w: %w: roostctl night status shows it", errRefused, err)
 	}
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(t.out, "night %v is ended, by the clock of this machine (%s)\n", done.Date, now.UTC().Format(time.DateTime+" UTC"))
+	whose := "this machine"
+	if off := local.Sub(now).Round(time.Second); off != 0 {
+		whose = fmt.Sprintf("the nodes, from which this machine's is %v off", off)
+	}
+	fmt.Fprintf(t.out, "night %v is ended, by the clock of %s (%s)\n", done.Date, whose, now.UTC().Format(time.DateTime+" UTC"))
 	return writeOpenings(t, nightOf(&done, n.members).Openings)
 }
 

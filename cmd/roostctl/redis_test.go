@@ -16,7 +16,7 @@ func TestRedisSkew(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts six servers")
 	}
-	c := testredis.StartCluster(t)
+	c := testredis.StartSteadyCluster(t)
 	inTemp(t)
 	entry := c.Addrs()[0]
 	zones := ""

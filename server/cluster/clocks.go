@@ -1,6 +1,9 @@
 package cluster
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Times in a pointer are by the clock of whoever changed it, a planner's or that of an
 // operator's machine, which may be minutes off. So what has to pass since a change is counted from when
@@ -20,6 +23,28 @@ func (s *sighting) age(trial uint64, now time.Time) time.Duration {
 		*s = sighting{trial, now}
 	}
 	return max(now.Sub(s.since), 0)
+}
+
+// ClockOf returns now by the clocks of the nodes, for who is none: each puts its weight every WeightRefresh at least, so
+// half of the nodes' clocks are between the median of those times and a refresh and a TTL later. A now that is outside goes
+// to the nearer end; where no node says anything it stays.
+func ClockOf(v *View, now time.Time) time.Time {
+	var said []time.Time
+	for _, w := range v.Weights {
+		said = append(said, w.At)
+	}
+	if len(said) == 0 {
+		return now
+	}
+	slices.SortFunc(said, time.Time.Compare)
+	from := said[len(said)/2]
+	if to := from.Add(WeightRefresh + WeightTTL); now.After(to) {
+		return to
+	}
+	if now.Before(from) {
+		return from
+	}
+	return now
 }
 
 // resting is the time after a rollback, in which nothing is tried. The zero value has not

@@ -5,6 +5,23 @@ import (
 	"time"
 )
 
+// TestClockOf: who is no node goes by the nodes' clocks, where its own is off by more than they can be told by.
+func TestClockOf(t *testing.T) {
+	now := time.Date(2026, 11, 28, 2, 0, 0, 0, time.UTC)
+	v := &View{Weights: map[string]Weight{}}
+	if got := ClockOf(v, now); !got.Equal(now) {
+		t.Errorf("without nodes: %v", got)
+	}
+	for id, ago := range map[string]time.Duration{"a": 2 * time.Second, "b": 9 * time.Second, "c": 40 * time.Minute} {
+		v.Weights[id] = Weight{At: now.Add(-ago)}
+	}
+	for _, tt := range []struct{ off, want time.Duration }{{0, 0}, {-5 * time.Second, -5 * time.Second}, {6 * time.Second, 6 * time.Second}, {time.Hour, 6 * time.Second}, {-time.Hour, -9 * time.Second}} {
+		if got := ClockOf(v, now.Add(tt.off)).Sub(now); got != tt.want {
+			t.Errorf("a clock that is %v off: %v, want %v", tt.off, got, tt.want)
+		}
+	}
+}
+
 // TestTrialByAnotherClock: a trial lasts as long as it is seen, whatever the clock of who began it
 // says. Until 2026-11 an operator's clock four minutes behind made a trial of five one of one.
 func TestTrialByAnotherClock(t *testing.T) {

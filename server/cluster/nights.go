@@ -23,6 +23,11 @@ type Nights struct {
 // Nights returns the store of maintenance nights.
 func (c *Client) Nights() *Nights { return &Nights{c, time.Now} }
 
+// Ahead returns a store of nights by a clock that is so far ahead of this machine's: that of the nodes, for who is none.
+func (n *Nights) Ahead(by time.Duration) *Nights {
+	return &Nights{n.c, func() time.Time { return n.now().Add(by) }}
+}
+
 // Do carries out a Read, Lock, Commit or Release and returns the event that
 // answers it, Failed if there was no answer in time. ok is false for any other
 // action, which is the caller's to do.
