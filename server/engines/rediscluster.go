@@ -28,7 +28,7 @@ type RedisCluster struct {
 }
 
 // StartRedisCluster runs a cluster until its owner ends. It returns when every node sees all
-// slots served and every replica is in step. args are added to each server's command line.
+// slots served and all replicas, and every replica is in step. args are added to each server's command line.
 //
 // A node that does not answer for 1 s counts as gone.
 func StartRedisCluster(tb Owner, args ...string) *RedisCluster {
@@ -56,7 +56,20 @@ func StartRedisCluster(tb Owner, args ...string) *RedisCluster {
 		s.Text("CLUSTER", "REPLICATE", c.nodes[i].Text("CLUSTER", "MYID"))
 	}
 	c.AwaitOK()
+	Await(tb, "all nodes of the cluster know who is a replica", func() bool {
+		return !slices.ContainsFunc(c.nodes, func(s *Redis) bool { return s.replicas() < Replicas })
+	})
 	return c
+}
+
+// replicas counts the replicas that s knows.
+func (s *Redis) replicas() (n int) {
+	for _, l := range lines(s) {
+		if l.has("slave") {
+			n++
+		}
+	}
+	return n
 }
 
 // shard returns the first and last slot of a shard.

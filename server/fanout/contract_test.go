@@ -46,7 +46,7 @@ func TestContract(t *testing.T) {
 		rows(t, func(t *testing.T) *world { return redisWorld(s) })
 	})
 	t.Run("cluster", func(t *testing.T) {
-		c := testredis.StartCluster(t)
+		c := testredis.StartSteadyCluster(t)
 		rows(t, func(t *testing.T) *world { return clusterWorld(t, c) })
 	})
 }

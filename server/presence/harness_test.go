@@ -102,7 +102,7 @@ func stages(t *testing.T, f func(t *testing.T, s *stage)) {
 		if testing.Short() {
 			t.Skip("six servers; and its client is waited for, for 5 s")
 		}
-		c := testredis.StartCluster(t)
+		c := testredis.StartSteadyCluster(t)
 		addrs := c.Addrs()
 		url := "redis://" + addrs[0] + "?addr=" + strings.Join(addrs[1:], "&addr=")
 		f(t, redisStage(t, "cluster", url, func() {

@@ -23,7 +23,7 @@ func TestRead(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts six servers")
 	}
-	cluster := testredis.StartCluster(t, "--maxmemory", "64mb")
+	cluster := testredis.StartSteadyCluster(t, "--maxmemory", "64mb")
 	for i := range 300 {
 		for _, s := range cluster.Nodes()[:testredis.Masters] {
 			_, _ = s.Do("SET", fmt.Sprint("key-", i), "value") // who does not have the slot refuses

@@ -189,7 +189,7 @@ func TestGuardShard(t *testing.T) {
 		t.Skip("it starts six servers")
 	}
 	t.Parallel()
-	c, etcd := testredis.StartCluster(t), &marks{}
+	c, etcd := testredis.StartSteadyCluster(t), &marks{}
 	s, err := Open(Options{URL: "redis://" + c.Addrs()[0]})
 	if err != nil {
 		t.Fatal(err)

@@ -145,7 +145,7 @@ func TestRedisCluster(t *testing.T) {
 		t.Skip("it starts six servers")
 	}
 	t.Parallel()
-	c := testredis.StartCluster(t)
+	c := testredis.StartSteadyCluster(t)
 	s, err := Open(Options{URL: "redis://" + c.Addrs()[0]})
 	if err != nil {
 		t.Fatal(err)

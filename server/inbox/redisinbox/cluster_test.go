@@ -79,7 +79,7 @@ func TestReplicasInACluster(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a cluster takes seconds")
 	}
-	c := testredis.StartCluster(t)
+	c := testredis.StartSteadyCluster(t)
 	s, err := New(Options{Addrs: c.Addrs()[:3], Replicas: 1})
 	if err != nil {
 		t.Fatal(err)

@@ -77,7 +77,7 @@ func TestIndexRaces(t *testing.T) {
 		if testing.Short() {
 			t.Skip("a cluster takes seconds")
 		}
-		c, clock := testredis.StartCluster(t), newClock()
+		c, clock := testredis.StartSteadyCluster(t), newClock()
 		addrs := func(o *Options) { o.Addrs = c.Addrs()[:3] }
 		race(start(t, c.Nodes()[0], clock, addrs), start(t, c.Nodes()[0], clock, addrs), ids)
 	})
