@@ -84,7 +84,7 @@ var mayImport = map[string]struct {
 	"bench/chaos/ledger":  {nil, "pure: what was said of messages, and what became of them"},
 	"bench/chaos/fleet":   {[]string{"bench/chaos/ledger", "server/client", "server/wire"}, "devices and publishers; knows roost by its protocol and API"},
 	"bench/chaos/rig":     {[]string{"server/engines"}, "processes and ways between them; knows roost by its flags and API"},
-	"bench/chaos":         {[]string{"bench/chaos/fleet", "bench/chaos/ledger", "bench/chaos/rig", "bench/experiment", "loadgen/usage", "server/engines"}, "hurts a cluster of processes"},
+	"bench/chaos":         {[]string{"bench/chaos/fleet", "bench/chaos/ledger", "bench/chaos/rig", "bench/experiment", "loadgen/usage", "server/engines", "server/metrics"}, "hurts a cluster of processes, whose metrics it reads by their names"},
 	"bench/decaysim":      {[]string{"decay", "decay/window", "decay/plant", "bench/chart", "bench/experiment", "bench/stats", "loadgen/usage"}, "decay in virtual time: no server, no generator"},
 	"bench/couplings":     {[]string{"bench/experiment", "decay", "loadgen/usage", "ring", "ring/snapshot", "server/publisher"}, "when weights act: in virtual time by the product's rules, and its publisher against servers of known behaviour"},
 	"bench/rings":         {[]string{"bench/experiment", "loadgen/tally", "loadgen/usage", "ring", "server/cluster"}, "changes of the ring as a cluster makes them, on a real etcd"},
