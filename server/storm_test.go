@@ -107,10 +107,10 @@ func peak(at []time.Duration) (most int) {
 	return most
 }
 
-// TestStorms: where a node dies, or half of them with not too many, and where all die and some come back, no second has more dials than the nodes that are
+// TestPureStorms: where a node dies, or half of them with not too many, and where all die and some come back, no second has more dials than the nodes that are
 // there say that they take, nobody being refused but a few; where more die, no more than that and the burst
 // is admitted. 99 % are back within 10 s, or within what the budget takes for them.
-func TestStorms(t *testing.T) {
+func TestPureStorms(t *testing.T) {
 	for name, tt := range map[string]struct {
 		storm
 		within time.Duration // 99 %, from when somebody is there

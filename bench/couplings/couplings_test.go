@@ -16,19 +16,9 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// simulates is called by tests of simulations: one is on one goroutine, the race detector makes it ten times as slow and has
-// nothing to find.
-func simulates(t *testing.T) {
-	t.Helper()
-	if raceDetector {
-		t.Skip("a simulation is run without the race detector (make test-plain)")
-	}
-}
-
 // outcomes runs all policies in a world.
 func outcomes(t *testing.T, w *world, seed uint64) map[string]Outcome {
 	t.Helper()
-	simulates(t)
 	all := map[string]Outcome{}
 	for i := range policies {
 		o, err := Simulate(context.Background(), w, &policies[i], seed)
@@ -50,8 +40,8 @@ func worldNamed(t *testing.T, name string, length time.Duration) *world {
 	return nil
 }
 
-// TestSimulationAlone: of a world with one node at rest every number is known.
-func TestSimulationAlone(t *testing.T) {
+// TestPureAlone: of a world with one node at rest every number is known.
+func TestPureAlone(t *testing.T) {
 	w := world{RTT: ms([]float64{20}), Nodes: []nodeSpec{{Weight: 1, Places: 1000}}, Service: time.Nanosecond, Rate: 100, Length: 20 * time.Second}
 	for name, o := range outcomes(t, &w, 1) {
 		if o.Pushes < 1800 || o.Pushes > 2200 || o.P50 < 19.99 || o.P999 > 20.01 || o.Tries != 1 || o.FirstFailed != 0 || o.Near != 1 || o.Lost != 0 {
@@ -66,10 +56,10 @@ func TestSimulationAlone(t *testing.T) {
 	}
 }
 
-// TestSimulationCosts: of two nodes the first refuses or hangs, and the second is 10 ms away: a
+// TestPureCosts: of two nodes the first refuses or hangs, and the second is 10 ms away: a
 // push that begins at the first one costs a round trip or the timeout more, and a look
 // its round trip.
-func TestSimulationCosts(t *testing.T) {
+func TestPureCosts(t *testing.T) {
 	w := world{RTT: ms([]float64{4, 10}), Nodes: []nodeSpec{{Zone: 0, Weight: 1, Places: 1000}, {Zone: 1, Weight: 1, Places: 1000}},
 		Service: time.Nanosecond, Rate: 200, Length: 20 * time.Second}
 	// All pushes come from zone 0 here.
@@ -88,8 +78,8 @@ func TestSimulationCosts(t *testing.T) {
 	}
 }
 
-// TestSimulationKnows: what the report says holds for other seeds too.
-func TestSimulationKnows(t *testing.T) {
+// TestPureKnows: what the report says holds for other seeds too.
+func TestPureKnows(t *testing.T) {
 	const length = 9 * time.Second
 	for seed := uint64(1); seed < 3; seed++ {
 		healthy := outcomes(t, worldNamed(t, "healthy", length), seed)
@@ -108,8 +98,8 @@ func TestSimulationKnows(t *testing.T) {
 	}
 }
 
-// TestSimulationRepeats: the same seed gives the same numbers.
-func TestSimulationRepeats(t *testing.T) {
+// TestPureRepeats: the same seed gives the same numbers.
+func TestPureRepeats(t *testing.T) {
 	w := worldNamed(t, "restarts", 4*time.Second)
 	if a, b := outcomes(t, w, 5), outcomes(t, w, 5); !reflect.DeepEqual(a, b) {
 		t.Errorf("%+v\n%+v", a, b)
@@ -134,9 +124,8 @@ func TestSockets(t *testing.T) {
 	}
 }
 
-// TestSimulationRun: a short run writes its report and results, and no message is lost on sockets.
-func TestSimulationRun(t *testing.T) {
-	simulates(t)
+// TestPureRun: a short run writes its report and results, and no message is lost on sockets.
+func TestPureRun(t *testing.T) {
 	folder := t.TempDir()
 	var out bytes.Buffer
 	err := Run(context.Background(), Options{Out: folder, Length: 3 * time.Second, Phase: 100 * time.Millisecond, Command: []string{"bench", "couplings"}}, &out)

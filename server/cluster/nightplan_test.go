@@ -50,9 +50,9 @@ func TestNightPlan(t *testing.T) {
 	}
 }
 
-// TestAnyNightPlan: whatever is taken for a plan can be asked for its nights. (No fuzz target: it
+// TestPureAnyNightPlan: whatever is taken for a plan can be asked for its nights. (No fuzz target: it
 // would have etcd's client built anew, with counters.)
-func TestAnyNightPlan(t *testing.T) {
+func TestPureAnyNightPlan(t *testing.T) {
 	pick := func(list ...string) string { return list[rand.IntN(len(list))] }
 	taken, now := 0, time.Unix(1_800_000_000, 0)
 	for range 5000 {

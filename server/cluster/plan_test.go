@@ -166,9 +166,9 @@ func TestDecideDebounce(t *testing.T) {
 	}
 }
 
-// TestDecideConverges: whatever the view, carrying out what is decided leads to a
+// TestPureDecideConverges: whatever the view, carrying out what is decided leads to a
 // ring with nothing more to do, which holds those who are there, and who may own.
-func TestDecideConverges(t *testing.T) {
+func TestPureDecideConverges(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		ids := rapid.SliceOfNDistinct(rapid.SampledFrom(strings.Fields("a b c d e f g h")), 0, 8, rapid.ID[string])
 		var stable *ring.Ring

@@ -11,9 +11,9 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestRegistryAgainstMap compares the registry with a plain map under random
+// TestPureRegistryAgainstMap compares the registry with a plain map under random
 // connects, takeovers, late connects, late closes and lookups.
-func TestRegistryAgainstMap(t *testing.T) {
+func TestPureRegistryAgainstMap(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r, model := NewRegistry(), map[uint32]*entry{}
 		next := uint64(1)

@@ -41,9 +41,9 @@ func samples() map[string][]byte {
 	}
 }
 
-// TestInflateStd inflates what the standard library compresses at all levels,
+// TestPureInflateStd inflates what the standard library compresses at all levels,
 // flushed in the middle too, and compares both twins.
-func TestInflateStd(t *testing.T) {
+func TestPureInflateStd(t *testing.T) {
 	z := NewInflater()
 	for name, data := range samples() {
 		for level := flate.HuffmanOnly; level <= flate.BestCompression; level++ {
@@ -104,8 +104,8 @@ func twins(t *testing.T, z *Inflater, payload []byte) {
 	}
 }
 
-// TestInflateExhaustive takes all payloads of up to two bytes.
-func TestInflateExhaustive(t *testing.T) {
+// TestPureInflateExhaustive takes all payloads of up to two bytes.
+func TestPureInflateExhaustive(t *testing.T) {
 	z := NewInflater()
 	for a := range 256 {
 		twins(t, z, []byte{byte(a)})

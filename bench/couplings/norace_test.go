@@ -1,5 +1,0 @@
-//go:build !race
-
-package couplings
-
-const raceDetector = false
