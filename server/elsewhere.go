@@ -123,6 +123,7 @@ func (k *stored) word(p *inbox.Put) *inbox.Notice {
 	n := &k.away.notice
 	n.Device, n.Epoch = append(n.Device[:0], p.Device...), p.Epoch.Append(n.Epoch[:0])
 	n.Fence, n.Seq, n.Tag, n.Message = p.Fence, p.Seq, p.Tag, nil
+	n.Before = p.Before
 	if p.Verdict == inbox.Stored && p.Told == 0 {
 		n.Message = inlined(p.Message)
 	}

@@ -136,9 +136,9 @@ func (l *Lane) Offer(c Conn, put *inbox.Put) Result {
 	if p == nil || p.Ref != put.Ref {
 		return Gone
 	}
-	if p.Fence != put.Fence {
+	if p.Fence != put.Fence || put.Look {
 		// The device has connected since, or was removed and this is the next one
-		// with its number: the store knows what it gets.
+		// with its number, or the store doubts that it is behind what it has: the store knows what it gets.
 		l.Look(c, p)
 		return Queued
 	}

@@ -14,7 +14,7 @@ import (
 //	field     tag, value      tag = number of the field x 2 + 1 if it has bytes
 //	…                         value = uvarint, or uvarint length and so many bytes
 //
-// Fields come in rising order of number, each at most once, the payload last. A reader skips
+// Fields come in rising order of number, each at most once. A reader skips
 // numbers that it does not know, so a new optional field leaves needs as it is. What
 // a reader must not skip raises needs; version N reads what version N-1 writes.
 const (
@@ -44,7 +44,8 @@ const (
 	fieldWait       = 17
 	fieldCode       = 18
 	fieldTag        = 19
-	fieldPayload    = 63 // after all that will come
+	fieldPayload    = 63
+	fieldBefore     = 64 // four bytes; a store knows it, see stored.go
 )
 
 // Append appends the envelope to dst. It allocates nothing where dst has room. An envelope
@@ -53,7 +54,7 @@ func (e *Envelope) Append(dst []byte) ([]byte, error) {
 	if err := e.bounds(); err != nil {
 		return dst, err
 	}
-	return e.appendBehind(e.appendStream(e.appendBefore(dst))), nil
+	return e.appendEnd(e.appendBehind(e.appendStream(e.appendBefore(dst)))), nil
 }
 
 func appendNumber(dst []byte, field byte, v uint64) []byte {
@@ -198,6 +199,10 @@ func (e *Envelope) setBytes(r *reader, field byte) {
 		e.MessageID = r.bytes(MaxName)
 	case fieldPayload:
 		e.Payload = r.bytes(MaxPayload)
+	case fieldBefore:
+		if b := r.bytes(4); len(b) == 4 {
+			e.Before = binary.BigEndian.Uint32(b)
+		}
 	default:
 		r.bytes(MaxEnvelope)
 	}

@@ -89,6 +89,9 @@ type Envelope struct {
 	Wait  uint32 // ms that the sender waits for the answer, from when it sent
 	Tag   uint32 // of a notice: what the store left in the message; of one to many: receivers a second
 
+	// Before is what the store left in the message before that of a notice.
+	Before uint32
+
 	ID         uint64 // of a request, or for Dedupe: unique with Origin and Part
 	Activation uint64 // of the ring that the sender routed by
 	Seq        uint64 // number of the message in its device's stream

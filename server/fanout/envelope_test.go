@@ -13,7 +13,7 @@ import (
 // full is an envelope with every field set.
 func full() *Envelope {
 	return &Envelope{
-		Kind: KindForward, Hop: 2, Class: 3, Raw: true, Code: 4002, Part: 7, TTL: 86400, Wait: 30000, Tag: 1<<32 - 2,
+		Kind: KindForward, Hop: 2, Class: 3, Raw: true, Code: 4002, Part: 7, TTL: 86400, Wait: 30000, Tag: 1<<32 - 2, Before: 1<<32 - 3,
 		ID: 1<<63 + 5, Activation: 812, Seq: 1043, Fence: 12, Deadline: 1795795200123,
 		Origin: []byte("n1"), Device: []byte("dev-123"), Epoch: []byte("k9"), Channel: []byte("fw/eu"), MessageID: []byte("01J"),
 		Trace: []byte("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"), Payload: []byte(`{"on":true}`),
@@ -51,10 +51,10 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// TestGoldenNotice holds the field that came later: a reader that does not know it skips it.
+// TestGoldenNotice holds the fields that came later: a reader that does not know them skips them.
 func TestGoldenNotice(t *testing.T) {
-	const want = "\x01\x01\x06\x03\x02n1\x11\x01d\x12\x09\x26\xac\x02"
-	e := Envelope{Kind: KindNotice, Origin: []byte("n1"), Device: []byte("d"), Seq: 9, Tag: 300}
+	const want = "\x01\x01\x06\x03\x02n1\x11\x01d\x12\x09\x26\xac\x02\x81\x04\x00\x00\x01\x2b"
+	e := Envelope{Kind: KindNotice, Origin: []byte("n1"), Device: []byte("d"), Seq: 9, Tag: 300, Before: 299}
 	b, err := e.Append(nil)
 	if err != nil || string(b) != want {
 		t.Errorf("%q, %v; want %q", b, err, want)

@@ -65,13 +65,13 @@ func (in *intake) arrive(from channelKind, m string) {
 }
 
 // stored takes the parts of a notice that a store has sent.
-func (in *intake) stored(before string, stream []byte, behind string) {
+func (in *intake) stored(before string, stream []byte, behind string, end []byte) {
 	kind, _ := peek(before)
-	if kind != KindNotice && kind != KindForward || len(before)+len(stream)+len(behind) > MaxEnvelope {
+	if kind != KindNotice && kind != KindForward || len(before)+len(stream)+len(behind)+len(end) > MaxEnvelope {
 		in.invalid.Add(1)
 		return
 	}
-	in.queues[QueueInbox].join(before, stream, behind)
+	in.queues[QueueInbox].join(before, stream, behind, end)
 }
 
 // hello takes a probe: our own, or that of another process with our id.

@@ -65,22 +65,22 @@ func newQueue(kind Queue, handle func([]Envelope), o *Options, invalid, unknown 
 }
 
 // put queues a copy of one message, or counts it as dropped.
-func (q *queue) put(m string) { q.join(m, nil, "") }
+func (q *queue) put(m string) { q.join(m, nil, "", nil) }
 
-// join is put of a message in three parts.
-func (q *queue) join(m string, middle []byte, end string) {
+// join is put of a message in four parts.
+func (q *queue) join(m string, middle []byte, rest string, end []byte) {
 	q.mu.Lock()
 	switch {
 	case q.closed:
 		q.mu.Unlock()
 		return
-	case len(q.waiting.ends) >= q.maxLength || len(q.waiting.bytes)+len(m)+len(middle)+len(end) > q.maxBytes:
+	case len(q.waiting.ends) >= q.maxLength || len(q.waiting.bytes)+len(m)+len(middle)+len(rest)+len(end) > q.maxBytes:
 		q.missing++
 		q.lost.Add(1)
 		q.mu.Unlock()
 		return // run is awake, or in the handler
 	}
-	q.waiting.bytes = append(append(append(q.waiting.bytes, m...), middle...), end...)
+	q.waiting.bytes = append(append(append(append(q.waiting.bytes, m...), middle...), rest...), end...)
 	q.waiting.ends = append(q.waiting.ends, len(q.waiting.bytes))
 	first := len(q.waiting.ends) == 1
 	q.mu.Unlock()

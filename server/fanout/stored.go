@@ -8,13 +8,14 @@ import (
 
 // A store on the same Redis as the bus tells a device's node of a message in the script that stores it: who publishes
 // saves a round trip, and the node hears of the first messages of a request while the last ones are stored. The
-// script knows what the sender does not: Seq, Epoch and Fence. It puts them beside what the sender wrote, and the receiver
+// script knows what the sender does not: Seq, Epoch, Fence and Before. It puts them beside what the sender wrote, and the receiver
 // makes an envelope of both: in Lua, in the one thread that all wait for, joining them was a tenth of what a message cost Redis.
 
 // StoredLua is a function for such scripts:
 //
 //	bus_stored(parts)   what is published for one node; parts are two strings of each notice:
-//	                    seq(6) fence(4) size(1) epoch, as struct.pack('>I6I4Bc0', seq, fence, #epoch, epoch) makes them
+//	                    seq(6) fence(4) before(4) size(1) epoch, as struct.pack('>I6I4c4Bc0', seq, fence, before, #epoch, epoch)
+//	                    makes them
 //	                    what AppendStored gave
 var StoredLua = strings.NewReplacer("HEAD", luaByte(version)+luaByte(needs)+luaByte(byte(kindStored))+luaByte(fieldPayload<<1|1)).Replace(`
 local function bus_stored(parts)
@@ -35,7 +36,7 @@ func luaByte(b byte) string { return `\` + strconv.Itoa(int(b)) }
 // follows; prefix is RedisOptions.Prefix, not empty.
 func NodeChannels(prefix string) string { return prefix + ":node:" }
 
-// AppendStored appends a notice without Seq, Epoch and Fence, for StoredLua: what is before those fields and what is behind
+// AppendStored appends a notice without Seq, Epoch, Fence and Before, for StoredLua: what is before those fields and what is behind
 // them, each behind its length. Names have at most MaxName bytes.
 func (e *Envelope) AppendStored(dst []byte) []byte {
 	var room [1024]byte
@@ -60,14 +61,22 @@ func (e *Envelope) appendBefore(dst []byte) []byte {
 	return appendBytes(b, fieldDevice, e.Device)
 }
 
-// appendStream appends the fields that a store knows.
+// appendStream appends the fields that a store knows, but for that of appendEnd.
 func (e *Envelope) appendStream(dst []byte) []byte {
 	b := appendNumber(dst, fieldSeq, e.Seq)
 	b = appendBytes(b, fieldEpoch, e.Epoch)
 	return appendNumber(b, fieldFence, e.Fence)
 }
 
-// appendBehind appends what of an envelope is behind Fence.
+// appendEnd appends what is behind all others.
+func (e *Envelope) appendEnd(dst []byte) []byte {
+	if e.Before == 0 {
+		return dst
+	}
+	return binary.BigEndian.AppendUint32(append(dst, fieldBefore<<1|1, 4), e.Before)
+}
+
+// appendBehind appends what of an envelope is between Fence and that.
 func (e *Envelope) appendBehind(dst []byte) []byte {
 	b := appendNumber(dst, fieldTTL, uint64(e.TTL))
 	b = appendNumber(b, fieldDeadline, uint64(e.Deadline))
@@ -81,29 +90,30 @@ func (e *Envelope) appendBehind(dst []byte) []byte {
 }
 
 // storedNumbers is how many bytes are before the stream.
-const storedNumbers = 11
+const storedNumbers = 15
 
-// cutStored calls f with each notice of a message of bus_stored, as the three parts of its envelope. It reports false where
+// cutStored calls f with each notice of a message of bus_stored, as the four parts of its envelope. It reports false where
 // the bytes are none; those before have been told then.
-func cutStored(m string, f func(before string, stream []byte, behind string)) bool {
+func cutStored(m string, f func(before string, stream []byte, behind string, end []byte)) bool {
 	var e Envelope
 	if e.Decode([]byte(m)) != nil || len(e.Payload) == 0 {
 		return false
 	}
 	var room [2*MaxName + 32]byte
+	var last [8]byte
 	for rest := m[len(m)-len(e.Payload):]; rest != ""; {
-		if len(rest) < storedNumbers || len(rest) < storedNumbers+int(rest[10]) {
+		if len(rest) < storedNumbers || len(rest) < storedNumbers+int(rest[storedNumbers-1]) {
 			return false
 		}
-		head := []byte(rest[:storedNumbers+int(rest[10])])
-		said := Envelope{Epoch: head[storedNumbers:], Fence: uint64(binary.BigEndian.Uint32(head[6:])),
+		head := []byte(rest[:storedNumbers+int(rest[storedNumbers-1])])
+		said := Envelope{Epoch: head[storedNumbers:], Fence: uint64(binary.BigEndian.Uint32(head[6:])), Before: binary.BigEndian.Uint32(head[10:]),
 			Seq: uint64(binary.BigEndian.Uint16(head))<<32 | uint64(binary.BigEndian.Uint32(head[2:]))}
 		before, rest1, ok1 := cutBytes(rest[len(head):])
 		behind, rest2, ok2 := cutBytes(rest1)
 		if !ok1 || !ok2 {
 			return false
 		}
-		f(before, said.appendStream(room[:0]), behind)
+		f(before, said.appendStream(room[:0]), behind, said.appendEnd(last[:0]))
 		rest = rest2
 	}
 	return true

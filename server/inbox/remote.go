@@ -40,10 +40,11 @@ type Notice struct {
 	Device []byte
 	Epoch  []byte // name of the device's stream
 	Fence  uint32 // Put.Fence: of the device's last session
-	Seq    uint64 // Put.Seq
+	Seq    uint64 // Put.Seq; 0 is not known: the store is asked
 	Tag    uint32 // Put.Tag
+	Before uint32 // Put.Before
 	// Message may be the message itself, so that it need not be fetched where it is what
-	// the device gets next; valid during the call.
+	// the device gets next; valid during the call. The Noticer takes it out where that is not certain.
 	Message *Message
 
 	// Set by the Noticer: Put.Life of the device here, for those who wait for its

@@ -121,6 +121,8 @@ type Put struct {
 	Seq     uint64
 	First   uint8  // Duplicate: what Remember was told about the first
 	Tag     uint32 // for a Notice to other nodes; 0 in stores of one node
+	Before  uint32 // for a Notice: tag of the message before it
+	Look    bool   // whether it is behind what the device has is for the store to say: its lane has to Look
 	Epoch   Epoch  // for a Notice: name of the stream; in stores of one node not set
 	Owner   string // who has the device, in the words of presence; empty for nobody, or not known
 	Told    int    // the store has told Owner's node itself: 1 + how many have taken the word; 0: it has not

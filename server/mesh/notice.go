@@ -46,7 +46,7 @@ func (m *Mesh) Notice(owner string, n *inbox.Notice, wait time.Duration, answer 
 		return
 	}
 	w := &waiting{m: m, owner: owner, answer: answer, until: time.Now().Add(wait),
-		n: inbox.Notice{Device: bytes.Clone(n.Device), Epoch: bytes.Clone(n.Epoch), Fence: n.Fence, Seq: n.Seq, Tag: n.Tag}}
+		n: inbox.Notice{Device: bytes.Clone(n.Device), Epoch: bytes.Clone(n.Epoch), Fence: n.Fence, Seq: n.Seq, Tag: n.Tag, Before: n.Before}}
 	w.ask(owner, n, w.answered)
 }
 
@@ -93,7 +93,7 @@ func (m *Mesh) heard(owner string, receivers int, err error) Status {
 
 // about fills in a notice.
 func about(e *fanout.Envelope, n *inbox.Notice) {
-	e.Device, e.Epoch, e.Seq, e.Fence, e.Tag = n.Device, n.Epoch, n.Seq, uint64(n.Fence), n.Tag
+	e.Device, e.Epoch, e.Seq, e.Fence, e.Tag, e.Before = n.Device, n.Epoch, n.Seq, uint64(n.Fence), n.Tag, n.Before
 	if k := n.Message; k != nil {
 		e.Kind = fanout.KindForward
 		e.Raw, e.TTL, e.MessageID, e.Channel, e.Payload = k.Raw, k.TTL, k.ID, k.Channel, k.Payload

@@ -77,7 +77,7 @@ func (in *intake) noticed(e *fanout.Envelope, unicast bool) {
 		m.n.repeated.Add(1)
 		return
 	}
-	in.notice = inbox.Notice{Device: e.Device, Epoch: e.Epoch, Fence: uint32(e.Fence), Seq: e.Seq, Tag: e.Tag}
+	in.notice = inbox.Notice{Device: e.Device, Epoch: e.Epoch, Fence: uint32(e.Fence), Seq: e.Seq, Tag: e.Tag, Before: e.Before}
 	if e.Kind == fanout.KindForward {
 		in.kept = inbox.Message{TTL: e.TTL, Raw: e.Raw, ID: e.MessageID, Channel: e.Channel, Payload: e.Payload}
 		in.notice.Message = &in.kept

@@ -18,8 +18,7 @@ type ack struct {
 	fence uint32
 	epoch inbox.Epoch
 	seq   uint64
-	last  uint64 // what the node has seen of the stream
-	tag   uint32
+	known history // what the node has seen of the stream
 }
 
 // flushMost is how many acknowledgements go in one pipeline.
@@ -229,9 +228,10 @@ func (s *Store) ackCall(vs ...*ack) call {
 	k.args[0], k.args[1] = utoa(s.seconds()), inbox.RandomEpoch().String()
 	for _, v := range vs {
 		n := s.names(v.id)
+		last, tag := v.known.asks()
 		k.keys = append(k.keys, n.list(), n.head())
 		k.args = append(k.args, utoa(v.fence), epochText(v.epoch), strconv.FormatUint(v.seq, 10),
-			strconv.FormatUint(v.last, 10), tagText(v.tag))
+			last, tag)
 	}
 	return k
 }

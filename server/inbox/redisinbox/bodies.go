@@ -179,8 +179,8 @@ func (s *Store) receipt(ref inbox.Ref, fence uint32, body inbox.Body) (d *device
 func (s *Store) IsNext(ref inbox.Ref, fence uint32, seq uint64, body inbox.Body) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	_, n := s.receipt(ref, fence, body)
-	return n != 0 && n == seq
+	d, n := s.receipt(ref, fence, body)
+	return n != 0 && n == seq && n <= d.sure.seq
 }
 
 // Waits implements inbox.Store, as far as IsNext does.

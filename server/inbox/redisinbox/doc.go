@@ -53,7 +53,9 @@
 // damaged) is found out by tags: each append leaves a random number in the message and
 // in the hash, and a node says with every question which message it saw last, with which
 // tag. If that is not in the list, the device gets a new stream and its session ends with
-// ErrHistory. A device that was away, and whom no node had seen those messages with, says
+// ErrHistory. What a node hears of counts as seen only where it is behind what was seen before, by the tag of the message
+// before it, which answers and notices have; of anything else Redis is asked, with what was seen (history.go). A
+// device that was away, and whom no node had seen those messages with, says
 // itself how far it was; what was lost of messages that nobody had seen but Redis cannot
 // be noticed by anybody: that is what Replicas is for.
 //

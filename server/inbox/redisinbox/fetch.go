@@ -1,6 +1,7 @@
 package redisinbox
 
 import (
+	"errors"
 	"strconv"
 
 	"roost/server/inbox"
@@ -22,10 +23,11 @@ func (s *Store) Fetch(f *inbox.Fetch) {
 		s.mu.Unlock()
 		return
 	}
-	n := s.names(d.id)
+	n, asked := s.names(d.id), d.history
+	last, tag := asked.asks()
 	k := call{script: fetchScript, keys: []string{n.list(), n.head()}, args: []string{
 		utoa(f.Fence), d.epoch.String(), strconv.FormatUint(max(f.From, d.acked+1), 10), strconv.Itoa(max(f.Max, 1)),
-		strconv.Itoa(f.Bytes), utoa(s.seconds()), strconv.FormatUint(d.last, 10), tagText(d.tag), inbox.RandomEpoch().String()}}
+		strconv.Itoa(f.Bytes), utoa(s.seconds()), last, tag, inbox.RandomEpoch().String()}}
 	s.mu.Unlock()
 
 	reply := s.redis.do([]call{k}, false)[0]
@@ -41,7 +43,10 @@ func (s *Store) Fetch(f *inbox.Fetch) {
 		s.ended(f.Ref, f.Fence, r.state)
 		return
 	}
-	s.caughtUp(f.Ref, f.Fence, &r)
+	if _, ok := s.caughtUp(f.Ref, f.Fence, &asked, &r); !ok {
+		f.Err = errMeanwhile
+		return
+	}
 	f.Last, f.Skip = r.last, r.skip
 	if r.skip > 0 {
 		f.Why = "ttl"
@@ -49,17 +54,18 @@ func (s *Store) Fetch(f *inbox.Fetch) {
 	s.fill(f, &r)
 }
 
-// caughtUp notes how far a stream is.
-func (s *Store) caughtUp(ref inbox.Ref, fence uint32, r *fetchReply) (moved bool) {
+// errMeanwhile says that what was heard meanwhile is too much to go with an answer: it is asked again.
+var errMeanwhile = errors.New("redisinbox: an answer was overtaken by news")
+
+// caughtUp notes how far a stream is, where Redis has what it was asked for; it reports what history.answered does.
+func (s *Store) caughtUp(ref inbox.Ref, fence uint32, asked *history, r *fetchReply) (more, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	d := s.m.current(ref, fence)
-	if d == nil || d.alone != 0 || r.last < d.last {
-		return false
+	if d == nil || d.alone != 0 {
+		return false, true
 	}
-	moved = r.last > d.last
-	d.last, d.tag = r.last, r.tag
-	return moved
+	return d.answered(asked, place{r.last, r.tag})
 }
 
 // fill reads the items into f. A message to many whose content is gone is a hole if it is

@@ -1,6 +1,7 @@
 package redisinbox
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 
@@ -74,6 +75,72 @@ func TestLostHistory(t *testing.T) {
 				got = got[:len(want)]
 			}
 			same(t, "what is held", got, want...)
+			n.check()
+		})
+	}
+}
+
+// TestLostUnderMore: what a failover has lost shows also where more messages have come since than it has lost, in
+// whatever way the node hears of them: the device has one number 2, and there is another now.
+func TestLostUnderMore(t *testing.T) {
+	notice := func(n *node, p *inbox.Put) {
+		n.Noticed(&inbox.Notice{Device: []byte(p.Device), Epoch: []byte(p.Epoch.String()), Fence: p.Fence, Seq: p.Seq, Tag: p.Tag, Before: p.Before})
+	}
+	for name, act := range map[string]func(n, other *node, two, three *inbox.Put) error{
+		"both in a commit": func(n, _ *node, two, three *inbox.Put) error { return n.do(two, three) },
+		"one after the other": func(n, _ *node, two, three *inbox.Put) error {
+			return errors.Join(n.do(two), n.do(three))
+		},
+		"the first elsewhere, unheard": func(n, other *node, two, three *inbox.Put) error {
+			return errors.Join(other.do(two), n.do(three))
+		},
+		"both elsewhere": func(n, other *node, two, three *inbox.Put) error {
+			err := other.do(two, three)
+			notice(n, two)
+			notice(n, three)
+			return err
+		},
+		"both elsewhere, the second is heard": func(n, other *node, two, three *inbox.Put) error {
+			err := other.do(two, three)
+			notice(n, three)
+			return err
+		},
+		"of a build that says less": func(n, other *node, two, three *inbox.Put) error {
+			err := other.do(two, three)
+			three.Before = 0
+			notice(n, three)
+			return errors.Join(err, n.Resync("", 0))
+		},
+		"to many, of both nodes": func(n, other *node, two, three *inbox.Put) error {
+			return errors.Join(other.do(two), n.do(spread("", "", "3 new")))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server, clock := testredis.Start(t), newClock()
+			n, other := start(t, server, clock), start(t, server, clock)
+			o := n.open("d")
+			n.put("d", "", "1", 60)
+			copyKeys(t, server, "inbox:{d}", "past:{d}")
+			if p := n.put("d", "", "2 old", 60); p.Look {
+				t.Fatalf("the device's next message: %+v", p)
+			}
+			copyKeys(t, server, "past:{d}", "inbox:{d}")
+			two, three := message("d", "", "2 new", 60), message("d", "", "3 new", 60)
+			if err := act(n, other, two, three); err != nil {
+				t.Fatal(err)
+			}
+			for _, p := range []*inbox.Put{two, three} {
+				if p.Ref != 0 && p.Fence == o.Fence && !p.Look {
+					t.Errorf("it is offered as what comes next: %+v", p)
+				}
+			}
+			testredis.Await(t, "the session ends", func() bool { return len(n.endings()) > 0 })
+			same(t, "ended", n.endings(), fmt.Sprint(o.Ref, o.Fence, ErrHistory))
+			back := n.open("d", o.Epoch, 2)
+			if back.Resumed || back.Epoch == o.Epoch {
+				t.Errorf("%+v after %+v", back, o)
+			}
+			same(t, "what is held", n.fetch(back, 1), "1 1", "2 2 new", "3 3 new")
 			n.check()
 		})
 	}

@@ -42,9 +42,8 @@ type device struct {
 	fence uint32 // of its session here; 0: before the first, or removed
 	floor uint32 // of earlier sessions here: the next one's is higher
 	epoch inbox.Epoch
-	last  uint64 // that is stored, as far as is known
 	acked uint64 // by the device
-	tag   uint32 // of message last, 0 if not known
+	history
 
 	gone    inbox.Epoch // of the stream that was removed
 	stale   bool
@@ -80,11 +79,10 @@ type change struct {
 	on    bool
 }
 
-// mark is a number in a session's stream.
+// mark is a message in a session's stream.
 type mark struct {
 	fence uint32
-	seq   uint64
-	tag   uint32
+	place
 }
 
 // quarantine is how long a Ref is not given to another device: longer than anything
@@ -178,10 +176,11 @@ func (m *mirror) opened(ref inbox.Ref, o *openReply) {
 	if o.Epoch == d.gone || int32(o.Fence-max(d.fence, d.floor)) <= 0 {
 		return // the device was removed meanwhile, or has a later session
 	}
-	d.fence, d.epoch, d.last, d.acked, d.tag = o.Fence, o.Epoch, o.Last, o.Acked, o.tag
+	d.fence, d.epoch, d.acked = o.Fence, o.Epoch, o.Acked
+	d.history = history{last: o.Last, sure: place{o.Last, o.tag}}
 	d.stale, d.leftAt, d.alone = false, 0, 0
 	if d.seen.fence == d.fence && d.seen.seq > d.last {
-		d.last, d.tag = d.seen.seq, d.seen.tag
+		d.heard(d.seen.place, 0)
 	}
 	d.stale = int32(d.seen.fence-d.fence) > 0
 	if d.seen.fence == d.fence {
@@ -255,21 +254,22 @@ type note uint8
 
 const (
 	nothing   note = iota
-	moved          // the device has more to get
+	moved          // the device has more to get: this message, behind those that are known
+	ahead          // it has more to get, from Redis, which says whether that is behind what it has
 	doubt          // numbers do not fit: Redis has to be asked
 	overtaken      // the device has a later session elsewhere
 )
 
-// noted takes the news of message seq with that tag, in the stream and the session that
-// the device had in Redis then.
-func (d *device) noted(fence uint32, epoch inbox.Epoch, seq uint64, tag uint32) note {
+// noted takes the news of a message, in the stream and the session that the device had in Redis then; before is the tag of
+// the message before it, 0 if not known.
+func (d *device) noted(fence uint32, epoch inbox.Epoch, m place, before uint32) note {
 	ahead := int32(fence - d.fence)
 	switch {
 	case d.alone != 0 && d.opening == 0:
 		return nothing // what there is it finds when it comes back for a session with Redis
 	case d.fence == 0 || ahead > 0:
-		if int32(fence-d.seen.fence) > 0 || fence == d.seen.fence && seq > d.seen.seq {
-			d.seen = mark{fence, seq, tag}
+		if int32(fence-d.seen.fence) > 0 || fence == d.seen.fence && m.seq > d.seen.seq {
+			d.seen = mark{fence, m}
 		}
 		if d.fence != 0 && d.opening == 0 && d.leftAt == 0 && !d.stale {
 			return overtaken
@@ -279,16 +279,12 @@ func (d *device) noted(fence uint32, epoch inbox.Epoch, seq uint64, tag uint32) 
 		return nothing // an earlier session's: ours has begun behind it
 	case epoch != d.epoch:
 		return doubt
-	case seq > d.last:
-		d.last, d.tag = seq, tag
-		if d.leftAt != 0 {
-			return nothing
-		}
-		return moved
-	case seq == d.last && (tag == d.tag || tag == 0 || d.tag == 0):
+	}
+	news := d.heard(m, before)
+	if d.leftAt != 0 && news != doubt {
 		return nothing
 	}
-	return doubt // nearly always news that overtook each other
+	return news
 }
 
 // leave ends a session; it reports whether it was the current one.

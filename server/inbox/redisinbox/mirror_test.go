@@ -2,6 +2,7 @@ package redisinbox
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"roost/server/inbox"
@@ -20,21 +21,21 @@ func TestNoted(t *testing.T) {
 		want  note
 		last  uint64
 	}{
-		{"the next one", device{fence: 5, epoch: e, last: 7, tag: 1}, 5, e, 8, 2, moved, 8},
-		{"one further on", device{fence: 5, epoch: e, last: 7, tag: 1}, 5, e, 12, 2, moved, 12},
-		{"told twice", device{fence: 5, epoch: e, last: 7, tag: 1}, 5, e, 7, 1, nothing, 7},
-		{"without a tag", device{fence: 5, epoch: e, last: 7, tag: 1}, 5, e, 7, 0, nothing, 7},
-		{"another message with the number", device{fence: 5, epoch: e, last: 7, tag: 1}, 5, e, 7, 9, doubt, 7},
-		{"an older one", device{fence: 5, epoch: e, last: 7, tag: 1}, 5, e, 6, 9, doubt, 7},
-		{"another stream", device{fence: 5, epoch: e, last: 7, tag: 1}, 5, other, 8, 9, doubt, 7},
-		{"of an earlier session", device{fence: 5, epoch: e, last: 7, tag: 1}, 4, e, 8, 9, nothing, 7},
-		{"of a later session", device{fence: 5, epoch: e, last: 7, tag: 1}, 6, e, 8, 9, overtaken, 7},
-		{"of a session that is being opened", device{fence: 5, epoch: e, last: 7, tag: 1, opening: 1}, 6, e, 8, 9, nothing, 7},
-		{"it has left, the next one", device{fence: 5, epoch: e, last: 7, tag: 1, leftAt: 3}, 5, e, 8, 9, nothing, 8},
-		{"it has left, and is elsewhere", device{fence: 5, epoch: e, last: 7, tag: 1, leftAt: 3}, 6, e, 8, 9, nothing, 7},
-		{"its session is over", device{fence: 5, epoch: e, last: 7, tag: 1, stale: true}, 5, e, 8, 9, nothing, 7},
+		{"the next one", device{fence: 5, epoch: e}, 5, e, 8, 2, moved, 8},
+		{"one further on", device{fence: 5, epoch: e}, 5, e, 12, 2, ahead, 12},
+		{"told twice", device{fence: 5, epoch: e}, 5, e, 7, 1, nothing, 7},
+		{"an older one", device{fence: 5, epoch: e}, 5, e, 6, 9, doubt, 7},
+		{"another stream", device{fence: 5, epoch: e}, 5, other, 8, 9, doubt, 7},
+		{"of an earlier session", device{fence: 5, epoch: e}, 4, e, 8, 9, nothing, 7},
+		{"of a later session", device{fence: 5, epoch: e}, 6, e, 8, 9, overtaken, 7},
+		{"of a session that is being opened", device{fence: 5, epoch: e, opening: 1}, 6, e, 8, 9, nothing, 7},
+		{"it has left, the next one", device{fence: 5, epoch: e, leftAt: 3}, 5, e, 8, 9, nothing, 8},
+		{"it has left, one further on", device{fence: 5, epoch: e, leftAt: 3}, 5, e, 9, 9, nothing, 9},
+		{"it has left, and is elsewhere", device{fence: 5, epoch: e, leftAt: 3}, 6, e, 8, 9, nothing, 7},
+		{"its session is over", device{fence: 5, epoch: e, stale: true}, 5, e, 8, 9, nothing, 7},
 	} {
-		if got := row.d.noted(row.fence, row.epoch, row.seq, row.tag); got != row.want || row.d.last != row.last {
+		row.d.history = history{last: 7, sure: place{7, 1}}
+		if got := row.d.noted(row.fence, row.epoch, place{row.seq, row.tag}, 1); got != row.want || row.d.last != row.last {
 			t.Errorf("%s: %d and last %d, want %d and %d", row.name, got, row.d.last, row.want, row.last)
 		}
 	}
@@ -45,14 +46,14 @@ func TestNoted(t *testing.T) {
 func TestNewsBeforeOpened(t *testing.T) {
 	m, e := newMirror(), inbox.RandomEpoch()
 	ref, d := m.begin("d")
-	d.noted(3, e, 6, 77)
+	d.noted(3, e, place{6, 77}, 0)
 	m.opened(ref, &openReply{Opened: inbox.Opened{Fence: 3, Epoch: e, Last: 5, Acked: 2}})
-	if d := m.current(ref, 3); d == nil || d.last != 6 || d.tag != 77 {
+	if d := m.current(ref, 3); d == nil || d.last != 6 || d.sure.seq != 5 || !slices.Contains(d.checks, place{6, 77}) {
 		t.Errorf("%+v", d)
 	}
 	// And of one that was overtaken before it was there.
 	_, d = m.begin("d")
-	d.noted(5, e, 8, 78)
+	d.noted(5, e, place{8, 78}, 0)
 	m.opened(ref, &openReply{Opened: inbox.Opened{Fence: 4, Epoch: e, Last: 7, Acked: 2}})
 	if d := m.current(ref, 4); d != nil {
 		t.Errorf("it is current, though there is a later one: %+v", d)

@@ -3,7 +3,6 @@ package redisinbox
 import (
 	"encoding/binary"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 
@@ -23,7 +22,7 @@ func (s *Store) Noticed(n *inbox.Notice) (ref inbox.Ref, look bool) {
 		return 0, false
 	}
 	fence := d.fence
-	news := d.noted(n.Fence, epoch, n.Seq, n.Tag)
+	news := d.noted(n.Fence, epoch, place{n.Seq, n.Tag}, n.Before)
 	away := d.leftAt != 0
 	if n.Life = 0; d.epoch == epoch || d.fence == 0 {
 		n.Life = d.life
@@ -34,11 +33,13 @@ func (s *Store) Noticed(n *inbox.Notice) (ref inbox.Ref, look bool) {
 		s.ended(ref, fence, stateStale)
 	case doubt:
 		s.doubt(string(n.Device))
+	case ahead:
+		n.Message = nil
 	}
 	if away {
 		return 0, false
 	}
-	return ref, news == moved
+	return ref, news == moved || news == ahead
 }
 
 // NoticedLatest takes a topic's latest value that another node has set, nil for removed.
@@ -139,6 +140,8 @@ func (s *Store) look(refs []inbox.Ref) (err error) {
 	type asked struct {
 		ref   inbox.Ref
 		fence uint32
+		id    string
+		known history
 	}
 	var who []asked
 	var calls []call
@@ -149,9 +152,10 @@ func (s *Store) look(refs []inbox.Ref) (err error) {
 			continue
 		}
 		n := s.names(d.id)
-		who = append(who, asked{ref, d.fence})
+		who = append(who, asked{ref, d.fence, d.id, d.history})
+		last, tag := d.asks()
 		calls = append(calls, call{script: lookScript, keys: []string{n.list(), n.head()}, args: []string{
-			utoa(d.fence), d.epoch.String(), strconv.FormatUint(d.last, 10), tagText(d.tag), inbox.RandomEpoch().String()}})
+			utoa(d.fence), d.epoch.String(), last, tag, inbox.RandomEpoch().String()}})
 	}
 	s.mu.Unlock()
 	for i, r := range s.redis.do(calls, false) {
@@ -164,8 +168,15 @@ func (s *Store) look(refs []inbox.Ref) (err error) {
 			continue // somebody has written into our keys: Check says it
 		}
 		s.ended(who[i].ref, who[i].fence, is.state)
-		if is.state == stateIs && s.caughtUp(who[i].ref, who[i].fence, &is) {
+		if is.state != stateIs {
+			continue
+		}
+		more, ok := s.caughtUp(who[i].ref, who[i].fence, &who[i].known, &is)
+		if more {
 			s.opt.Moved(who[i].ref, who[i].fence)
+		}
+		if !ok {
+			s.doubt(who[i].id)
 		}
 	}
 	return err

@@ -66,16 +66,18 @@ func (p *pipeline) known(device string) { p.settle = append(p.settle, indexed{de
 func (s *Store) stored(op *inbox.Put, r *putReply, tag uint32) {
 	s.mu.Lock()
 	op.Verdict, op.Seq, op.First, op.Fence, op.Epoch, op.Tag = r.verdict, r.seq, r.outcome, r.fence, r.epoch, 0
-	op.Owner, op.Told = r.owner, r.told
+	op.Before = r.before
+	op.Owner, op.Told, op.Look = r.owner, r.told, false
 	ref, d := s.m.find(op.Device)
 	news := nothing
 	if d != nil {
 		op.Ref, op.Life = ref, d.life
 		switch {
 		case r.verdict == inbox.Stored:
-			news = d.noted(r.fence, r.epoch, r.seq, tag)
+			news = d.noted(r.fence, r.epoch, place{r.seq, tag}, r.before)
+			op.Look = news == ahead || news == doubt || d.stale
 		case r.verdict == inbox.Duplicate && (r.seq > d.last || r.epoch != d.epoch):
-			news = d.noted(r.fence, r.epoch, r.seq, 0) // the answer to the first was lost
+			news = d.noted(r.fence, r.epoch, place{seq: r.seq}, 0) // the answer to the first was lost
 		}
 	}
 	if r.verdict == inbox.Stored {
@@ -89,8 +91,8 @@ func (s *Store) stored(op *inbox.Put, r *putReply, tag uint32) {
 	}
 	s.mu.Unlock()
 	switch news {
-	case moved:
-		if r.verdict == inbox.Duplicate { // else the lane is offered the message itself
+	case moved, ahead:
+		if r.verdict == inbox.Duplicate { // else the lane is told with the message itself
 			s.opt.Moved(ref, fence)
 		}
 	case overtaken:

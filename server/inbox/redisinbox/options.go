@@ -87,7 +87,7 @@ type Presence struct {
 // Notify is what is needed of package fanout, which does not know inboxes.
 type Notify struct {
 	// Lua has the function bus_stored(parts), which returns what is published for one node. parts are two strings of
-	// each message: number(6) fence(4) size(1) stream, and what Append gave.
+	// each message: number(6) fence(4) before(4) size(1) stream, and what Append gave.
 	Lua string
 	// Channels is what the name of a node's channel begins with; the node's id follows.
 	Channels string

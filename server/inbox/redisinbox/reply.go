@@ -114,10 +114,15 @@ func (f *fields) epoch() inbox.Epoch {
 
 // tag takes a tag, 0 for none.
 func (f *fields) tag() uint32 {
-	if s := f.text(); len(s) == 4 {
-		return binary.BigEndian.Uint32([]byte(s))
+	return tagOf(f.text())
+}
+
+// tagOf is the inverse of tagText.
+func tagOf(s string) uint32 {
+	if len(s) != 4 {
+		return 0
 	}
-	return 0
+	return beUint32(s)
 }
 
 // tagText is what scripts are given for a tag.
@@ -174,8 +179,9 @@ type putReply struct {
 	gone    uint64 // messages that it found expired
 	owner   string
 	indexed bool
-	told    int   // as inbox.Put has it
-	err     error // of this message alone
+	before  uint32 // tag of the message before
+	told    int    // as inbox.Put has it
+	err     error  // of this message alone
 }
 
 // parsePuts reads the reply about n messages (lua/put.lua). The error is about all of them.
@@ -203,19 +209,19 @@ func parsePuts(v any, n int) ([]putReply, error) {
 
 // parseStored reads what is said of a message that is stored. took is how many took the notices of each node.
 func (p *putReply) parseStored(numbers, rest string, took []any) {
-	if len(numbers) < 11 || len(rest) < 6 {
+	if len(numbers) < 15 || len(rest) < 6 {
 		p.err = fmt.Errorf("%w: %w: %d and %d bytes about a message", inbox.ErrFailed, errReply, len(numbers), len(rest))
 		return
 	}
-	epoch, ok := inbox.ParseEpoch([]byte(numbers[11:]))
-	if !ok || int(numbers[10]) != len(numbers)-11 {
-		p.err = fmt.Errorf("%w: %w: %q is not the name of a stream", inbox.ErrFailed, errReply, numbers[11:])
+	epoch, ok := inbox.ParseEpoch([]byte(numbers[15:]))
+	if !ok || int(numbers[14]) != len(numbers)-15 {
+		p.err = fmt.Errorf("%w: %w: %q is not the name of a stream", inbox.ErrFailed, errReply, numbers[15:])
 		return
 	}
 	var n [16]byte // the number has six bytes, and then come four and four
 	copy(n[2:], numbers[:10])
 	copy(n[12:], rest[:4])
-	p.verdict, p.epoch, p.indexed, p.owner = inbox.Stored, epoch, rest[4] == 1, rest[6:]
+	p.verdict, p.epoch, p.before, p.indexed, p.owner = inbox.Stored, epoch, beUint32(numbers[10:]), rest[4] == 1, rest[6:]
 	p.seq, p.fence, p.gone = binary.BigEndian.Uint64(n[:]), binary.BigEndian.Uint32(n[8:]), uint64(binary.BigEndian.Uint32(n[12:]))
 	if at := int(rest[5]); at > 0 && at <= len(took) {
 		if n, _ := took[at-1].(int64); n >= 0 {

@@ -97,7 +97,7 @@ func FuzzReplies(f *testing.F) {
 
 // TestPutReply: what is said of a message that is stored, and who has taken its notice; what is cut is an error.
 func TestPutReply(t *testing.T) {
-	numbers, rest := "\x01\x02\x03\x04\x05\x06\xff\x00\x00\x01\x041z.1", "\x00\x00\x00\x09\x01\x02n1:7"
+	numbers, rest := "\x01\x02\x03\x04\x05\x06\xff\x00\x00\x01\x0a\x0b\x0c\x0d\x041z.1", "\x00\x00\x00\x09\x01\x02n1:7"
 	for _, row := range []struct {
 		took any
 		told int
@@ -107,7 +107,7 @@ func TestPutReply(t *testing.T) {
 			t.Fatal(err, all)
 		}
 		p := all[0]
-		if p.verdict != inbox.Stored || p.seq != 0x010203040506 || p.fence != 0xff000001 || p.epoch.String() != "1z.1" || p.gone != 9 || !p.indexed || p.owner != "n1:7" || p.told != row.told {
+		if p.verdict != inbox.Stored || p.seq != 0x010203040506 || p.fence != 0xff000001 || p.before != 0x0a0b0c0d || p.epoch.String() != "1z.1" || p.gone != 9 || !p.indexed || p.owner != "n1:7" || p.told != row.told {
 			t.Errorf("%v: %+v, want %d told", row.took, p, row.told)
 		}
 	}

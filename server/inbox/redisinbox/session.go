@@ -84,9 +84,10 @@ func (s *Store) openCall(d *device, id string, r inbox.Resume, sid uint64, at in
 	if s.known >= s.opt.Limits.Devices {
 		allow = "0"
 	}
+	last, tag := d.asks()
 	k := call{script: s.open, keys: []string{n.list(), n.head(), n.subs()}, args: []string{
 		given, string(r.Epoch), strconv.FormatUint(r.Seq, 10), utoa(s.seconds()), inbox.RandomEpoch().String(),
-		epochText(d.epoch), strconv.FormatUint(d.last, 10), tagText(d.tag), utoa(max(d.fence, d.floor)), allow}}
+		epochText(d.epoch), last, tag, utoa(max(d.fence, d.floor)), allow}}
 	if p := s.opt.Presence; p != nil {
 		k.keys = append(k.keys, p.Key(id))
 		if p.Index != "" {
@@ -134,7 +135,7 @@ func (s *Store) Ack(ref inbox.Ref, fence uint32, seq uint64) bool {
 		return true
 	}
 	d.acked = seq
-	a := &ack{id: d.id, ref: ref, fence: fence, epoch: d.epoch, seq: seq, last: d.last, tag: d.tag}
+	a := &ack{id: d.id, ref: ref, fence: fence, epoch: d.epoch, seq: seq, known: d.history}
 	s.mu.Unlock()
 	s.acks.add(a, s.opt.FlushAt)
 	return true

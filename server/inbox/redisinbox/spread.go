@@ -255,8 +255,11 @@ func (w *spreader) given(device string, p *putReply) {
 		if d.leftAt == 0 {
 			s.bodies.note(w.v, ref, receipt{d.life, p.seq})
 		}
-		if p.verdict == inbox.Stored {
-			news = d.noted(p.fence, p.epoch, p.seq, w.tag)
+		switch {
+		case p.verdict == inbox.Stored:
+			news = d.noted(p.fence, p.epoch, place{p.seq, w.tag}, p.before)
+		case p.seq > d.last || p.epoch != d.epoch:
+			news = d.noted(p.fence, p.epoch, place{seq: p.seq}, 0) // the answer to the attempt before was lost
 		}
 	}
 	s.mu.Unlock()

@@ -131,11 +131,16 @@ local function drop(seq, now)
 end
 
 -- lost reports whether what the caller has seen, up to message last with that tag, is
--- not in the history of this stream: the Redis that had it is not the one that we are.
+-- not in the history of this stream: the Redis that had it is not the one that we are. Behind the tag there may be
+-- other messages that have to be in it, each tag and number(6); a tag of zeros is not known.
 local function lost(last, tag)
+  for i = 5, #tag, 10 do
+    if lost(struct.unpack('>I6', tag, i + 4), string.sub(tag, i, i + 3)) then return true end
+  end
+  tag = string.sub(tag, 1, 4)
   if last == 0 then return false end
   if last > st.s then return true end
-  if #tag ~= 4 then return false end
+  if #tag ~= 4 or tag == '\0\0\0\0' then return false end
   if last == st.s then return st.c ~= tag end
   if st.len == 0 then count() end
   local i = last - (st.s - st.len + 1)

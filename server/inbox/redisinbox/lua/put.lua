@@ -7,7 +7,7 @@
 --                  with a topic the device's topics; with this node the device's presence
 --   ARGV from 13   of each message: item, id; with channels its notice, without the numbers
 --   reply          of each message two. Stored, in bytes, which cost Redis and the node half of what fields of their own do:
---                    number(6) fence(4) size(1) stream
+--                    number(6) fence(4) before(4) size(1) stream      before: tag of the message before it
 --                    expired(4) indexed(1) notice(1) owner      notice: which of the nodes that are told, from 1 on; 0 for none
 --                  All others a list: verdict, number, fence, stream, expired, owner, outcome; and ''.
 --                  Behind them a list: how many took the notices of each node, -1 where nobody knows
@@ -115,6 +115,7 @@ local function put(k, a)
     error(len)
   end
   if len == 1 and st.n > 0 then vanished() end
+  local before = st.c ~= '' and st.c or '\0\0\0\0'
   if st.n == 0 or expires < st.x then st.x = expires end
   st.s, st.n, st.b, st.c = st.s + 1, st.n + 1, st.b + bytes, sub(item, 6, 9)
   -- A minute more than the ttl: who judges is the clock in now, this is only the broom.
@@ -133,7 +134,7 @@ local function put(k, a)
     if st.w > window then st.v = 1 else st.w, st.q, st.v = window, used + 1, older and 1 or 0 end
   end
   save()
-  local numbers = pack('>I6I4Bc0', st.s, st.f, #st.e, st.e)
+  local numbers = pack('>I6I4c4Bc0', st.s, st.f, before, #st.e, st.e)
   local at = argsEach == 3 and notify(owner, numbers, ARGV[a + 3]) or 0
   return numbers, pack('>I4BB', st.gone, h[2] == '1' and 1 or 0, at) .. owner
 end
