@@ -35,7 +35,7 @@
 // # Ownership
 //
 // handler and everything reached from it belongs to one loop. Shared are the
-// session registry (a lock per shard), the counters (atomic), and broadcast
-// (atomic). In a cluster doors.mu, overtaken.mu, pacer.mu and resyncs.mu are each taken alone, and nothing is called
+// session registry and who may connect (entrance.go; a lock per shard), the counters (atomic),
+// and broadcast (atomic). In a cluster doors.mu, overtaken.mu, pacer.mu and resyncs.mu are each taken alone, and nothing is called
 // while one is held.
 package server
