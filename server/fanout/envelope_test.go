@@ -151,8 +151,8 @@ func TestCutsAreErrors(t *testing.T) {
 			t.Errorf("the first %d bytes: %v", n, err)
 		}
 	}
-	if whole != 20 {
-		t.Errorf("%d beginnings are whole, want one for each of the 20 fields", whole)
+	if whole != 21 {
+		t.Errorf("%d beginnings are whole, want one for each of the 21 fields", whole)
 	}
 }
 
