@@ -42,11 +42,19 @@ type Cluster struct {
 	// Budget is how many connects a second a node says that it can take; nil, and what is
 	// not above 0, is 2,000. It must not block.
 	Budget func(node string) float64
+	// Guard says for the metrics what is known of whose Redis it is; nil: nobody watches that. It must not block.
+	Guard func() RedisGuard
 
 	// ReadyWithin is how long a node is not ready because the store has not been reached
 	// yet; default 5 s. ShedOver is the time over which one that is cut off from the store,
 	// while others are not, sends its devices away; default 60 s.
 	ReadyWithin, ShedOver time.Duration
+}
+
+// RedisGuard is what is known of whose Redis a node has.
+type RedisGuard struct {
+	Foreign         bool   // it is not the cluster's, and nobody is let through
+	Refused, Losses uint64 // connections that were cut or not let through; times that it had lost what it had
 }
 
 // RemoteStore is a store that nodes share: *redisinbox.Store.

@@ -157,4 +157,10 @@ func (s *Server) writeElsewhere(w *metrics.Writer) {
 	}
 	w.Sample(metrics.Awaiting, float64(s.hub.Awaiting()))
 	w.Sample(metrics.Resyncs, float64(s.resync.n.Load()))
+	if guard := s.cluster.opt.Guard; guard != nil {
+		g := guard()
+		w.Sample(metrics.RedisForeign, bit(g.Foreign))
+		w.Sample(metrics.RedisRefused, float64(g.Refused))
+		w.Sample(metrics.RedisLosses, float64(g.Losses))
+	}
 }

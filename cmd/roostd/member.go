@@ -115,6 +115,10 @@ func (s *settings) serverCluster(node *member.Node, redis *redisParts) *server.C
 		Bus: redis.bus, Store: redis.store(self, s.limits),
 		Presence: presence.Options{Self: self, Store: redis.presence, Leases: node.Leases},
 		Webhook:  s.cluster.webhook,
+		Guard: func() server.RedisGuard {
+			g := redis.guard.Status()
+			return server.RedisGuard{Foreign: g.Foreign != nil, Refused: g.Refused, Losses: g.Losses}
+		},
 	}
 }
 

@@ -39,5 +39,9 @@ var (
 	Awaiting  = Desc{"roost_awaiting", Gauge, "Publishers that wait for the acknowledgement of a device here."}
 	Resyncs   = Desc{"roost_resyncs_total", Counter, "Looks at what is stored for all devices here, or those of a topic, because word of it may have been lost."}
 
+	RedisForeign = Desc{"roost_redis_foreign", Gauge, "1 while the Redis that answers is not the cluster's, so that it is treated as one that is away."}
+	RedisRefused = Desc{"roost_redis_refused_total", Counter, "Connections to Redis that were cut, or not let through, because it is not known to be the cluster's."}
+	RedisLosses  = Desc{"roost_redis_losses_total", Counter, "Times that Redis had lost what it had, though it answered."}
+
 	Webhooks = Desc{"roost_webhook_total", Counter, "Deliveries of presence changes to the webhook, by what became of them."}
 )
