@@ -18,100 +18,106 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// TestVerdicts: one case for each word, and the odd ones.
-func TestVerdicts(t *testing.T) {
-	same := func(m made, n int) (a, b Side) {
-		a, b = Side{Label: "A"}, Side{Label: "B"}
-		for i := range n {
-			a.Runs = append(a.Runs, m.run("a", i))
-			b.Runs = append(b.Runs, m.run("b", i))
+// same are two sides of n equal runs.
+func same(m made, n int) (a, b Side) {
+	a, b = Side{Label: "A"}, Side{Label: "B"}
+	for i := range n {
+		a.Runs = append(a.Runs, m.run("a", i))
+		b.Runs = append(b.Runs, m.run("b", i))
+	}
+	return a, b
+}
+
+// plain is a run with nothing odd about it.
+var plain = made{cpu: 2000, latency: 4, kernel: "6.18"}
+
+// verdicts has one case for each word, and the odd ones.
+var verdicts = []struct {
+	name  string
+	sides func() (a, b Side)
+	o     Options
+	want  Verdict
+	says  string
+}{
+	{"regressed", func() (a, b Side) { return sides(10, 1.05, 0.005, 1) }, Options{}, Regressed, "server.cpu_per_msg +"},
+	{"improved", func() (a, b Side) { return sides(10, 0.95, 0.005, 1) }, Options{}, Improved, "server.cpu_per_msg -"},
+	{"within noise", func() (a, b Side) { return sides(10, 1, 0.005, 1) }, Options{}, WithinNoise, ""},
+	{"real but small", func() (a, b Side) { return sides(10, 1.01, 0.0005, 1) }, Options{}, WithinNoise, ""},
+	{"noisy", func() (a, b Side) { return sides(10, 1, 0.06, 1) }, Options{}, Inconclusive, "more pairs would tell"},
+	{"a smaller effect asked for", func() (a, b Side) { return sides(10, 1.01, 0.0005, 1) }, Options{MinEffect: 0.005}, Regressed, ""},
+	{"too few pairs", func() (a, b Side) { return sides(5, 1.2, 0.005, 1) }, Options{}, Inconclusive, "too few"},
+	{"one pair", func() (a, b Side) { return sides(1, 2, 0, 1) }, Options{}, Inconclusive, "one pair proves nothing"},
+	{"identical runs", func() (a, b Side) { return same(plain, 10) }, Options{}, WithinNoise, ""},
+	{"identical run", func() (a, b Side) { return same(plain, 1) }, Options{}, Inconclusive, ""},
+	{"primary chosen", func() (a, b Side) { return sides(10, 1.05, 0.005, 1) }, Options{Primary: "hold.delivery.p50"}, Regressed, "the primary metric, hold.delivery.p50, is within noise"},
+	{"no probe: delivery.p99", func() (a, b Side) { m := plain; m.cpu = 0; return same(m, 8) }, Options{}, WithinNoise, "delivery.p99"},
+	{"invalid", func() (a, b Side) {
+		a, b = sides(10, 1.05, 0.005, 1)
+		a.Runs[3] = made{cpu: 2000, latency: 4, kernel: "6.18", verdict: result.Invalid}.run("bad", 9)
+		return a, b
+	}, Options{}, Invalid, "1 of 20 runs"},
+	{"another kernel", func() (a, b Side) {
+		a, b = sides(10, 1.05, 0.005, 1)
+		b.Runs[3] = made{cpu: 2000, latency: 4, kernel: "6.19"}.run("b4", 9)
+		return a, b
+	}, Options{}, NotComparable, "differ"},
+	{"another kernel, ignored", func() (a, b Side) {
+		a, b = sides(10, 1.05, 0.005, 1)
+		b.Runs[3] = made{cpu: 2100, latency: 4, kernel: "6.19"}.run("b4", 9)
+		return a, b
+	}, Options{Ignore: []string{"kernel"}}, Regressed, ""},
+	{"another kernel on one side", func() (a, b Side) {
+		a, b = sides(10, 1.05, 0.005, 1)
+		for i := range b.Runs {
+			b.Runs[i] = made{cpu: 2200, latency: 4, kernel: "6.19"}.run("b", i)
 		}
 		return a, b
-	}
-	plain := made{cpu: 2000, latency: 4, kernel: "6.18"}
-	for _, c := range []struct {
-		name  string
-		sides func() (a, b Side)
-		o     Options
-		want  Verdict
-		says  string
-	}{
-		{"regressed", func() (a, b Side) { return sides(10, 1.05, 0.005, 1) }, Options{}, Regressed, "server.cpu_per_msg +"},
-		{"improved", func() (a, b Side) { return sides(10, 0.95, 0.005, 1) }, Options{}, Improved, "server.cpu_per_msg -"},
-		{"within noise", func() (a, b Side) { return sides(10, 1, 0.005, 1) }, Options{}, WithinNoise, ""},
-		{"real but small", func() (a, b Side) { return sides(10, 1.01, 0.0005, 1) }, Options{}, WithinNoise, ""},
-		{"noisy", func() (a, b Side) { return sides(10, 1, 0.06, 1) }, Options{}, Inconclusive, "more pairs would tell"},
-		{"a smaller effect asked for", func() (a, b Side) { return sides(10, 1.01, 0.0005, 1) }, Options{MinEffect: 0.005}, Regressed, ""},
-		{"too few pairs", func() (a, b Side) { return sides(5, 1.2, 0.005, 1) }, Options{}, Inconclusive, "too few"},
-		{"one pair", func() (a, b Side) { return sides(1, 2, 0, 1) }, Options{}, Inconclusive, "one pair proves nothing"},
-		{"identical runs", func() (a, b Side) { return same(plain, 10) }, Options{}, WithinNoise, ""},
-		{"identical run", func() (a, b Side) { return same(plain, 1) }, Options{}, Inconclusive, ""},
-		{"primary chosen", func() (a, b Side) { return sides(10, 1.05, 0.005, 1) }, Options{Primary: "hold.delivery.p50"}, Regressed, "the primary metric, hold.delivery.p50, is within noise"},
-		{"no probe: delivery.p99", func() (a, b Side) { m := plain; m.cpu = 0; return same(m, 8) }, Options{}, WithinNoise, "delivery.p99"},
-		{"invalid", func() (a, b Side) {
-			a, b = sides(10, 1.05, 0.005, 1)
-			a.Runs[3] = made{cpu: 2000, latency: 4, kernel: "6.18", verdict: result.Invalid}.run("bad", 9)
-			return a, b
-		}, Options{}, Invalid, "1 of 20 runs"},
-		{"another kernel", func() (a, b Side) {
-			a, b = sides(10, 1.05, 0.005, 1)
-			b.Runs[3] = made{cpu: 2000, latency: 4, kernel: "6.19"}.run("b4", 9)
-			return a, b
-		}, Options{}, NotComparable, "differ"},
-		{"another kernel, ignored", func() (a, b Side) {
-			a, b = sides(10, 1.05, 0.005, 1)
-			b.Runs[3] = made{cpu: 2100, latency: 4, kernel: "6.19"}.run("b4", 9)
-			return a, b
-		}, Options{Ignore: []string{"kernel"}}, Regressed, ""},
-		{"another kernel on one side", func() (a, b Side) {
-			a, b = sides(10, 1.05, 0.005, 1)
-			for i := range b.Runs {
-				b.Runs[i] = made{cpu: 2200, latency: 4, kernel: "6.19"}.run("b", i)
-			}
-			return a, b
-		}, Options{Between: []string{"ker*"}}, Regressed, ""},
-		{"another kernel within a side", func() (a, b Side) {
-			a, b = sides(10, 1.05, 0.005, 1)
-			b.Runs[3] = made{cpu: 2100, latency: 4, kernel: "6.19"}.run("b4", 9)
-			return a, b
-		}, Options{Between: []string{"kernel"}}, NotComparable, ""},
-		{"unpaired", func() (a, b Side) {
-			a, b = sides(10, 1.5, 0.005, 1)
-			b.Runs = b.Runs[:8]
-			return a, b
-		}, Options{}, Regressed, "Mann-Whitney, unpaired"},
-		{"never", func() (a, b Side) {
-			a, b = same(plain, 10)
-			for i := range b.Runs {
-				b.Runs[i] = made{cpu: 2000, latency: 4, kernel: "6.18", misses: 5000}.run("b", i)
-			}
-			return a, b
-		}, Options{Primary: "delivery.p99"}, Regressed, "never against"},
-		{"never, both", func() (a, b Side) {
-			m := plain
-			m.misses = 5000
-			return same(m, 10)
-		}, Options{Primary: "delivery.p99"}, WithinNoise, "never against never"},
-		{"lost where nothing was", func() (a, b Side) {
-			a, b = same(plain, 10)
-			for i := range b.Runs {
-				b.Runs[i] = made{cpu: 2000, latency: 4, kernel: "6.18", lost: uint64(1 + i)}.run("b", i)
-			}
-			return a, b
-		}, Options{}, Regressed, "lost +inf"},
-		{"missing on one side", func() (a, b Side) {
-			a, b = same(plain, 10)
-			for i := range b.Runs {
-				b.Runs[i] = made{latency: 4, kernel: "6.18"}.run("b", i)
-			}
-			return a, b
-		}, Options{Primary: "server.cpu_per_msg"}, Inconclusive, "no run with a value on both sides"},
-		{"missing in one run", func() (a, b Side) {
-			a, b = same(plain, 10)
-			b.Runs[2] = made{latency: 4, kernel: "6.18"}.run("b", 2)
-			return a, b
-		}, Options{Primary: "server.cpu_per_msg"}, Inconclusive, "1 of 10 have no value"},
-	} {
+	}, Options{Between: []string{"ker*"}}, Regressed, ""},
+	{"another kernel within a side", func() (a, b Side) {
+		a, b = sides(10, 1.05, 0.005, 1)
+		b.Runs[3] = made{cpu: 2100, latency: 4, kernel: "6.19"}.run("b4", 9)
+		return a, b
+	}, Options{Between: []string{"kernel"}}, NotComparable, ""},
+	{"unpaired", func() (a, b Side) {
+		a, b = sides(10, 1.5, 0.005, 1)
+		b.Runs = b.Runs[:8]
+		return a, b
+	}, Options{}, Regressed, "Mann-Whitney, unpaired"},
+	{"never", func() (a, b Side) {
+		a, b = same(plain, 10)
+		for i := range b.Runs {
+			b.Runs[i] = made{cpu: 2000, latency: 4, kernel: "6.18", misses: 5000}.run("b", i)
+		}
+		return a, b
+	}, Options{Primary: "delivery.p99"}, Regressed, "never against"},
+	{"never, both", func() (a, b Side) {
+		m := plain
+		m.misses = 5000
+		return same(m, 10)
+	}, Options{Primary: "delivery.p99"}, WithinNoise, "never against never"},
+	{"lost where nothing was", func() (a, b Side) {
+		a, b = same(plain, 10)
+		for i := range b.Runs {
+			b.Runs[i] = made{cpu: 2000, latency: 4, kernel: "6.18", lost: uint64(1 + i)}.run("b", i)
+		}
+		return a, b
+	}, Options{}, Regressed, "lost +inf"},
+	{"missing on one side", func() (a, b Side) {
+		a, b = same(plain, 10)
+		for i := range b.Runs {
+			b.Runs[i] = made{latency: 4, kernel: "6.18"}.run("b", i)
+		}
+		return a, b
+	}, Options{Primary: "server.cpu_per_msg"}, Inconclusive, "no run with a value on both sides"},
+	{"missing in one run", func() (a, b Side) {
+		a, b = same(plain, 10)
+		b.Runs[2] = made{latency: 4, kernel: "6.18"}.run("b", 2)
+		return a, b
+	}, Options{Primary: "server.cpu_per_msg"}, Inconclusive, "1 of 10 have no value"},
+}
+
+func TestVerdicts(t *testing.T) {
+	for _, c := range verdicts {
 		t.Run(c.name, func(t *testing.T) {
 			a, b := c.sides()
 			got, err := Compare(a, b, c.o)

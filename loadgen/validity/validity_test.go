@@ -82,83 +82,86 @@ func TestHealthyRunsAreValid(t *testing.T) {
 	}
 }
 
+// spoils are runs with one thing wrong.
+var spoils = []struct {
+	what  string
+	spoil func(o *Observation)
+	check string
+	state string
+}{
+	{"missed rate", func(o *Observation) { o.Sent = 59_000; o.Unsent = 0 }, nameRate, "fail"},
+	{"nearly missed rate", func(o *Observation) { o.Sent = 59_800 }, nameRate, "pass"},
+	{"unsent", func(o *Observation) { o.Unsent = 1 }, nameUnsent, "fail"},
+	{"dials never begun", func(o *Observation) { o.Dials = 900 }, nameDials, "fail"},
+	{"out of ports", func(o *Observation) { o.Local = Local{1, "EADDRNOTAVAIL", "give more"} }, nameLocal, "fail"},
+	{"late", func(o *Observation) { o.Workers[0].SendLag = hist(60_000, ms, 700, 20*ms) }, nameSendLag, "fail"},
+	{"late now and then", func(o *Observation) { o.Workers[0].SendLag = hist(60_000, ms, 500, 20*ms) }, nameSendLag, "pass"},
+	{"one of few is no percentile", func(o *Observation) { o.Workers[0].SendLag = hist(12, ms, 1, 20*ms) }, nameSendLag, "pass"},
+	{"two of few are", func(o *Observation) { o.Workers[0].SendLag = hist(12, ms, 2, 20*ms) }, nameSendLag, "fail"},
+	{"late for what is measured", func(o *Observation) { o.Workers[0].SendLag = hist(60_000, 6*ms, 0, 0) }, nameSendShare, "fail"},
+	{"late in one worker of many, for none of the percentiles", func(o *Observation) {
+		few := o.Workers[0]
+		few.Index, few.SendLag = 1, hist(100, ms, 3, 9*ms)
+		o.Workers = append(o.Workers, few)
+	}, nameSendShare, "pass"},
+	{"late in one worker of many, as the percentile of all", func(o *Observation) {
+		few := o.Workers[0]
+		few.Index, few.SendLag = 1, hist(2000, ms, 1000, 9*ms)
+		o.Workers = append(o.Workers, few)
+	}, nameSendShare, "fail"},
+	{"a little late for little", func(o *Observation) {
+		o.Delivery = hist(60_000, 900*time.Microsecond, 0, 0)
+		o.Workers[0].SendLag = hist(60_000, 800*time.Microsecond, 0, 0)
+		o.Workers[0].RxLag = hist(6000, 20*time.Microsecond, 0, 0)
+	}, nameSendShare, "advice"},
+	{"lag not known", func(o *Observation) { o.Workers[0].SendLag = nil }, nameSendLag, "unknown"},
+	{"dials late", func(o *Observation) { o.Workers[0].DialLag = hist(1000, time.Second, 0, 0) }, nameDialLag, "advice"},
+	{"hiccups", func(o *Observation) { o.Workers[0].Hiccup = hist(60_000, ms, 100, 12*ms) }, nameHiccup, "fail"},
+	{"no hiccup meter", func(o *Observation) { o.Workers[0].Hiccup = nil }, nameHiccup, "unknown"},
+	{"stopped for a second", func(o *Observation) { o.Workers[0].Hiccup = hist(1_800_000, ms, 1, time.Second) }, nameHiccupMax, "fail"},
+	{"reads late", func(o *Observation) { o.Workers[0].RxLag = hist(6000, 20*time.Microsecond, 100, 3*ms) }, nameRxLag, "fail"},
+	{"reads late, below what can be seen", func(o *Observation) {
+		o.Delivery = hist(1000, 100*time.Microsecond, 0, 0)
+		o.Workers[0].RxLag = hist(6000, 90*time.Microsecond, 0, 0)
+		o.Workers[0].SendLag = hist(6000, 20*time.Microsecond, 0, 0)
+	}, nameRxLag, "advice"},
+	{"reads late, and most was missed", func(o *Observation) {
+		o.Delivery.Miss(1e6)
+		o.Workers[0].RxLag = hist(6000, 3*ms, 0, 0)
+	}, nameRxLag, "fail"},
+	{"no stamped sockets", func(o *Observation) { o.Workers[0].RxLag = nil }, nameRxLag, "unknown"},
+	{"busy", func(o *Observation) { o.Workers[0].CPU = 50 * time.Second }, nameCPU, "fail"},
+	{"busy, not known", func(o *Observation) { o.Workers[0].CPU = Unread }, nameCPU, "unknown"},
+	{"starved", func(o *Observation) { o.Workers[0].RunDelay = 59 * time.Second }, nameRunDelay, "fail"},
+	{"throttled", func(o *Observation) { o.Workers[0].Throttled = 1 }, nameThrottled, "fail"},
+	{"no cgroup", func(o *Observation) { o.Workers[0].Throttled = Unread }, nameThrottled, "unknown"},
+	{"some steal", func(o *Observation) { o.Machines[0].Steal = .05 }, nameSteal, "advice"},
+	{"much steal", func(o *Observation) { o.Machines[0].Steal = .2 }, nameSteal, "fail"},
+	{"pressure not known", func(o *Observation) { o.Machines[0].PSI = Unread }, namePSI, "unknown"},
+	{"unread bytes", func(o *Observation) { o.Workers[0].RecvQ = 5 }, nameRecvQ, "advice"},
+	{"full listeners", func(o *Observation) { o.Machines[0].Net["ListenOverflows"] = 7 }, "ListenOverflows", "advice"},
+	{"no counters", func(o *Observation) { o.Machines[0].Net = nil }, "RetransSegs", "unknown"},
+	{"clock errors", func(o *Observation) { o.ClockErrors = 1 }, nameClockErrors, "fail"},
+	{"clocks a little apart", func(o *Observation) { o.ClockBound = 300 * time.Microsecond }, nameClockBound, "advice"},
+	{"clocks apart", func(o *Observation) { o.ClockBound = 3 * ms }, nameClockBound, "fail"},
+	{"clocks not compared", func(o *Observation) { o.ClockBound = Unread }, nameClockBound, "unknown"},
+	{"lost a worker", func(o *Observation) { o.Workers = append(o.Workers, Worker{Index: 1, Lost: "hung"}) }, nameLost, "fail"},
+	{"lost a worker, as allowed", func(o *Observation) {
+		o.Workers = append(o.Workers, Worker{Index: 1, Lost: "hung"})
+		o.AllowLoss = true
+	}, nameLost, "advice"},
+	{"near its ceiling", func(o *Observation) { o.Ceiling.Deliveries = 150_000 }, nameDeliveries, "fail"},
+	{"near its ceiling of dials", func(o *Observation) { o.Ceiling.Dials = 501 }, nameDialCeiling, "advice"},
+	{"no ceiling", func(o *Observation) { o.Ceiling = nil }, nameSends, "unknown"},
+	{"no ceiling of sends", func(o *Observation) { o.Ceiling.Sends = 0 }, nameSends, "unknown"},
+	{"waits for an API", func(o *Observation) { o.Waits = []Wait{{"http://a", 0, 1024}, {"http://b", 3, 1024}} }, nameSlots, "advice"},
+	{"waits for no API", func(o *Observation) { o.Waits = []Wait{{"http://a", 0, 1024}} }, nameSlots, "pass"},
+}
+
 // TestChecks breaks one thing at a time. A check is of both machines unless it
 // says which.
 func TestChecks(t *testing.T) {
-	for _, c := range []struct {
-		what  string
-		spoil func(o *Observation)
-		check string
-		state string
-	}{
-		{"missed rate", func(o *Observation) { o.Sent = 59_000; o.Unsent = 0 }, nameRate, "fail"},
-		{"nearly missed rate", func(o *Observation) { o.Sent = 59_800 }, nameRate, "pass"},
-		{"unsent", func(o *Observation) { o.Unsent = 1 }, nameUnsent, "fail"},
-		{"dials never begun", func(o *Observation) { o.Dials = 900 }, nameDials, "fail"},
-		{"out of ports", func(o *Observation) { o.Local = Local{1, "EADDRNOTAVAIL", "give more"} }, nameLocal, "fail"},
-		{"late", func(o *Observation) { o.Workers[0].SendLag = hist(60_000, ms, 700, 20*ms) }, nameSendLag, "fail"},
-		{"late now and then", func(o *Observation) { o.Workers[0].SendLag = hist(60_000, ms, 500, 20*ms) }, nameSendLag, "pass"},
-		{"one of few is no percentile", func(o *Observation) { o.Workers[0].SendLag = hist(12, ms, 1, 20*ms) }, nameSendLag, "pass"},
-		{"two of few are", func(o *Observation) { o.Workers[0].SendLag = hist(12, ms, 2, 20*ms) }, nameSendLag, "fail"},
-		{"late for what is measured", func(o *Observation) { o.Workers[0].SendLag = hist(60_000, 6*ms, 0, 0) }, nameSendShare, "fail"},
-		{"late in one worker of many, for none of the percentiles", func(o *Observation) {
-			few := o.Workers[0]
-			few.Index, few.SendLag = 1, hist(100, ms, 3, 9*ms)
-			o.Workers = append(o.Workers, few)
-		}, nameSendShare, "pass"},
-		{"late in one worker of many, as the percentile of all", func(o *Observation) {
-			few := o.Workers[0]
-			few.Index, few.SendLag = 1, hist(2000, ms, 1000, 9*ms)
-			o.Workers = append(o.Workers, few)
-		}, nameSendShare, "fail"},
-		{"a little late for little", func(o *Observation) {
-			o.Delivery = hist(60_000, 900*time.Microsecond, 0, 0)
-			o.Workers[0].SendLag = hist(60_000, 800*time.Microsecond, 0, 0)
-			o.Workers[0].RxLag = hist(6000, 20*time.Microsecond, 0, 0)
-		}, nameSendShare, "advice"},
-		{"lag not known", func(o *Observation) { o.Workers[0].SendLag = nil }, nameSendLag, "unknown"},
-		{"dials late", func(o *Observation) { o.Workers[0].DialLag = hist(1000, time.Second, 0, 0) }, nameDialLag, "advice"},
-		{"hiccups", func(o *Observation) { o.Workers[0].Hiccup = hist(60_000, ms, 100, 12*ms) }, nameHiccup, "fail"},
-		{"no hiccup meter", func(o *Observation) { o.Workers[0].Hiccup = nil }, nameHiccup, "unknown"},
-		{"stopped for a second", func(o *Observation) { o.Workers[0].Hiccup = hist(1_800_000, ms, 1, time.Second) }, nameHiccupMax, "fail"},
-		{"reads late", func(o *Observation) { o.Workers[0].RxLag = hist(6000, 20*time.Microsecond, 100, 3*ms) }, nameRxLag, "fail"},
-		{"reads late, below what can be seen", func(o *Observation) {
-			o.Delivery = hist(1000, 100*time.Microsecond, 0, 0)
-			o.Workers[0].RxLag = hist(6000, 90*time.Microsecond, 0, 0)
-			o.Workers[0].SendLag = hist(6000, 20*time.Microsecond, 0, 0)
-		}, nameRxLag, "advice"},
-		{"reads late, and most was missed", func(o *Observation) {
-			o.Delivery.Miss(1e6)
-			o.Workers[0].RxLag = hist(6000, 3*ms, 0, 0)
-		}, nameRxLag, "fail"},
-		{"no stamped sockets", func(o *Observation) { o.Workers[0].RxLag = nil }, nameRxLag, "unknown"},
-		{"busy", func(o *Observation) { o.Workers[0].CPU = 50 * time.Second }, nameCPU, "fail"},
-		{"busy, not known", func(o *Observation) { o.Workers[0].CPU = Unread }, nameCPU, "unknown"},
-		{"starved", func(o *Observation) { o.Workers[0].RunDelay = 59 * time.Second }, nameRunDelay, "fail"},
-		{"throttled", func(o *Observation) { o.Workers[0].Throttled = 1 }, nameThrottled, "fail"},
-		{"no cgroup", func(o *Observation) { o.Workers[0].Throttled = Unread }, nameThrottled, "unknown"},
-		{"some steal", func(o *Observation) { o.Machines[0].Steal = .05 }, nameSteal, "advice"},
-		{"much steal", func(o *Observation) { o.Machines[0].Steal = .2 }, nameSteal, "fail"},
-		{"pressure not known", func(o *Observation) { o.Machines[0].PSI = Unread }, namePSI, "unknown"},
-		{"unread bytes", func(o *Observation) { o.Workers[0].RecvQ = 5 }, nameRecvQ, "advice"},
-		{"full listeners", func(o *Observation) { o.Machines[0].Net["ListenOverflows"] = 7 }, "ListenOverflows", "advice"},
-		{"no counters", func(o *Observation) { o.Machines[0].Net = nil }, "RetransSegs", "unknown"},
-		{"clock errors", func(o *Observation) { o.ClockErrors = 1 }, nameClockErrors, "fail"},
-		{"clocks a little apart", func(o *Observation) { o.ClockBound = 300 * time.Microsecond }, nameClockBound, "advice"},
-		{"clocks apart", func(o *Observation) { o.ClockBound = 3 * ms }, nameClockBound, "fail"},
-		{"clocks not compared", func(o *Observation) { o.ClockBound = Unread }, nameClockBound, "unknown"},
-		{"lost a worker", func(o *Observation) { o.Workers = append(o.Workers, Worker{Index: 1, Lost: "hung"}) }, nameLost, "fail"},
-		{"lost a worker, as allowed", func(o *Observation) {
-			o.Workers = append(o.Workers, Worker{Index: 1, Lost: "hung"})
-			o.AllowLoss = true
-		}, nameLost, "advice"},
-		{"near its ceiling", func(o *Observation) { o.Ceiling.Deliveries = 150_000 }, nameDeliveries, "fail"},
-		{"near its ceiling of dials", func(o *Observation) { o.Ceiling.Dials = 501 }, nameDialCeiling, "advice"},
-		{"no ceiling", func(o *Observation) { o.Ceiling = nil }, nameSends, "unknown"},
-		{"no ceiling of sends", func(o *Observation) { o.Ceiling.Sends = 0 }, nameSends, "unknown"},
-		{"waits for an API", func(o *Observation) { o.Waits = []Wait{{"http://a", 0, 1024}, {"http://b", 3, 1024}} }, nameSlots, "advice"},
-		{"waits for no API", func(o *Observation) { o.Waits = []Wait{{"http://a", 0, 1024}} }, nameSlots, "pass"},
-	} {
+	for _, c := range spoils {
 		for name, o := range map[string]Observation{"shared": healthy(), "alone": alone()} {
 			c := c
 			if o.Shared && c.check == nameRxLag && c.state == "fail" {
