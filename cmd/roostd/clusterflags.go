@@ -27,6 +27,7 @@ type clusterSettings struct {
 	id           cluster.Identity
 	redis        access.Redis
 	redisPrefix  string
+	replicas     int // that a kept message waits for
 	zone         string
 	capacity     float64 // devices; 0: the cap on connections
 	pace         float64 // of what the ring does by itself
@@ -40,7 +41,7 @@ type clusterSettings struct {
 func (c *clusterSettings) on() bool { return len(c.etcd.Endpoints) > 0 }
 
 // clusterFlags are the names of flags that mean nothing without a cluster.
-var clusterFlags = slices.Concat([]string{"etcd-prefix", "cluster", "environment", "redis-prefix", "zone", "weight-capacity", "ring-pace", "advertise", "advertise-api", "ring-file", "presence-webhook"},
+var clusterFlags = slices.Concat([]string{"etcd-prefix", "cluster", "environment", "redis-prefix", "redis-replicas", "zone", "weight-capacity", "ring-pace", "advertise", "advertise-api", "ring-file", "presence-webhook"},
 	access.EtcdFlagNames, access.RedisFlagNames)
 
 func (c *clusterSettings) flags(fs *flag.FlagSet) {
@@ -52,6 +53,7 @@ func (c *clusterSettings) flags(fs *flag.FlagSet) {
 	fs.StringVar(&c.redisFlags.URL, "redis", "", "Redis of the cluster, `URL`: redis://[user:password@]host:port, redis-cluster://host:port,..., redis-sentinel://host:port,.../master; rediss... for TLS")
 	c.redisFlags.Define(fs)
 	fs.StringVar(&c.redisPrefix, "redis-prefix", "roost", "`prefix` of the cluster's keys and channels in Redis")
+	fs.IntVar(&c.replicas, "redis-replicas", 0, "`number` of Redis' replicas that have a kept message before it is accepted; where they do not say so within 1 s it is refused (503). Not in a Redis Cluster")
 	fs.StringVar(&c.zone, "zone", "", "`name` of this node's zone")
 	fs.Float64Var(&c.capacity, "weight-capacity", 0, "devices that this node is to have in the ring's eyes (default: --max-connections)")
 	fs.Float64Var(&c.pace, "ring-pace", 1, "how many `times` faster the ring changes by itself: trials, weights, zones; for rehearsals, 1 to 10, the same at all nodes")
@@ -104,6 +106,12 @@ func (c *clusterSettings) check(s *settings) error {
 	if c.redisPrefix == "" || strings.ContainsAny(c.redisPrefix, "{}") || strings.ContainsFunc(c.redisPrefix, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return fmt.Errorf("--redis-prefix %q: want printable ASCII without spaces and braces", c.redisPrefix)
 	}
+	if c.replicas < 0 || c.replicas > mostReplicas {
+		return fmt.Errorf("--redis-replicas %d: want 0 to %d", c.replicas, mostReplicas)
+	}
+	if c.replicas > 0 && c.redis.Kind == access.Cluster {
+		return errors.New("--redis-replicas: a Redis Cluster is not waited for: leave it out, and set min-replicas-to-write and min-replicas-max-lag there")
+	}
 	if !(c.capacity >= 0) || c.capacity > 1e9 {
 		return fmt.Errorf("--weight-capacity %v: want 1 to 1e9 devices, or 0 for --max-connections", c.capacity)
 	}
@@ -116,6 +124,9 @@ func (c *clusterSettings) check(s *settings) error {
 		checkURL("presence-webhook", c.webhook.URL, "http", "https"),
 	)
 }
+
+// mostReplicas is more than anybody has.
+const mostReplicas = 16
 
 // checkURL refuses what nobody could connect to.
 func checkURL(name, s string, schemes ...string) error {

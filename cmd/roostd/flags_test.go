@@ -24,16 +24,16 @@ func TestClusterFlags(t *testing.T) {
 	c := s.cluster
 	if !c.on() || s.inbox != "redis" || s.opt.Node != "127.0.0.1:7000" || c.ringFile != "/d/ring.json" ||
 		!reflect.DeepEqual(c.etcd.Endpoints, []string{"e1:2379", "e2:2379"}) || c.etcd.User != "ue" || c.etcd.Password != "pe" || c.redis.Password != "pr" ||
-		c.id != (cluster.Identity{ID: "roost", Environment: "development"}) || c.prefix != "/roost" || c.redisPrefix != "roost" {
+		c.id != (cluster.Identity{ID: "roost", Environment: "development"}) || c.prefix != "/roost" || c.redisPrefix != "roost" || c.replicas != 0 {
 		t.Errorf("defaults: %+v, inbox %s, node %s", c, s.inbox, s.opt.Node)
 	}
-	s, err = parse(append(both, "--node", "n1", "--zone", "z", "--cluster", "desk", "--environment", "test", "--etcd-prefix", "/desk", "--redis-prefix", "desk",
+	s, err = parse(append(both, "--node", "n1", "--zone", "z", "--cluster", "desk", "--environment", "test", "--etcd-prefix", "/desk", "--redis-prefix", "desk", "--redis-replicas", "2",
 		"--weight-capacity", "500", "--advertise", "wss://n1.example", "--advertise-api", "http://10.0.0.1:81", "--ring-file", "/r", "--inbox", "redis", "--listen", "127.0.0.1:0"), environ, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
 	c = s.cluster
-	if s.opt.Node != "n1" || c.zone != "z" || c.id != (cluster.Identity{ID: "desk", Environment: "test"}) || c.prefix != "/desk" || c.redisPrefix != "desk" ||
+	if s.opt.Node != "n1" || c.zone != "z" || c.id != (cluster.Identity{ID: "desk", Environment: "test"}) || c.prefix != "/desk" || c.redisPrefix != "desk" || c.replicas != 2 ||
 		c.capacity != 500 || c.advertise != "wss://n1.example" || c.advertiseAPI != "http://10.0.0.1:81" || c.ringFile != "/r" {
 		t.Errorf("all given: %+v", c)
 	}
@@ -56,6 +56,9 @@ func TestClusterFlags(t *testing.T) {
 		{"--etcd e:1 --redis redis://r:1 --listen 127.0.0.1:0", "give --node"},
 		{"--etcd e:1 --redis redis://r:1 --node {n}", "braces"},
 		{"--etcd e:1 --redis redis://r:1 --redis-prefix {x}", "--redis-prefix"},
+		{"--etcd e:1 --redis redis://r:1 --redis-replicas -1", "want 0 to 16"},
+		{"--etcd e:1 --redis redis-cluster://r:1 --redis-replicas 1", "min-replicas-to-write"},
+		{"--redis-replicas 1", "of a cluster"},
 		{"--etcd e:1 --redis redis://r:1 --weight-capacity -1", "--weight-capacity"},
 		{"--etcd e:1 --redis redis://r:1 --weight-capacity NaN", "--weight-capacity"},
 		{"--etcd e:1 --redis redis://r:1 --advertise http://n", "ws:// or wss://"},

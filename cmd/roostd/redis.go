@@ -52,7 +52,7 @@ func openRedis(ctx context.Context, c *clusterSettings, log *slog.Logger) (*redi
 	p := &redisParts{c: c, log: log}
 	var err error
 	if p.mirror, err = ringmirror.Open(ringmirror.Options{URL: c.redis.URL(), TLS: c.redis.TLS, SentinelUsername: c.redis.SentinelUser, SentinelPassword: c.redis.SentinelPassword,
-		Prefix: c.redisPrefix + ":"}); err != nil {
+		Prefix: c.redisPrefix + ":", Replicas: c.replicas}); err != nil {
 		return nil, err
 	}
 	p.guard = ringmirror.NewGuard(p.mirror, c.id, log)
@@ -142,7 +142,7 @@ func (p *redisParts) store(self presence.Owner, limits inbox.Limits) func(func(i
 		}
 		return redisinbox.New(redisinbox.Options{Addrs: r.Addrs, Master: r.Master, Username: r.User, Password: r.Password, TLS: r.TLS,
 			SentinelUsername: r.SentinelUser, SentinelPassword: r.SentinelPassword, Dial: p.guard.Dial,
-			Prefix: p.c.redisPrefix + ":", Limits: limits, Presence: claims, Notify: notify, Moved: moved, End: end})
+			Prefix: p.c.redisPrefix + ":", Replicas: p.c.replicas, Limits: limits, Presence: claims, Notify: notify, Moved: moved, End: end})
 	}
 }
 

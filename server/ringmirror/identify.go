@@ -70,8 +70,12 @@ func (s *Store) identify(ctx context.Context, id cluster.Identity, take bool) (F
 		if err != nil {
 			return f, s.why(err)
 		}
-		if err := f.look(addr, parseInfo(text)); err != nil {
+		info := parseInfo(text)
+		if err := f.look(addr, info); err != nil {
 			return f, err
+		}
+		if n, _ := strconv.Atoi(info["connected_slaves"]); n < s.o.Replicas {
+			f.Warnings = append(f.Warnings, fmt.Sprintf("it has %d replicas, and a message that is kept waits for %d: each is refused until there are as many", n, s.o.Replicas))
 		}
 	}
 	slices.Sort(f.Warnings)

@@ -25,6 +25,8 @@ type Options struct {
 	SentinelUsername, SentinelPassword string
 	// Prefix of keys; default "roost:".
 	Prefix string
+	// Replicas is how many replicas a message waits for; where there are fewer, Look and Identify warn.
+	Replicas int
 	// Deadline of one call, and of a connect; default 2 s.
 	Deadline time.Duration
 }

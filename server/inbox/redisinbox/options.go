@@ -40,8 +40,10 @@ type Options struct {
 	// Deadline bounds every question to Redis; default 2 s. What was not answered by
 	// then has failed for whoever asked, whatever became of it.
 	Deadline time.Duration
-	// Replicas is how many replicas must have a commit before it is accepted (WAIT);
-	// default 0. Not with Redis Cluster: there min-replicas-to-write does that.
+	// Replicas is how many replicas must have a commit before it is accepted (WAIT); default 0.
+	// Those that have not said so within half of the Deadline have it fail: it may be stored nevertheless, and a
+	// repetition with its id waits again. Not with Redis Cluster: min-replicas-to-write there bounds
+	// what is lost, to what min-replicas-max-lag allows.
 	Replicas int
 	// FlushEvery and FlushAt are when acknowledgements are written: so long after the
 	// first, or when so many devices have any. Defaults 50 ms, 256.

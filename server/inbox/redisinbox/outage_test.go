@@ -203,6 +203,45 @@ func TestReplicas(t *testing.T) {
 	}
 }
 
+// TestReplicaStopped: a replica that is there and says nothing has messages refused, within a bound, and repetitions of
+// them too: that they are on the master is not enough. Devices are opened, and get what is there.
+func TestReplicaStopped(t *testing.T) {
+	server, clock := testredis.Start(t), newClock()
+	host, port, _ := strings.Cut(server.Addr(), ":")
+	replica := testredis.Start(t, "--replicaof", host, port)
+	n := start(t, server, clock, func(o *Options) { o.Replicas, o.Deadline = 1, time.Second })
+	o := n.open("d")
+	testredis.Await(t, "it is accepted", func() bool { return n.do(message("d", "first", "1", 60)) == nil })
+	replica.Pause()
+	other := start(t, server, clock, func(o *Options) { o.Replicas, o.Deadline = 1, time.Second })
+	for i, by := range []*node{n, n, other} { // the last one has written nothing itself
+		p := message("d", "k", "2", 60)
+		if err := by.do(p); !errors.Is(err, inbox.ErrFailed) || !errors.Is(err, errUnclear) || p.Verdict != inbox.Pending {
+			t.Errorf("%d: %v %+v", i, err, p)
+		}
+	}
+	if err := n.do(&inbox.Subscription{Device: "d", Topic: "fw", On: true}); !errors.Is(err, inbox.ErrFailed) {
+		t.Errorf("a subscription: %v", err)
+	}
+	testredis.Await(t, "who is connected gets what may be lost", func() bool { last, _ := n.Last(o.Ref, o.Fence); return last == 2 })
+	if back := n.open("d", o.Epoch, 1); !back.Resumed || back.Last != 2 {
+		t.Errorf("a device that comes back: %+v", back)
+	}
+	replica.Resume()
+	var p *inbox.Put
+	testredis.Await(t, "the repetition is accepted", func() bool {
+		p = message("d", "k", "2", 60)
+		return other.do(p) == nil
+	})
+	if p.Verdict != inbox.Duplicate || p.Seq != 2 {
+		t.Errorf("%+v", p)
+	}
+	if got := replica.Text("LLEN", "inbox:{d}"); got != "1" {
+		t.Errorf("the replica has %s", got)
+	}
+	n.check()
+}
+
 // TestFullRedis: no memory is the publisher's to hear of, and passes.
 func TestFullRedis(t *testing.T) {
 	server, clock := testredis.Start(t), newClock()

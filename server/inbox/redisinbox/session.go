@@ -37,7 +37,9 @@ func (s *Store) OpenAs(id []byte, r inbox.Resume, sid uint64, at int64) (opened 
 	if pending != nil {
 		calls = append(calls, s.ackCall(pending))
 	}
-	replies := s.redis.do(append(calls, k), true)
+	// No replica is waited for: where there is none, devices still get what is there. A failover that loses the
+	// session has it end as one that was overtaken.
+	replies := s.redis.do(append(calls, k), false)
 	if pending != nil {
 		if again, _ := s.acked([]*ack{pending}, &replies[0]); len(again) > 0 {
 			s.acks.putBack([]*ack{pending})
