@@ -110,3 +110,28 @@ func TestRealBus(t *testing.T) {
 }
 
 // TestResyncs: requests are one more look while one is carried out, and of too many topics all is looked at.
+
+// TestPartOfARequest: of a request that is refused because one device cannot be written the others get what was stored for
+// them, wherever they are connected; with the repetition nobody gets it twice.
+func TestPartOfARequest(t *testing.T) {
+	eitherWay(t, func(t *testing.T, f *fleet, n [3]*Server) {
+		here, there, _ := at(t, n[0], "here"), at(t, n[1], "there"), at(t, n[2], "bad")
+		f.redis.Text("SET", "inbox:{bad}", "no list")
+		const body = `{"devices":["here","there","bad"],"id":"k","payload":1}`
+		if code, got := post(t, n[0], body); code != 503 {
+			t.Fatalf("%d %s", code, got)
+		}
+		for _, p := range []*peer{here, there} {
+			if m := p.awaits("msg"); m["seq"] != 1.0 {
+				t.Errorf("got %v", m)
+			}
+		}
+		f.redis.Text("DEL", "inbox:{bad}")
+		code, got := post(t, n[0], body)
+		if code != 200 || strings.Count(got, `"duplicate":true`) != 2 {
+			t.Errorf("%d %s", code, got)
+		}
+		here.silent("msg")
+		there.silent("msg")
+	})
+}

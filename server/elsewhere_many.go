@@ -10,12 +10,17 @@ import (
 	"roost/server/wire"
 )
 
-// failed does what a commit needs that has failed: a message to many may have been
-// stored for some.
+// failed does what a commit needs that has failed: some of it may have been stored. The store looks after devices here;
+// the nodes of others are told, where the store has not told them itself.
 func (k *stored) failed() {
 	for _, op := range k.commit.Ops {
-		if op, ok := op.(*inbox.Spread); ok {
+		switch op := op.(type) {
+		case *inbox.Spread:
 			k.s.spreadAway(op.Topic)
+		case *inbox.Put:
+			if op.Verdict == inbox.Pending && op.Tag != 0 && op.Told <= 1 && k.s.elsewhere(op.Owner) {
+				k.notify(op, 0, nil)
+			}
 		}
 	}
 }

@@ -30,7 +30,6 @@ func (s *Server) Publish(ctx context.Context, ps []*api.Publication) ([]api.Resu
 		return nil, err
 	}
 	if k.commit.Err != nil {
-		k.failed()
 		for i, p := range ps {
 			if p.Class != api.ClassLive {
 				results[i] = refused(p, api.ReasonStore)
@@ -94,6 +93,9 @@ type stored struct {
 
 // end is called when all that was stored is with lanes and other nodes.
 func (k *stored) end() {
+	if k.commit.Err != nil {
+		k.failed()
+	}
 	k.times.routed = time.Now()
 	close(k.done)
 }

@@ -120,7 +120,7 @@ type Put struct {
 	Fence   uint32 // of its last session at that time
 	Seq     uint64
 	First   uint8  // Duplicate: what Remember was told about the first
-	Tag     uint32 // for a Notice to other nodes; 0 in stores of one node
+	Tag     uint32 // for a Notice to other nodes; 0 in stores of one node. Where the commit fails: not 0 if this was stored
 	Before  uint32 // for a Notice: tag of the message before it
 	Look    bool   // whether it is behind what the device has is for the store to say: its lane has to Look
 	Epoch   Epoch  // for a Notice: name of the stream; in stores of one node not set

@@ -295,22 +295,9 @@ func (s *Store) Remember(c *inbox.Commit) {
 		if !ok || p.Verdict != inbox.Stored || len(p.Message.ID) == 0 || p.Outcome == 0 || p.Outcome == s.opt.Presence.likely(p.Owner) {
 			continue
 		}
-		this, before := s.names(p.Device).keys(now)
-		notes = append(notes, outcome{noteOf(p.Device, p.Message.ID), call{script: noteScript, keys: []string{this, before},
-			args: []string{string(p.Message.ID), strconv.Itoa(int(p.Outcome))}}})
+		notes = append(notes, s.outcomeOf(p, p.Outcome, now))
 	}
-	if len(notes) == 0 {
-		return
-	}
-	s.acks.mu.Lock()
-	if len(s.acks.notes) < maxNotes {
-		s.acks.notes = append(s.acks.notes, notes...)
-		for _, v := range notes {
-			s.acks.noted[v.of] = true
-		}
-	}
-	s.acks.mu.Unlock()
-	signal(s.acks.wake)
+	s.acks.addNotes(notes)
 }
 
 // maxNotes bounds the outcomes that wait. A duplicate whose first has no outcome in

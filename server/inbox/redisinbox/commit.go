@@ -201,6 +201,7 @@ func (s *Store) finish(g *progress) {
 	}
 	s.mu.Unlock()
 	if c.Err != nil {
+		s.abandoned(c.Ops[g.told:])
 		for _, op := range c.Ops[g.told:] {
 			undo(op)
 		}
@@ -212,7 +213,7 @@ func (s *Store) finish(g *progress) {
 func undo(op inbox.Op) {
 	switch op := op.(type) {
 	case *inbox.Put:
-		op.Verdict, op.Seq = inbox.Pending, 0
+		op.Verdict, op.Seq = inbox.Pending, 0 // Tag stays: with it, it was stored
 	case *inbox.Spread:
 		op.Verdict, op.Receivers, op.Refused = inbox.Pending, 0, 0
 	case *inbox.Latest:

@@ -46,7 +46,7 @@
 // published, and nothing is said to be stored that was not. It may be stored nevertheless:
 // with the same id the repetition is told that it is a duplicate; without one it is a
 // second message. A device that is connected here is looked at, and gets what is there.
-// A commit of many devices that fails may have reached some of them. An open, a removal, a
+// A commit of many devices that fails may have reached some of them, who get what is theirs (abandoned.go). An open, a removal, a
 // subscription and a latest value are not carried out after the deadline (late.go).
 //
 // A Redis that has lost what it had (a failover before replication, a file that was
