@@ -29,8 +29,8 @@ import (
 // taken the place of before it was done is begun anew when that is over.
 
 const (
-	// mostHops is how often in a row a device is sent on: rings of nodes may differ for a moment,
-	// and must not make it go round in circles.
+	// mostHops is how often in a row a device is sent on at once: rings of nodes may differ for a moment,
+	// and must not make it go round in circles. Who has come that far is told again with those that could not go (again.go).
 	mostHops = 3
 	// longestSlot is how far ahead a slot at connect may lie. Where more are before it, the device
 	// stays, and is told when there are fewer (again.go).
@@ -281,7 +281,7 @@ func (k *clustered) emptyFurther(now *cluster.Active) {
 
 // redirect tells a device that has connected that it belongs elsewhere.
 func (k *clustered) redirect(h *handler, c poller.Conn, st *connState, q *connectQuery) {
-	if q.hop >= mostHops || st.is(flagAlone) {
+	if st.is(flagAlone) {
 		return
 	}
 	code := CloseMoved
@@ -296,8 +296,8 @@ func (k *clustered) redirect(h *handler, c poller.Conn, st *connState, q *connec
 	if !ok || !k.takes(&place) {
 		return
 	}
-	if k.stray(st, true); q.failed {
-		return // it has tried just now
+	if k.stray(st, true); q.failed || q.hop >= mostHops {
+		return // it has tried just now, or was sent on often enough for the moment: it is told again later
 	}
 	now := time.Now()
 	earliest := now
