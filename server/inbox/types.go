@@ -281,7 +281,7 @@ type Counts struct {
 	Acknowledged uint64
 	Expired      uint64
 	Removed      uint64 // with their device
-	Lost         uint64 // could not be read from the disk any more
+	Lost         uint64 // could not be read from the disk any more, or are not in Redis any more, as far as is known
 	InFlight     uint64 // stored and not yet one of those
 
 	Bytes      int64 // of messages now

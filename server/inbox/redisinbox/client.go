@@ -2,6 +2,7 @@ package redisinbox
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -10,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -44,7 +46,8 @@ type link struct {
 	stop     chan struct{} // closed by close
 	ended    chan struct{} // closed when nobody connects any more
 
-	clock redisClock
+	clock  redisClock
+	dialed atomic.Bool // a connection was made: it may be to another server than before
 
 	// mu covers the following. It is taken alone.
 	mu     sync.Mutex
@@ -64,7 +67,7 @@ func newLink(o *Options) *link {
 		why: errors.New("connecting")}
 	l.option = rueidis.ClientOption{
 		InitAddress: o.Addrs, Username: o.Username, Password: o.Password, TLSConfig: o.TLS,
-		DialCtxFn:        o.Dial,
+		DialCtxFn:        l.dialBy(o.Dial),
 		Dialer:           net.Dialer{Timeout: o.Deadline, KeepAlive: time.Second},
 		ConnWriteTimeout: o.Deadline, // and how long a server may hang before the connection is given up
 		DisableCache:     true, DisableRetry: true,
@@ -74,6 +77,24 @@ func newLink(o *Options) *link {
 			Dialer: net.Dialer{Timeout: o.Deadline, KeepAlive: time.Second}},
 	}
 	return l
+}
+
+// dialBy makes connections by dial, or by the library's rule, and notes each.
+func (l *link) dialBy(dial func(context.Context, string, *net.Dialer, *tls.Config) (net.Conn, error)) func(context.Context, string, *net.Dialer, *tls.Config) (net.Conn, error) {
+	return func(ctx context.Context, addr string, d *net.Dialer, t *tls.Config) (c net.Conn, err error) {
+		switch {
+		case dial != nil:
+			c, err = dial(ctx, addr, d, t)
+		case t != nil:
+			c, err = (&tls.Dialer{NetDialer: d, Config: t}).DialContext(ctx, "tcp", addr)
+		default:
+			c, err = d.DialContext(ctx, "tcp", addr)
+		}
+		if err == nil {
+			l.dialed.Store(true)
+		}
+		return c, err
+	}
 }
 
 // connect tries until it has connected or is stopped.

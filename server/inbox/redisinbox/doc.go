@@ -56,8 +56,8 @@
 // ErrHistory. What a node hears of counts as seen only where it is behind what was seen before, by the tag of the message
 // before it, which answers and notices have; of anything else Redis is asked, with what was seen (history.go). A
 // device that was away, and whom no node had seen those messages with, says
-// itself how far it was; what was lost of messages that nobody had seen but Redis cannot
-// be noticed by anybody: that is what Replicas is for.
+// itself how far it was. What nobody had seen but the node that has stored it, that finds with its
+// next connection (accepted.go), unless it has died too: that is what Replicas is for.
 //
 // # Messages to many
 //

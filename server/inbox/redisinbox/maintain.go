@@ -46,6 +46,7 @@ func (s *Store) maintain() {
 	} else if s.redis.clock.doubted.Swap(false) {
 		s.setClock()
 	}
+	s.audit()
 	if s.ticks%latestTicks == 0 {
 		s.mu.Lock()
 		topics := slices.Collect(maps.Keys(s.m.topics))

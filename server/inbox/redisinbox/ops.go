@@ -82,6 +82,7 @@ func (s *Store) stored(op *inbox.Put, r *putReply, tag uint32) {
 	}
 	if r.verdict == inbox.Stored {
 		op.Tag = tag
+		s.accepted(op.Device, d, r.epoch, r.seq, tag)
 	}
 	s.counted(r.verdict)
 	s.n.Expired += r.gone

@@ -59,6 +59,9 @@ var indexLua string
 //go:embed lua/latest.lua
 var latestLua string
 
+//go:embed lua/audit.lua
+var auditLua string
+
 //go:embed lua/subscribe.lua
 var subscribeLua string
 
@@ -77,13 +80,14 @@ var (
 	removeScript    = newScript(lateLua, libLua, removeLua)
 	latestScript    = newScript(lateLua, latestLua)
 	indexScript     = newScript(indexLua)
+	auditScript     = newScript(libLua, auditLua)
 	// A key makes it one node's of a cluster, always the same.
 	timeScript = newScript("return redis.call('TIME')")
 )
 
 // scripts are all of them: a server that has just started is given them at once.
 var scripts = []*script{noteScript, openScript, ackScript, lookScript, fetchScript,
-	lookupScript, checkScript, subscribeScript, removeScript, latestScript, indexScript, timeScript}
+	lookupScript, checkScript, subscribeScript, removeScript, latestScript, indexScript, auditScript, timeScript}
 
 // openWith returns the script open of a store.
 func openWith(p *Presence) *script {

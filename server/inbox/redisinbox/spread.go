@@ -249,6 +249,9 @@ func (w *spreader) given(device string, p *putReply) {
 		s.n.Published++
 	}
 	ref, d := s.m.find(device)
+	if p.verdict == inbox.Stored {
+		s.accepted(device, d, p.epoch, p.seq, w.tag)
+	}
 	news, fence := nothing, uint32(0)
 	if d != nil {
 		fence = d.fence

@@ -26,6 +26,7 @@ type Store struct {
 	m      *mirror
 	bodies bodies
 	latest latest
+	memory accepted
 	n      inbox.Counts
 	closed bool
 	known  int // devices in the index, some seconds ago
@@ -39,6 +40,7 @@ type Store struct {
 	due    chan struct{}
 	swept  inbox.Ref
 	mended inbox.Ref
+	audits map[string]acceptance // that Redis is to be asked about: accepted.go
 	ticks  int
 
 	doubts doubts
@@ -63,6 +65,7 @@ func New(o Options) (*Store, error) {
 	}
 	s := &Store{opt: o, redis: newLink(&o), open: openWith(o.Presence), put: putWith(o.Notify), m: newMirror(), stop: make(chan struct{}), due: make(chan struct{}, 1)}
 	s.bodies.init()
+	s.memory.last = map[string]acceptance{}
 	s.latest.init(o.Limits.Latest)
 	s.acks.init()
 	s.queue.init()
