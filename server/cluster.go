@@ -31,7 +31,7 @@ type Cluster struct {
 	Changed <-chan struct{}
 	// Bus makes the bus between nodes. Required.
 	Bus func(fanout.Options) (fanout.Bus, error)
-	// Presence is Self, Store, Leases and times of the keeper; OnZombie and OnFence are the
+	// Presence is Self, Store, Leases and times of the keeper; OnZombie, OnBack and OnFence are the
 	// server's. Who wires closes the store, after the server.
 	Presence presence.Options
 	// Webhook is told of changes of presence; without a URL nobody is.
@@ -167,6 +167,8 @@ func (s *Server) join() error {
 	k.absorb.Store(acceptRate)
 	o := k.opt.Presence
 	o.OnZombie = k.zombie
+	// What was stored while presence took the devices for lost, this node was not told of.
+	o.OnBack = func() { s.resync.ask("") }
 	var err error
 	if k.keeper, err = presence.New(o); err != nil {
 		return fmt.Errorf("cluster: %w", err)

@@ -132,6 +132,12 @@ func (k *Keeper) unindex(ctx context.Context, devices []string) error {
 // reconcile asserts what the store does not know: provisional sessions, and those
 // that it has lost.
 func (k *Keeper) reconcile(ctx context.Context) error {
+	back := false
+	defer func() {
+		if back && k.o.OnBack != nil {
+			k.o.OnBack()
+		}
+	}()
 	for range rounds {
 		batch := k.takeAssertions()
 		if len(batch) == 0 {
@@ -149,7 +155,8 @@ func (k *Keeper) reconcile(ctx context.Context) error {
 			got, err = k.o.Store.Assert(ctx, k.o.Self, batch)
 			return err
 		})
-		lost := k.asserted(batch, got, err)
+		lost, again := k.asserted(batch, got, err)
+		back = back || again
 		if err := first(k.unindex(ctx, lost), err); err != nil {
 			return err
 		}
@@ -185,8 +192,8 @@ type fenced struct {
 }
 
 // asserted deals with the results of assertions and returns the devices that are
-// not ours.
-func (k *Keeper) asserted(batch []Assertion, got []Asserted, err error) (lost []string) {
+// not ours, and whether any is that the store had as nobody's.
+func (k *Keeper) asserted(batch []Assertion, got []Asserted, err error) (lost []string, back bool) {
 	var changes []Change
 	var zombies []Zombie
 	var fences []fenced
@@ -202,6 +209,7 @@ func (k *Keeper) asserted(batch []Assertion, got []Asserted, err error) (lost []
 			x := &got[i]
 			delete(k.assert, n)
 			k.stats.Reasserted++
+			back = back || !a.Provisional
 			e.bits = 0
 			if e.fence != x.Fence {
 				e.fence = x.Fence
@@ -232,7 +240,7 @@ func (k *Keeper) asserted(batch []Assertion, got []Asserted, err error) (lost []
 		}
 	}
 	k.tell(zombies)
-	return lost
+	return lost, back
 }
 
 // zombie gives up a session that somebody else has taken over. The mutex is held.

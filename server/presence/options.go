@@ -45,6 +45,9 @@ type Options struct {
 	// OnFence is told that the store has given a session another fence than its
 	// connection was told, which goes on to use the old one here. It must not block.
 	OnFence func(device string, given, fence uint32)
+	// OnBack is told, once for many, that the store has sessions of this node again that it did not have for a
+	// while: whoever asked meanwhile heard that they are offline. Provisional ones do not count. It must not block.
+	OnBack func()
 	// Clock is for tests; default time.Now.
 	Clock func() time.Time
 }
