@@ -27,7 +27,8 @@ type WebhookOptions struct {
 	// Secret signs every delivery; 16 bytes or more. Required.
 	Secret []byte
 	// Queue is how many changes wait at most; default 16,384. Further ones are left
-	// out and counted, and the next delivery says how many.
+	// out and counted; the next delivery that is taken says how many, and how many were
+	// in those that were refused or given up.
 	Queue int
 	// Batch is how many changes are in one delivery at most; default 100. Wait is how
 	// long the first of them waits for others; default 200 ms.
@@ -145,8 +146,12 @@ func (w *Webhook) Run(ctx context.Context, f *Feed) {
 		n := l.Missed()
 		w.stats.missed.Add(n)
 		missed += n
-		if len(batch) > 0 && w.deliver(ctx, batch, missed) {
+		switch {
+		case len(batch) == 0:
+		case w.deliver(ctx, batch, missed):
 			missed = 0
+		default:
+			missed += uint64(len(batch)) // the receiver has not taken them, or not said so
 		}
 	}
 }
@@ -184,7 +189,7 @@ func (w *Webhook) collect(ctx context.Context, l *Listener) (batch []Change) {
 // delivery is the body of a delivery.
 type delivery struct {
 	Node    string       `json:"node"`
-	Missed  uint64       `json:"missed"` // left out before these
+	Missed  uint64       `json:"missed"` // left out before these, or not taken
 	Changes []ChangeJSON `json:"changes"`
 }
 

@@ -153,8 +153,8 @@ func TestWebhookFinal(t *testing.T) {
 		testredis.Await(t, "the refusal", func() bool { return w.Stats().Refused == 1 })
 		f.send(online(1))
 		testredis.Await(t, "the next", func() bool { return w.Stats().Delivered == 1 })
-		if got, ids, _ := r.got(); len(ids) != 2 || len(got) != 1 || got[0].Device != "d1" {
-			t.Errorf("%d: %d requests, changes %+v", code, len(ids), got)
+		if got, ids, missed := r.got(); len(ids) != 2 || len(got) != 1 || got[0].Device != "d1" || missed != 1 {
+			t.Errorf("%d: %d requests, changes %+v, %d missed, want the one that was refused", code, len(ids), got, missed)
 		}
 	}
 }
@@ -172,7 +172,10 @@ func TestWebhookGivesUp(t *testing.T) {
 	testredis.Await(t, "the end of the attempts", func() bool { return w.Stats().GivenUp == 1 })
 	f.send(online(1))
 	testredis.Await(t, "the next", func() bool { return w.Stats().Delivered == 1 })
-	_, ids, _ := r.got()
+	_, ids, missed := r.got()
+	if missed != 1 {
+		t.Errorf("%d missed, want the one that was given up", missed)
+	}
 	if len(ids) != 4 || ids[0] != ids[1] || ids[1] != ids[2] || ids[2] == ids[3] {
 		t.Errorf("deliveries are %v, want one three times and another", ids)
 	}
