@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -115,25 +116,15 @@ func (s *session) drainsJSON(t terminal) error {
 
 // drain asks for it, if it is allowed.
 func (s *session) drain(ctx context.Context, t terminal, node string, d *drainFlags) error {
-	v := s.w.View()
-	_, again, _ := cluster.DrainOf(v, node)
-	reasons, report, err := s.againstDrain(ctx, v, node, d.over)
-	if err != nil {
-		return err
-	}
-	if report != nil {
-		writeDrainPlan(t, report, node)
-	}
-	if len(reasons) > 0 && !d.force && !again {
-		for i, r := range reasons {
-			reasons[i] = fmt.Errorf("%w: %w", errRefused, r)
+	put, err := s.startDrain(ctx, t, s.w.View(), node, d)
+	for try := 0; errors.Is(err, cluster.ErrMoved) && try < drainTries; try++ {
+		v, waited := s.moved(ctx)
+		if waited != nil {
+			return errors.Join(err, waited)
 		}
-		return fmt.Errorf("%w\nnothing has been done; --force does it all the same", errors.Join(reasons...))
+		fmt.Fprintln(t.out, "somebody else has drained or pinned a node meanwhile: looked again")
+		put, err = s.startDrain(ctx, t, v, node, d)
 	}
-	for _, r := range reasons {
-		fmt.Fprintf(t.out, "warning: %v\n", r)
-	}
-	put, err := s.c.Drains().Start(ctx, node, cluster.Drain{Over: d.over, By: d.by, Why: d.why})
 	if err != nil {
 		return err
 	}
@@ -147,49 +138,89 @@ func (s *session) drain(ctx context.Context, t terminal, node string, d *drainFl
 	return s.watchDrain(ctx, t, node, put, d.within)
 }
 
+// drainTries is how often it is decided anew because of other orders.
+const drainTries = 10
+
+// moved returns a view that is as new as etcd is now.
+func (s *session) moved(ctx context.Context) (*cluster.View, error) {
+	w, err := s.c.Watch(cluster.WatchOptions{})
+	if err != nil {
+		return nil, err
+	}
+	defer w.Close()
+	if err := w.Ready(ctx); err != nil {
+		return nil, err
+	}
+	return w.View(), nil
+}
+
+// startDrain asks for it by a view; the error is cluster.ErrMoved where the view is not what is any more.
+func (s *session) startDrain(ctx context.Context, t terminal, v *cluster.View, node string, d *drainFlags) (cluster.Drain, error) {
+	_, again, _ := cluster.DrainOf(v, node)
+	reasons, report, stay, err := s.againstDrain(ctx, v, node, d.over)
+	if err != nil {
+		return cluster.Drain{}, err
+	}
+	if report != nil {
+		writeDrainPlan(t, report, node)
+	}
+	if len(reasons) > 0 && !d.force && !again {
+		for i, r := range reasons {
+			reasons[i] = fmt.Errorf("%w: %w", errRefused, r)
+		}
+		return cluster.Drain{}, fmt.Errorf("%w\nnothing has been done; --force does it all the same", errors.Join(reasons...))
+	}
+	for _, r := range reasons {
+		fmt.Fprintf(t.out, "warning: %v\n", r)
+	}
+	wish := cluster.Drain{Over: d.over, By: d.by, Why: d.why}
+	if d.force || again {
+		return s.c.Drains().Start(ctx, node, wish)
+	}
+	return s.c.Drains().StartIf(ctx, v, node, wish, stay...)
+}
+
 // againstDrain says what speaks against emptying a node, and what it will do; nil
-// if it owns nothing.
-func (s *session) againstDrain(ctx context.Context, v *cluster.View, node string, over time.Duration) (reasons []error, report *preview.Report, err error) {
+// if it owns nothing. stay is a node, best one of its zone, that is left to take devices.
+func (s *session) againstDrain(ctx context.Context, v *cluster.View, node string, over time.Duration) (reasons []error, report *preview.Report, stay []string, err error) {
 	m, there := v.Members[node]
 	if !there {
-		return []error{fmt.Errorf("node %q is not registered; these are: %s", node, strings.Join(members(v), ", "))}, nil, nil
+		return []error{fmt.Errorf("node %q is not registered; these are: %s", node, strings.Join(members(v), ", "))}, nil, nil, nil
 	}
-	others, zone := 0, 0
-	for id, o := range v.Members {
-		if _, drains, _ := cluster.DrainOf(v, id); id == node || drains || !v.Has(id) {
+	other, beside := "", ""
+	for _, id := range members(v) {
+		if id == node || !v.Takes(id) {
 			continue
 		}
-		if w, published := v.Weights[id]; published && w.Value == 0 {
-			continue
-		}
-		others++
-		if o.Zone == m.Zone {
-			zone++
+		if other = id; v.Members[id].Zone == m.Zone {
+			beside = id
 		}
 	}
-	if others == 0 {
+	if last := cmp.Or(beside, other); last != "" {
+		stay = []string{last}
+	} else {
 		reasons = append(reasons, fmt.Errorf("%s is the last node that takes devices: emptying it leaves none", node))
 	}
 	stable, _, err := s.inForce(ctx, v.Pointer)
 	if errors.Is(err, cluster.ErrNoVersion) {
-		return reasons, nil, nil
+		return reasons, nil, stay, nil
 	}
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	r := stable.Ring
 	i := r.Find(node)
 	if i == ring.None || r.Node(i).Weight == 0 {
-		return reasons, nil, nil
+		return reasons, nil, stay, nil
 	}
 	empty := *r.Node(i)
 	empty.Weight = 0
 	next, err := r.Apply(r.Version()+1, ring.Change{Set: []ring.Node{empty}})
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	report = preview.Of(preview.Input{Before: r, After: next, Known: known(v), Over: over})
-	if zone == 0 && others > 0 {
+	if beside == "" && other != "" {
 		reasons = append(reasons, fmt.Errorf("%s is the last node of zone %s that takes devices: emptying it empties the zone", node, preview.ZoneName(m.Zone)))
 	}
 	for _, b := range report.Check(preview.Limits{}) {
@@ -198,7 +229,7 @@ func (s *session) againstDrain(ctx context.Context, v *cluster.View, node string
 			reasons = append(reasons, errors.New(b.Reason))
 		}
 	}
-	return reasons, report, nil
+	return reasons, report, stay, nil
 }
 
 // writeDrainPlan says who will get the devices.

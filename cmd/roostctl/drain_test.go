@@ -4,6 +4,8 @@ import (
 	"context"
 	"io"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -45,6 +47,35 @@ func TestDrain(t *testing.T) {
 	d.want(0, "drain n3 --stop", "n3 fills again")
 	d.want(0, "drain n3 --stop", "n3 was not being drained")
 	d.want(1, "drain n1 --watch --within 300ms --over 1h --force", "n1 is not empty after 300ms: it goes on")
+}
+
+// TestDrainsTogether: of the last two nodes of a zone one is kept, also if both are drained at once, or one is drained and the
+// other pinned to 0.
+func TestDrainsTogether(t *testing.T) {
+	d := newDesk(t, "n1@a", "n2@a", "n3@b")
+	var all sync.WaitGroup
+	var done atomic.Int32
+	for _, node := range []string{"n1", "n2"} {
+		all.Go(func() {
+			err := run(t.Context(), strings.Fields("drain "+node+" --etcd "+d.etcd.Addr()), nil, io.Discard, io.Discard)
+			if err == nil {
+				done.Add(1)
+			} else if exitCode(err, io.Discard) != 1 || !strings.Contains(err.Error(), "the last node of zone a") {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if done.Load() != 1 {
+		t.Errorf("%d drains were taken, want 1", done.Load())
+	}
+	v := d.w.View()
+	d.sees("one drain", func(now *cluster.View) bool { v = now; all, _ := cluster.DrainsOf(now); return len(all) == 1 })
+	for _, node := range []string{"n1", "n2"} {
+		if v.Takes(node) {
+			d.want(1, "ring apply --measure -1s --set "+node+":0", "no node of zone a would take devices", "nothing has been done")
+		}
+	}
 }
 
 // TestDrainIsInterrupted: the drain goes on when nobody watches it any more.

@@ -38,6 +38,7 @@ func (s *session) draft(ctx context.Context, f *flags, c *changeFlags) (*draft, 
 	if d.planned, err = c.of(d.view, ringOf(d.stable), ringOf(d.canary), s.plan(c.unit), time.Now()); err != nil || d.kind == cluster.Nothing {
 		return d, err
 	}
+	d.doubts = append(d.doubts, emptied(d.view, d.planned)...)
 	if d.version, err = s.versions.Next(ctx, d.view.Pointer); err != nil {
 		return nil, err
 	}

@@ -117,6 +117,11 @@ func (c *Client) Drains() *Drains { return &Drains{c} }
 // Start asks that a node be emptied, in the place of an earlier wish. The node
 // need not be there. Errors are ErrOptions, ErrOtherCluster, or etcd's.
 func (d *Drains) Start(ctx context.Context, node string, wish Drain) (Drain, error) {
+	return d.start(ctx, node, wish, nil)
+}
+
+// start is Start if all of only is so.
+func (d *Drains) start(ctx context.Context, node string, wish Drain, only []clientv3.Cmp) (Drain, error) {
 	if err := (&ring.Node{ID: node}).CheckTexts(); err != nil {
 		return Drain{}, fmt.Errorf("%w: %w", ErrOptions, err)
 	}
@@ -130,12 +135,16 @@ func (d *Drains) Start(ctx context.Context, node string, wish Drain) (Drain, err
 	ctx, cancel := d.c.within(ctx)
 	defer cancel()
 	key := d.key(node)
-	resp, err := d.c.etcd.Txn(ctx).If(d.c.ours()).Then(clientv3.OpPut(key, value)).Else(clientv3.OpGet(d.c.keys.cluster())).Commit()
+	resp, err := d.c.etcd.Txn(ctx).If(append(only, d.c.ours())...).Then(clientv3.OpPut(key, value)).Else(clientv3.OpGet(d.c.keys.cluster())).Commit()
 	if err != nil {
 		return Drain{}, d.c.failed("put "+key, err)
 	}
 	if !resp.Succeeded {
-		return Drain{}, d.c.identityOf(ctx, resp.Responses[0].GetResponseRange())
+		found := resp.Responses[0].GetResponseRange()
+		if len(only) > 0 && d.c.sameIn(found) == nil {
+			return Drain{}, fmt.Errorf("%w: another drain, a pin, or a node that has gone: look again, then decide", ErrMoved)
+		}
+		return Drain{}, d.c.identityOf(ctx, found)
 	}
 	return decodeDrain(node, []byte(value), resp.Header.GetRevision())
 }

@@ -33,8 +33,9 @@ var (
 	ErrNoVersion = errors.New("cluster: no such ring version")
 	// ErrNoCanary: nothing is on trial.
 	ErrNoCanary = errors.New("cluster: no canary")
-	// ErrMoved: somebody else has changed the pointer since it was read.
-	ErrMoved = errors.New("cluster: the ring pointer has moved")
+	// ErrMoved: somebody else has changed the pointer since it was read, or what else a
+	// change was decided by.
+	ErrMoved = errors.New("cluster: the ring pointer, or what else was looked at, has moved")
 	// ErrNotPlanner: who writes is not the planner any more.
 	ErrNotPlanner = errors.New("cluster: not the planner any more")
 )

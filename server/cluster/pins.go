@@ -69,10 +69,17 @@ func PinsOf(v *View) (map[string]Pin, error) {
 }
 
 // Pin sets pins and takes others away, by node, in those that a view has. Errors
-// are ErrOptions, ErrMoved if somebody else has changed them since, ErrOtherCluster,
-// or etcd's.
+// are ErrOptions, ErrMoved if somebody else has changed them since, or where a weight becomes 0 has
+// asked for a drain, ErrOtherCluster, or etcd's.
 func (c *Client) Pin(ctx context.Context, v *View, set map[string]Pin, unpin ...string) error {
 	pins, _ := PinsOf(v) // damaged ones are replaced
+	only := []clientv3.Cmp{c.ours()}
+	for id, p := range set {
+		if was, pinned := pins[id]; p.Weight == 0 && (!pinned || was.Weight != 0) {
+			only = append(only, c.unchanged(v)...)
+			break
+		}
+	}
 	if pins = maps.Clone(pins); pins == nil {
 		pins = map[string]Pin{}
 	}
@@ -100,7 +107,7 @@ func (c *Client) Pin(ctx context.Context, v *View, set map[string]Pin, unpin ...
 	if len(pins) == 0 {
 		op = clientv3.OpDelete(key)
 	}
-	resp, err := c.etcd.Txn(ctx).If(c.ours(), at(key, expect)).Then(op).Else(clientv3.OpGet(c.keys.cluster())).Commit()
+	resp, err := c.etcd.Txn(ctx).If(append(only, at(key, expect))...).Then(op).Else(clientv3.OpGet(c.keys.cluster())).Commit()
 	if err != nil {
 		return c.failed("put "+key, err)
 	}
@@ -108,7 +115,7 @@ func (c *Client) Pin(ctx context.Context, v *View, set map[string]Pin, unpin ...
 		if err := c.sameIn(resp.Responses[0].GetResponseRange()); err != nil {
 			return c.identityOf(ctx, resp.Responses[0].GetResponseRange())
 		}
-		return fmt.Errorf("%w: somebody else has changed %s: look again, then decide", ErrMoved, key)
+		return fmt.Errorf("%w: somebody else has changed %s, or drains a node: look again, then decide", ErrMoved, key)
 	}
 	return nil
 }
