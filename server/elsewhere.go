@@ -1,6 +1,7 @@
 package server
 
 import (
+	"math"
 	"sync/atomic"
 	"time"
 
@@ -33,9 +34,28 @@ type elsewhereCounts struct {
 }
 
 // elsewhere reports whether presence says that another node has a device. What is said of
-// an earlier start of this node is not elsewhere: the device is nowhere then.
+// an earlier start of a node, this one or a member, is not elsewhere: the device is nowhere then.
 func (s *Server) elsewhere(owner string) bool {
-	return s.cluster != nil && owner != "" && mesh.NodeOf(owner) != s.opt.Node
+	if s.cluster == nil || owner == "" {
+		return false
+	}
+	node := mesh.NodeOf(owner)
+	if node == s.opt.Node {
+		return false
+	}
+	m, there := s.cluster.opt.Members.View().Members[node]
+	return !there || sinceOf(owner[len(node):]) >= m.Start
+}
+
+// sinceOf reads :digits, the start of an owner in the words of presence. Anything else is the latest of all.
+func sinceOf(text string) (start int64) {
+	if len(text) < 2 || len(text) > 19 {
+		return math.MaxInt64
+	}
+	for i := 1; i < len(text); i++ {
+		start = 10*start + int64(text[i]-'0')
+	}
+	return start
 }
 
 // putsAway are the puts of a publish whose devices are at other nodes.

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"roost/server/cluster"
 	"roost/server/delivery"
 	"roost/server/mesh"
 	"roost/server/presence"
@@ -167,8 +168,11 @@ func TestLiveElsewhere(t *testing.T) {
 
 // TestCastElsewhere: what is sent to a topic or all reaches the devices of all nodes, with their counts where the
 func TestElsewhereOwner(t *testing.T) {
-	s := &Server{opt: Options{Node: "n1"}, cluster: &clustered{}}
-	for owner, want := range map[string]bool{"": false, "n1:7": false, "n1:8": false, "n2:7": true, "n1:x:7": true, "n11:7": true} {
+	members := &fleet{}
+	members.view.Store(&cluster.View{Members: map[string]cluster.Member{"n1": {Start: 8}, "n2": {Start: 7}, "n3": {}}})
+	s := &Server{opt: Options{Node: "n1"}, cluster: &clustered{opt: &Cluster{Members: members}}}
+	for owner, want := range map[string]bool{"": false, "n1:7": false, "n1:8": false, "n2:7": true, "n1:x:7": true, "n11:7": true,
+		"n2:6": false, "n2:8": true, "n2:18446744073709551615": true, "n3:1": true, "n2": true} {
 		if got := s.elsewhere(owner); got != want {
 			t.Errorf("%q: %v", owner, got)
 		}
