@@ -87,6 +87,18 @@ func (s *Server) newLatestCast(p *api.Publication, op *inbox.Latest) *latestCast
 // start sends it to the devices here.
 func (c *latestCast) start() { c.here.start() }
 
+// clearAway tells the other nodes that a topic has no latest value any more: a value without a life.
+func (s *Server) clearAway(topic string) {
+	if s.cluster == nil {
+		return
+	}
+	s.away.casts.Add(1)
+	m := messageAway(&wire.Message{Channel: []byte(topic), Payload: []byte("null")}, classLatest, 0)
+	if _, err := s.cluster.mesh.Cast(context.Background(), topic, &m, mesh.CastOptions{Latest: true}); err != nil {
+		s.away.castsFailed.Add(1) // they read it again within seconds
+	}
+}
+
 // castsAway sends the latest values of a publish that are stored to the other nodes, in
 // their order. It does not wait: where the publisher does, one goroutine waits for all of
 // the publish.

@@ -68,6 +68,13 @@ func liveStatus(r poller.Result) mesh.Status {
 // Cast implements mesh.Local. The message is encoded before it returns.
 func (n local) Cast(topic string, m *mesh.Message, latest bool, pace int, done func(mesh.Counts)) {
 	s, key := n.s, uint32(0)
+	if latest && m.TTL == 0 { // clearAway: there is nothing to be sent
+		s.cluster.store.NoticedLatest(topic, nil, 0)
+		if done != nil {
+			done(mesh.Counts{})
+		}
+		return
+	}
 	if latest {
 		key = latestKey(topic)
 		s.cluster.store.NoticedLatest(topic, &inbox.Message{TTL: m.TTL, Raw: m.Raw, ID: m.ID, Channel: m.Topic, Payload: m.Payload},

@@ -206,7 +206,12 @@ func (s *Server) Topic(_ context.Context, name string) (api.Topic, error) {
 // ClearTopic implements api.Node.
 func (s *Server) ClearTopic(ctx context.Context, name string) error {
 	l := &inbox.Latest{Topic: name}
-	if err := s.commit(ctx, l, nil); err != nil {
+	err := s.commit(ctx, l, func() {
+		if l.Err == nil {
+			s.clearAway(name)
+		}
+	})
+	if err != nil {
 		return err
 	}
 	if errors.Is(l.Err, inbox.ErrUnknown) {
