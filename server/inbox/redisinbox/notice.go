@@ -52,7 +52,7 @@ func (s *Store) NoticedLatest(topic string, m *inbox.Message, expires uint32) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.m.topics[topic] > 0 {
-		s.latest.set(topic, value)
+		s.latest.told(topic, value)
 	}
 }
 

@@ -146,7 +146,7 @@ func (p *pipeline) latest(c *inbox.Commit, op *inbox.Latest) {
 			op.Err = inbox.ErrUnknown
 		}
 		s.mu.Lock()
-		s.latest.set(op.Topic, value)
+		s.latest.told(op.Topic, value)
 		s.mu.Unlock()
 		return nil
 	}})

@@ -12,9 +12,37 @@ type latest struct {
 	values map[string]string // expires(4) content
 	bytes  int64
 	max    int64
+
+	reading int                 // reads of values under way
+	newer   map[string]struct{} // topics whose values were set since: what is read may be older
 }
 
-func (l *latest) init(most int64) { l.values, l.max = map[string]string{}, most }
+func (l *latest) init(most int64) {
+	l.values, l.newer, l.max = map[string]string{}, map[string]struct{}{}, most
+}
+
+// told is set by who stores a value, or is told of it.
+func (l *latest) told(topic, value string) {
+	if l.reading > 0 {
+		l.newer[topic] = struct{}{}
+	}
+	l.set(topic, value)
+}
+
+// read is set by who has read a value, between begin and end.
+func (l *latest) read(topic, value string) {
+	if _, newer := l.newer[topic]; !newer {
+		l.set(topic, value)
+	}
+}
+
+func (l *latest) begin() { l.reading++ }
+
+func (l *latest) end() {
+	if l.reading--; l.reading == 0 {
+		clear(l.newer)
+	}
+}
 
 func (l *latest) has(topic string) bool { _, ok := l.values[topic]; return ok }
 
@@ -66,11 +94,19 @@ func (s *Store) refreshLatest(topics []string) {
 	for i, t := range topics {
 		calls[i] = call{name: "GET", keys: []string{s.latestKey(t)}}
 	}
-	for i, r := range s.redis.do(calls, false) {
+	s.mu.Lock()
+	s.latest.begin()
+	s.mu.Unlock()
+	replies := s.redis.do(calls, false)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, r := range replies {
 		if r.err == nil {
-			s.tookLatest(topics[i], r.v)
+			value, _ := r.v.(string)
+			s.latest.read(topics[i], value)
 		}
 	}
+	s.latest.end()
 }
 
 // lookAtTopics asks for the topics of connected devices: another node's word of a subscription may have been
