@@ -72,7 +72,7 @@ func (x *trial) recoverFrom(lost []int, at time.Duration, budget float64, putOff
 	r := Recovery{Devices: len(lost), Lacking: len(lacking), Budget: budget}
 	r.Back, r.Caught = spreadOf(since(back, at)), spreadOf(since(caught, at))
 	rate := x.balancer.Dials(at, at+r.Back.Max+time.Second)
-	r.Peak, r.Nobody, r.PutOff = rate.Peak, rate.Refused, x.putOff()-putOff
+	r.Peak, r.Refused, r.PutOff = rate.Peak, rate.Refused, x.putOff()-putOff
 	r.Taken = fleet.MostWithin(since(back, at), time.Second)
 	x.result.Recovery = &r
 	x.say("%d devices back and caught up: 50 %% in %.2f s, 90 %% in %.2f s, 99 %% in %.2f s, all in %.2f s; at most %d dials in a second",

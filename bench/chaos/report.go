@@ -59,8 +59,8 @@ func (r *Result) page(w io.Writer) {
 		fmt.Fprintf(w, "\n| devices that lost their node | 50 %% | 90 %% | 99 %% | all |\n|---|---|---|---|---|\n")
 		fmt.Fprintf(w, "| connected again (%d) | %s | %s | %s | %s |\n", c.Back.N, short(c.Back.P50), short(c.Back.P90), short(c.Back.P99), short(c.Back.Max))
 		fmt.Fprintf(w, "| and caught up (%d) | %s | %s | %s | %s |\n", c.Caught.N, short(c.Caught.P50), short(c.Caught.P90), short(c.Caught.P99), short(c.Caught.Max))
-		fmt.Fprintf(w, "\nMost connects within a second: %d, of a budget of %.0f; of those let in: %d. Put off by a node with a slot: %d; dials that no node took: %d.\n",
-			c.Peak, c.Budget, c.Taken, c.PutOff, c.Nobody)
+		fmt.Fprintf(w, "\nMost connects within a second: %d, of a budget of %.0f; of those let in: %d. Put off by a node with a slot: %d; tries at a node that was not there: %d.\n",
+			c.Peak, c.Budget, c.Taken, c.PutOff, c.Refused)
 	}
 	fmt.Fprintf(w, "\nDelivery of those due between hurt and mended (%d): p50 %s, p99 %s, max %s. Times without a connection: %d devices had one, p50 %s, p99 %s, max %s. Presence agreed after %s, all was handled %s after the last publish. Rings: %s.\n\n",
 		r.Hurt.N, short(r.Hurt.P50), short(r.Hurt.P99), short(r.Hurt.Max), r.Without.N, short(r.Without.P50), short(r.Without.P99), short(r.Without.Max), short(r.Presence.Agreed), short(r.Settled), r.Ring)

@@ -88,7 +88,7 @@ type Recovery struct {
 	Peak    int     `json:"peak_dials_per_s"`
 	Taken   int     `json:"peak_taken_per_s"` // the same of connects that a node let in
 	PutOff  int     `json:"put_off"`          // dials that a node refused with a slot
-	Nobody  int     `json:"nobody"`           // dials that no node took
+	Refused int     `json:"refused"`          // tries of the balancer that came to nobody, at the dead node mostly
 	Budget  float64 `json:"budget_per_s"`     // what those that are left say they take; 0: not known
 }
 

@@ -19,7 +19,7 @@ const Home = "cluster.invalid:80"
 // How a node's health is looked at.
 const (
 	checkEvery = 500 * time.Millisecond
-	checkTime  = 400 * time.Millisecond
+	checkTime  = 2 * time.Second // as deploy/haproxy has it: a busy node is not a dead one, which refuses at once
 	fall       = 2 // checks in a row that fail before a node gets no connections
 )
 

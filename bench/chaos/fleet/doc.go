@@ -5,7 +5,7 @@
 //
 // Devices know one address, Home, as they would know a name in DNS: a Balancer
 // stands there and connects to a node that is healthy, as HAProxy does with
-// `option redispatch` and `check inter 500ms fall 2`. Where a node sends them, they go
+// `option redispatch`, `check inter 500ms fall 2` and `timeout check 2s`. Where a node sends them, they go
 // by themselves.
 //
 // A device has goroutines of its own, unlike in roost: this is the load, 5,000 of
