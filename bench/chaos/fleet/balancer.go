@@ -20,7 +20,7 @@ const Home = "cluster.invalid:80"
 const (
 	checkEvery = 500 * time.Millisecond
 	checkTime  = 2 * time.Second // as deploy/haproxy has it: a busy node is not a dead one, which refuses at once
-	fall       = 2 // checks in a row that fail before a node gets no connections
+	fall       = 2               // checks in a row that fail before a node gets no connections
 )
 
 // dialTime is the time of one connect.
