@@ -36,9 +36,8 @@ type Cluster struct {
 	Presence presence.Options
 	// Webhook is told of changes of presence; without a URL nobody is.
 	Webhook presence.WebhookOptions
-	// Store makes the store with the server's hooks, which do not wait; the server closes
-	// it. Required.
-	Store func(moved func(ref inbox.Ref, fence uint32), end func(ref inbox.Ref, fence uint32, why error)) (RemoteStore, error)
+	// Store makes the store with the server's hooks; the server closes it. Required.
+	Store func(StoreHooks) (RemoteStore, error)
 	// Budget is how many connects a second a node says that it can take; nil, and what is
 	// not above 0, is 2,000. It must not block.
 	Budget func(node string) float64
@@ -55,6 +54,13 @@ type Cluster struct {
 type RedisGuard struct {
 	Foreign         bool   // it is not the cluster's, and nobody is let through
 	Refused, Losses uint64 // connections that were cut or not let through; times that it had lost what it had
+}
+
+// StoreHooks is what a store tells the server: Moved, End and Latest of redisinbox.Options. They do not wait.
+type StoreHooks struct {
+	Moved  func(ref inbox.Ref, fence uint32)
+	End    func(ref inbox.Ref, fence uint32, why error)
+	Latest func(topic string, m *inbox.Message)
 }
 
 // RemoteStore is a store that nodes share: *redisinbox.Store.
@@ -176,7 +182,7 @@ func (s *Server) join() error {
 	if k.webhook, err = k.opt.newWebhook(); err != nil {
 		return err
 	}
-	if k.store, err = k.opt.Store(s.moreToGet, k.ended); err != nil {
+	if k.store, err = k.opt.Store(StoreHooks{s.moreToGet, k.ended, s.latestAgain}); err != nil {
 		return fmt.Errorf("cluster: the store: %w", err)
 	}
 	s.store = k.store

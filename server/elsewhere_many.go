@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"time"
 
@@ -85,7 +86,22 @@ func (s *Server) newLatestCast(p *api.Publication, op *inbox.Latest) *latestCast
 }
 
 // start sends it to the devices here.
-func (c *latestCast) start() { c.here.start() }
+func (c *latestCast) start() {
+	if s := c.here.s; s.cluster != nil {
+		s.startLatest(c.here, c.op.Message)
+		return
+	}
+	c.here.start()
+}
+
+// startLatest sends a topic's latest value to the devices here, and tells the store that they have that: where another node's has come
+// in between, the store finds it out (latestAgain). Both are one step, or the last that was told would not be the last that was sent.
+func (s *Server) startLatest(b *broadcast, m *inbox.Message) bool {
+	s.latestMu.Lock()
+	defer s.latestMu.Unlock()
+	s.cluster.store.NoticedLatest(b.topic, m, uint32(time.Now().Unix())+m.TTL)
+	return b.start()
+}
 
 // clearAway tells the other nodes that a topic has no latest value any more: a value without a life.
 func (s *Server) clearAway(topic string) {
@@ -96,6 +112,21 @@ func (s *Server) clearAway(topic string) {
 	m := messageAway(&wire.Message{Channel: []byte(topic), Payload: []byte("null")}, classLatest, 0)
 	if _, err := s.cluster.mesh.Cast(context.Background(), topic, &m, mesh.CastOptions{Latest: true}); err != nil {
 		s.away.castsFailed.Add(1) // they read it again within seconds
+	}
+}
+
+// latestAgain sends a topic's latest value to the devices here, as the store has another one than they were sent: two that were
+// published at once at two nodes come to each node in another order, and while the bus is away they do not come at all.
+func (s *Server) latestAgain(topic string, m *inbox.Message) {
+	w := &wire.Message{ID: m.ID, Channel: m.Channel, Payload: m.Payload, Raw: m.Raw}
+	b := s.newBroadcast(topic, s.paceOfNode(0), w, latestKey(topic))
+	s.latestMu.Lock()
+	defer s.latestMu.Unlock()
+	if now, ok := s.store.LatestOf([]byte(topic)); !ok || !bytes.Equal(now.Payload, m.Payload) || !bytes.Equal(now.ID, m.ID) {
+		return // another one has come meanwhile
+	}
+	if !b.start() {
+		s.away.castsLost.Add(1)
 	}
 }
 

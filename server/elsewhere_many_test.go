@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"roost/server/fanout"
+	"roost/server/mesh"
 )
 
 // publisher waits; a subscription that is answered gets what is published next, wherever.
@@ -78,6 +79,28 @@ func TestLatestElsewhere(t *testing.T) {
 		q.send(`{"t":"sub","r":1,"ch":"v"}`)
 		q.gets(`{"t":"res","r":1,"ok":true}`)
 		q.gets(`{"t":"msg","ch":"v","p":2}`)
+	}
+}
+
+// TestLatestAgain: devices get a topic's latest value also where word of it was lost on its way to their node, and where word of an
+// older one comes behind it.
+func TestLatestAgain(t *testing.T) {
+	f, n := trio(t)
+	p := at(t, n[1], "d1")
+	p.send(`{"t":"sub","r":1,"ch":"v"}`)
+	p.gets(`{"t":"res","r":1,"ok":true}`)
+	f.hub.SetFault(func(fanout.Flight) fanout.Fault { return fanout.Fault{Drop: true} })
+	publish(t, n[0], `{"topic":"v","class":"latest","payload":1}`)
+	f.hub.SetFault(nil)
+	if m := p.awaits("msg"); m["p"] != 1.0 {
+		t.Errorf("got %v", m)
+	}
+	publish(t, n[0], `{"topic":"v","class":"latest","payload":3}`)
+	p.gets(`{"t":"msg","ch":"v","p":3}`)
+	local{n[1]}.Cast("v", &mesh.Message{Topic: []byte("v"), Payload: []byte("2"), TTL: 60}, true, 0, nil)
+	p.gets(`{"t":"msg","ch":"v","p":2}`)
+	if m := p.awaits("msg"); m["p"] != 3.0 {
+		t.Errorf("got %v", m)
 	}
 }
 

@@ -17,7 +17,6 @@ import (
 	"roost/ring"
 	"roost/server/cluster"
 	"roost/server/fanout"
-	"roost/server/inbox"
 	"roost/server/inbox/redisinbox"
 	"roost/server/presence"
 	"roost/server/testredis"
@@ -83,12 +82,12 @@ func (f *fleet) node(id string, change ...func(*Options)) *Server {
 		Bus: f.bus,
 		Presence: presence.Options{Self: self, Store: store, BeatEvery: 100 * time.Millisecond, BeatTTL: time.Second, ClaimWithin: 500 * time.Millisecond,
 			RefreshEvery: time.Second, FlushEvery: 20 * time.Millisecond, Deadline: 500 * time.Millisecond},
-		Store: func(moved func(inbox.Ref, uint32), end func(inbox.Ref, uint32, error)) (RemoteStore, error) {
+		Store: func(h StoreHooks) (RemoteStore, error) {
 			var notify *redisinbox.Notify
 			if f.tells {
 				notify = &redisinbox.Notify{Lua: fanout.StoredLua, Channels: fanout.NodeChannels("roost"), Append: Notices(id)}
 			}
-			return redisinbox.New(redisinbox.Options{Notify: notify, Addrs: []string{f.redis.Addr()}, Deadline: 500 * time.Millisecond, Moved: moved, End: end,
+			return redisinbox.New(redisinbox.Options{Notify: notify, Addrs: []string{f.redis.Addr()}, Deadline: 500 * time.Millisecond, Moved: h.Moved, End: h.End, Latest: h.Latest,
 				Presence: &redisinbox.Presence{Lua: presence.LuaFunctions, Key: presence.Key, Owner: self.String(), Index: presence.IndexKey(self), Likely: redisinbox.Likely(LikelyOutcomes())}})
 		}}
 	s := start(f.t, func(o *Options) {
@@ -186,7 +185,7 @@ func (f *fleet) held(device string) string {
 // complete gives options what they have to have.
 func (f *fleet) complete(o *Options) {
 	o.Cluster.Bus = func(o fanout.Options) (fanout.Bus, error) { return f.hub.Bus(o) }
-	o.Cluster.Store = func(func(inbox.Ref, uint32), func(inbox.Ref, uint32, error)) (RemoteStore, error) {
+	o.Cluster.Store = func(StoreHooks) (RemoteStore, error) {
 		return nil, errTestCut
 	}
 }

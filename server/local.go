@@ -77,12 +77,16 @@ func (n local) Cast(topic string, m *mesh.Message, latest bool, pace int, done f
 	}
 	if latest {
 		key = latestKey(topic)
-		s.cluster.store.NoticedLatest(topic, &inbox.Message{TTL: m.TTL, Raw: m.Raw, ID: m.ID, Channel: m.Topic, Payload: m.Payload},
-			uint32(time.Now().Unix())+m.TTL)
 	}
 	b := s.newBroadcast(topic, pace, &wire.Message{ID: m.ID, Channel: m.Topic, Payload: m.Payload, Raw: m.Raw}, key)
 	b.then = done
-	if b.start() {
+	var started bool
+	if latest {
+		started = s.startLatest(b, &inbox.Message{TTL: m.TTL, Raw: m.Raw, ID: m.ID, Channel: m.Topic, Payload: m.Payload})
+	} else {
+		started = b.start()
+	}
+	if started {
 		return
 	}
 	s.away.castsLost.Add(1)

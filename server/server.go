@@ -66,6 +66,7 @@ type Server struct {
 	closed   error         // what came of it
 	helpers  sync.WaitGroup
 	casting  sync.WaitGroup // begun by commits, so until the store is closed; they end with the mesh
+	latestMu sync.Mutex     // makes one step of sending a latest value and telling the store; the store's lock and the loops' queues are taken with it held
 	apiDone  chan error     // gets the API listener's end, once
 }
 

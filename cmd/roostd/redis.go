@@ -131,8 +131,8 @@ func (p *redisParts) bus(o fanout.Options) (fanout.Bus, error) {
 }
 
 // store makes the store of kept messages for a start of this node.
-func (p *redisParts) store(self presence.Owner, limits inbox.Limits) func(func(inbox.Ref, uint32), func(inbox.Ref, uint32, error)) (server.RemoteStore, error) {
-	return func(moved func(inbox.Ref, uint32), end func(inbox.Ref, uint32, error)) (server.RemoteStore, error) {
+func (p *redisParts) store(self presence.Owner, limits inbox.Limits) func(server.StoreHooks) (server.RemoteStore, error) {
+	return func(h server.StoreHooks) (server.RemoteStore, error) {
 		r := &p.c.redis
 		claims := &redisinbox.Presence{Lua: presence.LuaFunctions, Key: presence.Key, Owner: self.String(), Likely: redisinbox.Likely(server.LikelyOutcomes())}
 		var notify *redisinbox.Notify
@@ -142,7 +142,7 @@ func (p *redisParts) store(self presence.Owner, limits inbox.Limits) func(func(i
 		}
 		return redisinbox.New(redisinbox.Options{Addrs: r.Addrs, Master: r.Master, Username: r.User, Password: r.Password, TLS: r.TLS,
 			SentinelUsername: r.SentinelUser, SentinelPassword: r.SentinelPassword, Dial: p.guard.Dial,
-			Prefix: p.c.redisPrefix + ":", Replicas: p.c.replicas, Limits: limits, Presence: claims, Notify: notify, Moved: moved, End: end})
+			Prefix: p.c.redisPrefix + ":", Replicas: p.c.replicas, Limits: limits, Presence: claims, Notify: notify, Moved: h.Moved, End: h.End, Latest: h.Latest})
 	}
 }
 

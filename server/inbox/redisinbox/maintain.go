@@ -55,8 +55,16 @@ func (s *Store) maintain() {
 				s.latest.set(t, "")
 			}
 		}
+		for t := range s.latest.unlike {
+			if s.m.topics[t] == 0 {
+				delete(s.latest.unlike, t)
+			}
+		}
 		s.mu.Unlock()
-		s.refreshLatest(topics[:min(len(topics), latestMost)]) // of more, others each time: maps have no order
+		// Of more, others each time: maps have no order.
+		for _, other := range s.refreshLatest(topics[:min(len(topics), latestMost)]) {
+			s.opt.Latest(other.topic, &other.m)
+		}
 	}
 	s.ticks++
 }

@@ -64,10 +64,13 @@ type Options struct {
 
 	// Moved is called when a connected device has more to get than its lane was told:
 	// its lane has to Look. End is called when a session is over without its
-	// connection knowing: why is ErrOvertaken or ErrHistory. Both come from
-	// goroutines of the store, must not wait, and may be nil.
-	Moved func(ref inbox.Ref, fence uint32)
-	End   func(ref inbox.Ref, fence uint32, why error)
+	// connection knowing: why is ErrOvertaken or ErrHistory. Latest is called when the
+	// latest value of a topic is another one than the node was told: what others sent was
+	// lost, or has come in another order; devices here have to be sent it, again perhaps.
+	// All come from goroutines of the store, must not wait, and may be nil.
+	Moved  func(ref inbox.Ref, fence uint32)
+	End    func(ref inbox.Ref, fence uint32, why error)
+	Latest func(topic string, m *inbox.Message)
 }
 
 // Presence is what is needed of package presence, which does not know inboxes.
@@ -125,6 +128,9 @@ func (o Options) withDefaults() (Options, error) {
 	setDefault(&o.Sweep, time.Minute)
 	if o.Moved == nil {
 		o.Moved = func(inbox.Ref, uint32) {}
+	}
+	if o.Latest == nil {
+		o.Latest = func(string, *inbox.Message) {}
 	}
 	if o.End == nil {
 		o.End = func(inbox.Ref, uint32, error) {}

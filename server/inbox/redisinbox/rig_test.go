@@ -42,6 +42,14 @@ type node struct {
 	mu    sync.Mutex
 	ended []string // "ref fence why"
 	moved []inbox.Ref
+	sent  []string // latest values: "topic payload"
+}
+
+// latestTold returns the latest values that the node was to send.
+func (n *node) latestTold() []string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.Clone(n.sent)
 }
 
 // start returns the store of a node.
@@ -54,6 +62,11 @@ func start(tb testing.TB, server *testredis.Server, clock *testClock, change ...
 			n.mu.Lock()
 			defer n.mu.Unlock()
 			n.ended = append(n.ended, fmt.Sprint(ref, fence, why))
+		},
+		Latest: func(topic string, m *inbox.Message) {
+			n.mu.Lock()
+			defer n.mu.Unlock()
+			n.sent = append(n.sent, topic+" "+string(m.Payload))
 		},
 		Moved: func(ref inbox.Ref, _ uint32) {
 			n.mu.Lock()

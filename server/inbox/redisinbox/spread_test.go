@@ -261,9 +261,24 @@ func TestLatest(t *testing.T) {
 		t.Errorf("noticed: %s", got)
 	}
 	set(a, "3")
-	b.maintain()
+	for range 2 * latestTicks {
+		b.maintain()
+	}
 	if got := value(b); got != "3" {
 		t.Errorf("after a while: %s", got)
+	}
+	// b is told of 4 behind 5, which Redis has.
+	set(a, "5")
+	b.NoticedLatest("fw", &inbox.Message{TTL: 60, Payload: []byte("4")}, uint32(clock.now().Unix())+60)
+	for range 2 * latestTicks {
+		b.maintain()
+	}
+	if got, want := b.latestTold(), []string{"fw 3", "fw 5"}; value(b) != "5" || !slices.Equal(got, want) {
+		t.Errorf("has %s, was to send %q, want %q", value(b), got, want)
+	}
+	set(a, "3")
+	for range 2 * latestTicks {
+		b.maintain()
 	}
 	c := start(t, server, clock)
 	c.open("d") // comes with its topics

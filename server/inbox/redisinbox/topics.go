@@ -15,10 +15,11 @@ type latest struct {
 
 	reading int                 // reads of values under way
 	newer   map[string]struct{} // topics whose values were set since: what is read may be older
+	unlike  map[string]string   // what was read of topics and is not what devices here were sent
 }
 
 func (l *latest) init(most int64) {
-	l.values, l.newer, l.max = map[string]string{}, map[string]struct{}{}, most
+	l.values, l.newer, l.unlike, l.max = map[string]string{}, map[string]struct{}{}, map[string]string{}, most
 }
 
 // told is set by who stores a value, or is told of it.
@@ -26,14 +27,37 @@ func (l *latest) told(topic, value string) {
 	if l.reading > 0 {
 		l.newer[topic] = struct{}{}
 	}
+	delete(l.unlike, topic)
 	l.set(topic, value)
 }
 
-// read is set by who has read a value, between begin and end.
+// read is set by who has read a value of a topic that nobody here is in, between begin and end.
 func (l *latest) read(topic, value string) {
 	if _, newer := l.newer[topic]; !newer {
 		l.set(topic, value)
 	}
+}
+
+// reread is read for a topic that devices here are in. It reports whether the value is here now and is another one than they were
+// sent: as it was the last time already, for word of one that has just been stored may be under way. Until then they have the old one.
+// When it ends is left out: each node has worked that out by itself.
+func (l *latest) reread(topic, value string) (other bool) {
+	if _, newer := l.newer[topic]; newer {
+		return false
+	}
+	old := l.values[topic]
+	if len(value) <= 4 || len(old) > 4 && old[4:] == value[4:] {
+		delete(l.unlike, topic)
+		l.set(topic, value)
+		return false
+	}
+	if l.unlike[topic] != value {
+		l.unlike[topic] = value
+		return false
+	}
+	delete(l.unlike, topic)
+	l.set(topic, value)
+	return l.has(topic)
 }
 
 func (l *latest) begin() { l.reading++ }
@@ -85,11 +109,33 @@ func (s *Store) loadLatest(topics []string) {
 	s.mu.Lock()
 	missing := slices.DeleteFunc(slices.Clone(topics), func(t string) bool { return s.m.topics[t] > 0 || s.latest.has(t) })
 	s.mu.Unlock()
-	s.refreshLatest(missing)
+	s.readLatest(missing, func(topic, value string, _ uint32) { s.latest.read(topic, value) })
 }
 
-// refreshLatest gets the latest values of some topics.
-func (s *Store) refreshLatest(topics []string) {
+// value is one that devices here have not been sent; its TTL is what is left of it.
+type value struct {
+	topic string
+	m     inbox.Message
+}
+
+// refreshLatest gets the latest values of topics that devices here are in, and returns those that are not what they were sent: word of
+// them was lost, or came behind that of an older one.
+func (s *Store) refreshLatest(topics []string) (others []value) {
+	s.readLatest(topics, func(topic, v string, now uint32) {
+		if !s.latest.reread(topic, v) || beUint32(v) <= now {
+			return
+		}
+		other := value{topic: topic}
+		if other.m.ParseContent([]byte(v[4:])) == nil {
+			other.m.TTL = beUint32(v) - now
+			others = append(others, other)
+		}
+	})
+	return others
+}
+
+// readLatest has the latest values of some topics taken, with the store's lock held. now is in seconds since 1970.
+func (s *Store) readLatest(topics []string, take func(topic, value string, now uint32)) {
 	calls := make([]call, len(topics))
 	for i, t := range topics {
 		calls[i] = call{name: "GET", keys: []string{s.latestKey(t)}}
@@ -100,10 +146,11 @@ func (s *Store) refreshLatest(topics []string) {
 	replies := s.redis.do(calls, false)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	now := s.seconds()
 	for i, r := range replies {
 		if r.err == nil {
-			value, _ := r.v.(string)
-			s.latest.read(topics[i], value)
+			v, _ := r.v.(string)
+			take(topics[i], v, now)
 		}
 	}
 	s.latest.end()

@@ -35,3 +35,37 @@ func TestLatestRead(t *testing.T) {
 		t.Errorf("%+v is left", l)
 	}
 }
+
+// TestLatestReread: what Redis has and devices here were not sent counts when it is read the second time, and nothing has been
+// said of the topic since.
+func TestLatestReread(t *testing.T) {
+	var l latest
+	l.init(1 << 10)
+	reread := func(value string, other bool, want string) {
+		t.Helper()
+		if got := l.reread("fw", value); got != other || l.values["fw"] != want {
+			t.Errorf("%t and %q is here, want %t, %q", got, l.values["fw"], other, want)
+		}
+	}
+	l.told("fw", "0000one")
+	reread("1111one", false, "1111one") // the same, and a second older
+	reread("0000two", false, "1111one")
+	reread("0000two", true, "0000two")
+	reread("0000two", false, "0000two")
+	reread("0000three", false, "0000two")
+	l.told("fw", "0000four")
+	reread("0000three", false, "0000four")
+	reread("0000four", false, "0000four")
+	reread("0000three", false, "0000four")
+	reread("0000three", true, "0000three")
+	reread("", false, "")
+	reread("0000five", false, "")
+	reread("0000five", true, "0000five")
+	l.max = 0
+	reread("0000six", false, "0000five")
+	reread("0000six", false, "") // there is no room
+	reread("0000six", false, "")
+	if len(l.unlike) > 1 {
+		t.Errorf("%q is left", l.unlike)
+	}
+}
