@@ -66,7 +66,7 @@ func TestSpreadAlone(t *testing.T) {
 		t.Errorf("nobody here: %d ms", got)
 	}
 	device(t, s, "device=d1", "roost.v1.json")
-	if got := s.spread(); got != 1250 {
+	if got := s.spread(); got != 1600 {
 		t.Errorf("one of one a second: %d ms", got)
 	}
 	s.Takes(50_000)

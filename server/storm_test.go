@@ -119,6 +119,7 @@ func TestPureStorms(t *testing.T) {
 		"one of three, 5,000 devices":           {storm{nodes: 3, budget: 1_800, devices: 15_000, die: 1}, 3 * time.Second, false},
 		"one of three, none is seen for 0.3 s":  {storm{nodes: 3, budget: 1_800, devices: 15_000, die: 1, blind: 300 * time.Millisecond}, 6 * time.Second, false},
 		"one of three, 10,000 devices":          {storm{nodes: 3, budget: 1_800, devices: 30_000, die: 1}, 5 * time.Second, false},
+		"all, two back after 1 s":               {storm{nodes: 3, budget: 1_800, devices: 10_000, die: 3, revive: 2, after: time.Second}, 10 * time.Second, true},
 		"all, two back after 2 s":               {storm{nodes: 3, budget: 1_800, devices: 10_000, die: 3, revive: 2, after: 2 * time.Second}, 10 * time.Second, false},
 		"all, two back after 5 s":               {storm{nodes: 3, budget: 1_800, devices: 10_000, die: 3, revive: 2, after: 5 * time.Second}, 10 * time.Second, false},
 		"all, two back after a minute":          {storm{nodes: 3, budget: 1_800, devices: 10_000, die: 3, revive: 2, after: time.Minute}, 2 * time.Minute, false},

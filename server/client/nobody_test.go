@@ -7,12 +7,12 @@ import (
 	"roost/server/wire"
 )
 
-// TestRule6WhereNobodyIs: where nobody takes the second dial either, all devices of all nodes come at once when somebody does
-// again: they dial over wide, as the last node that was heard has said, until full jitter is wider than that.
+// TestRule6WhereNobodyIs: where nobody takes a dial, all devices of all nodes come at once when somebody does again: they dial over
+// wide, as the last node that was heard has said, two thirds of it at first, until full jitter is wider than that.
 func TestRule6WhereNobodyIs(t *testing.T) {
 	widest := func(n int) time.Duration {
 		if n == 0 {
-			return time.Second // one refusal is not yet nobody
+			return 4 * time.Second // one refusal is not yet nobody
 		}
 		return max(6*time.Second, time.Second<<(n-1))
 	}

@@ -59,12 +59,13 @@ export class Retry {
   /**
    * Rule 6. `asked`: the node's own Retry-After, ms: a random part comes on top, but no longer than that or the first
    * backoff, as it may be a slot. `nobody`: nobody takes connections where the
-   * dial led to; if that is so twice, all devices will come at once.
+   * dial led to, so that all devices may come at once; the first time it may be that the nodes are only not seen.
    */
   fail(asked = 0, nobody = false) {
     this.inRow = 0;
-    const all = nobody && this.failures > 0 && this.wide > 0;
-    const wait = asked + this.jitter(this.failures - (all ? 1 : 0), all ? this.wide : 0, asked ? Math.max(asked, this.base) : Infinity);
+    const again = nobody && this.failures > 0 && this.wide > 0;
+    const least = !nobody ? 0 : again ? this.wide : (this.wide * 2) / 3;
+    const wait = asked + this.jitter(this.failures - (again ? 1 : 0), least, asked ? Math.max(asked, this.base) : Infinity);
     this.failures++;
     return wait;
   }

@@ -102,7 +102,7 @@ test('rule 6: an away before the welcome is the Retry-After of who cannot read o
   assert.equal(await t.untilDial(), 60_000);
 });
 
-test('rule 6: where nobody takes the second dial either, over the wide of the last node, until the backoff is wider', async () => {
+test('rule 6: where nobody takes a dial, over the wide of the last node, two thirds of it at first, until the backoff is wider', async () => {
   const t = setup({ random: () => 0.5 });
   const socket = await t.connect({ spread: 0, wide: 3000 });
   socket.say({ t: 'hb', spread: 0, wide: 6000 });
@@ -114,7 +114,7 @@ test('rule 6: where nobody takes the second dial either, over the wide of the la
     t.last().end();
     waits.push(await t.untilDial());
   }
-  assert.deepEqual(waits, [500, 3000, 3000, 3000, 4000, 8000]);
+  assert.deepEqual(waits, [2000, 3000, 3000, 3000, 4000, 8000]);
 });
 
 test('rule 6: that one node is not there, to which it was sent, says nothing of all', async () => {
@@ -138,7 +138,7 @@ test('rule 6: a balancer without nodes is nobody, a refusal with a time is not',
   (await t.connect({ spread: 0, wide: 8000 })).end();
   await t.untilDial();
   refuse({ destroy() {} }, { statusCode: 503, headers: {} });
-  assert.equal(await t.untilDial(), 500);
+  assert.equal(await t.untilDial(), 2667);
   refuse({ destroy() {} }, { statusCode: 503, headers: {} });
   assert.equal(await t.untilDial(), 4000);
   refuse({ destroy() {} }, { statusCode: 503, headers: { 'retry-after': '2' } });
