@@ -246,3 +246,24 @@ func TestFlushed(t *testing.T) {
 		})
 	}
 }
+
+// TestRemovedElsewhere: a device that another node has removed, and that comes back here within a second, has a session whose number is
+// not that of one elsewhere of which this node has heard: what was stored for that is not in the new stream.
+func TestRemovedElsewhere(t *testing.T) {
+	server, clock := testredis.Start(t), newClock()
+	a, b := start(t, server, clock), start(t, server, clock)
+	a.open("c")
+	elsewhere := b.open("c")
+	if s := spread("", "m", "1"); a.do(s) != nil || s.Receivers != 1 {
+		t.Fatalf("%+v", s)
+	}
+	if rm := (&inbox.Removal{Device: "c"}); b.do(rm) != nil || rm.Err != nil {
+		t.Fatal(rm.Err)
+	}
+	o := a.open("c")
+	if f := (inbox.Fetch{Ref: o.Ref, Fence: o.Fence, From: 1, Max: 1, Bytes: 1000}); o.Fence <= elsewhere.Fence {
+		t.Errorf("fence %d, and %d elsewhere before", o.Fence, elsewhere.Fence)
+	} else if a.Fetch(&f); f.Gone || f.Err != nil || f.Last != 0 {
+		t.Errorf("%+v", f)
+	}
+}

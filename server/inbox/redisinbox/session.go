@@ -89,7 +89,7 @@ func (s *Store) openCall(d *device, id string, r inbox.Resume, sid uint64, at in
 	last, tag := d.asks()
 	k := call{script: s.open, keys: []string{n.list(), n.head(), n.subs()}, args: []string{
 		given, string(r.Epoch), strconv.FormatUint(r.Seq, 10), utoa(s.seconds()), inbox.RandomEpoch().String(),
-		epochText(d.epoch), last, tag, utoa(max(d.fence, d.floor)), allow}}
+		epochText(d.epoch), last, tag, utoa(max(d.fence, d.floor, d.seen.fence)), allow}} // what was seen is of a session before this one
 	if p := s.opt.Presence; p != nil {
 		k.keys = append(k.keys, p.Key(id))
 		if p.Index != "" {
