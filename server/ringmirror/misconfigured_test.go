@@ -74,7 +74,13 @@ func TestWantsCertificate(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer s.Close()
-		if _, err := s.Look(limit(t), desk); !errors.Is(err, ErrWrongRedis) || !strings.Contains(err.Error(), "--redis-cert") {
+		// By TLS 1.3 Redis says it after the handshake, and hangs up: where that is seen first, the next question tells. roostd asks on.
+		for range 50 {
+			if _, err = s.Look(limit(t), desk); errors.Is(err, ErrWrongRedis) {
+				break
+			}
+		}
+		if !errors.Is(err, ErrWrongRedis) || !strings.Contains(err.Error(), "--redis-cert") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
