@@ -140,7 +140,7 @@ calibrate: build ## whether loadgen tells the truth, against servers of known be
 	bin/loadgen calibrate
 
 .PHONY: chaos
-chaos: build need-servers ## a cluster of processes under faults, with a ledger of every message (SCENARIOS= for some); writes bench/results (about 20 minutes)
+chaos: build need-servers ## a cluster of processes under faults, with a ledger of every message (SCENARIOS= for some); writes bench/results (26 took 18 minutes, the others take 1 to 10 each; none is begun after 40)
 	bin/bench chaos $(SCENARIOS) $(BENCH_FLAGS)
 
 .PHONY: million
